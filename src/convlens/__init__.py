@@ -1,0 +1,48 @@
+"""convlens: build, train, measure and look inside image-classification CNNs.
+
+The names below are the public API; nothing else is promised. They are imported when first
+used, so that `import convlens` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convlens.data import Dataset, load as load_data
+    from convlens.engines import build
+    from convlens.errors import ConvlensError
+    from convlens.network import Network
+    from convlens.runs import Run
+    from convlens.training.recipe import Recipe
+    from convlens.workflow import evaluate, open_run, predict, train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ConvlensError": ("convlens.errors", "ConvlensError"),
+    "Dataset": ("convlens.data", "Dataset"),
+    "Network": ("convlens.network", "Network"),
+    "Recipe": ("convlens.training.recipe", "Recipe"),
+    "Run": ("convlens.runs", "Run"),
+    "build": ("convlens.engines", "build"),
+    "evaluate": ("convlens.workflow", "evaluate"),
+    "load_data": ("convlens.data", "load"),
+    "open_run": ("convlens.workflow", "open_run"),
+    "predict": ("convlens.workflow", "predict"),
+    "train": ("convlens.workflow", "train"),
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'convlens' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,105 @@
+"""The one place that knows about devices, threads and precisions."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from convlens.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """Return the device to compute on: the fastest present for "auto", else the one asked for.
+
+    Raises
+    ------
+    InputError
+        Where the device does not exist on this machine.
+    """
+    if wanted not in DEVICES:
+        raise InputError(
+            f'there is no device "{wanted}"', "one of " + ", ".join(DEVICES), "use --device auto"
+        )
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if wanted == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
+    if not present[wanted]:
+        raise InputError(
+            f'device "{wanted}" is not available here',
+            "one of " + ", ".join(name for name in present if present[name]),
+            "use --device auto, or install a PyTorch build for that device",
+        )
+    return torch.device(wanted)
+
+
+def supports_bfloat16(device: torch.device) -> bool:
+    """Say whether the hardware multiplies bfloat16 itself (emulation only loses time)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False
+
+
+def available_cores() -> int:
+    """Return the cores this process may use: its affinity, and its cgroup's quota.
+
+    A container with one core of quota on a 64-core host otherwise starts 64 threads.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, max(1, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no cgroup v2, or "max"
+        pass
+    return cores
+
+
+def limit_threads() -> int:
+    """Keep PyTorch's threads within the cores this process may use; return their number."""
+    if torch.get_num_threads() > available_cores():
+        torch.set_num_threads(available_cores())
+    return torch.get_num_threads()
+
+
+def describe(device: torch.device) -> dict[str, str | int]:
+    """Return the versions and the machine, as a run's environment records them."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "cores": available_cores(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was given (before reading a clock)."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()

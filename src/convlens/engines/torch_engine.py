@@ -1,0 +1,135 @@
+"""The PyTorch engine: a network as an `nn.Module`, with the neutral weights out and in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from convlens.engines import Float32
+from convlens.engines.torch_modules import Stack, network_module
+from convlens.errors import InputError, WeightsError, nearest
+from convlens.network import Network
+
+
+class TorchModel:
+    """A network computed by PyTorch.
+
+    Parameters
+    ----------
+    network : Network
+        What to compute.
+    seed : int
+        Seed of the initial weights (PyTorch's default initialisation); the global random
+        state is left as it was.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        Maps `(N, C, H, W)` float images to logits `(N, classes)`.
+    """
+
+    def __init__(self, network: Network, seed: int = 0) -> None:
+        self.network = network
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.module: Stack = network_module(network)
+
+    @property
+    def device(self) -> torch.device:
+        """The device the weights are on (the CPU for a network without weights)."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    def logits(self, images: Float32) -> Float32:
+        """Return logits `(N, classes)` for normalised images `(N, C, H, W)`, in evaluation mode."""
+        with _Evaluating(self.module), torch.inference_mode():
+            tensor = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+            output: Float32 = self.module(tensor).float().cpu().numpy()
+        return output
+
+    def activations(
+        self, images: Float32, layers: Sequence[str] | None = None
+    ) -> dict[str, Float32]:
+        """Return the named layers' outputs, batch first, in the order of computation.
+
+        Parameters
+        ----------
+        images : float32 array (N, C, H, W)
+            Normalised images.
+        layers : sequence of str, optional
+            Full layer names as in the table; all of them by default.
+
+        Raises
+        ------
+        InputError
+            Where a layer does not exist; gives the nearest name.
+        """
+        rows = self.network.table().rows
+        known = [row.name for row in rows]
+        for name in layers or ():
+            if name not in known:
+                raise InputError(
+                    f'there is no layer "{name}"{nearest(name, known)}',
+                    "one of " + ", ".join(known),
+                    "take a name from `convlens shapes`",
+                )
+        wanted = set(known if layers is None else layers)
+        found: dict[str, Float32] = {}
+
+        def seen(name: str, output: torch.Tensor) -> None:
+            if name in wanted:
+                found[name] = output.float().cpu().numpy().copy()
+
+        with _Evaluating(self.module), torch.inference_mode():
+            tensor = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+            self.module.trace(tensor, seen, "")
+        return found
+
+    def weights(self) -> dict[str, Float32]:
+        """Return a copy of the weights in the neutral layout."""
+        return neutral_weights(self.module)
+
+    def load_weights(self, weights: Mapping[str, Float32]) -> None:
+        """Replace the weights.
+
+        Raises
+        ------
+        WeightsError
+            Where names or shapes differ from the network's; nothing is changed then.
+        """
+        expected = self.network.table().weight_shapes()
+        given = {name: tuple(array.shape) for name, array in weights.items()}
+        if given != expected:
+            wrong = sorted(n for n in expected.keys() | given if expected.get(n) != given.get(n))
+            raise WeightsError(
+                "the weights do not belong to this network: "
+                + "; ".join(f"{n} is {given.get(n)}" for n in wrong[:5]),
+                "; ".join(f"{n} {expected.get(n)}" for n in wrong[:5]),
+                "use the network that the weights were trained with",
+            )
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+        self.module.load_state_dict(tensors, strict=False)
+
+
+def neutral_weights(module: torch.nn.Module) -> dict[str, Float32]:
+    """Return a module's weights as float32 arrays, without PyTorch's own batch counters."""
+    return {
+        name: tensor.detach().float().cpu().contiguous().numpy().copy()
+        for name, tensor in module.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+class _Evaluating:
+    """Put a module in evaluation mode and restore its mode afterwards."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.module = module
+
+    def __enter__(self) -> None:
+        self.training = self.module.training
+        self.module.eval()
+
+    def __exit__(self, *_: object) -> None:
+        self.module.train(self.training)

@@ -1,0 +1,121 @@
+"""Every error convlens raises on purpose.
+
+A message has three parts, in this order: what is wrong and where, what was expected,
+and what to do. The command line prints the three parts and exits with `exit_code`:
+2 when the user's input or configuration is at fault, 1 when the run itself failed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConvlensError(Exception):
+    """Base of the family: something convlens understands went wrong.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong and where it is.
+    expected : str
+        What would have been right.
+    fix : str
+        What the reader can do about it.
+
+    Examples
+    --------
+    >>> print(InputError("epochs is 0", "a whole number of at least 1", "set --epochs 1 or more"))
+    epochs is 0
+      expected: a whole number of at least 1
+      to do: set --epochs 1 or more
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, expected: str = "", fix: str = "") -> None:
+        self.what = what
+        self.expected = expected
+        self.fix = fix
+        super().__init__(what, expected, fix)
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.expected:
+            parts.append(f"  expected: {self.expected}")
+        if self.fix:
+            parts.append(f"  to do: {self.fix}")
+        return "\n".join(parts)
+
+
+class InputError(ConvlensError):
+    """The user's input or configuration is wrong (exit code 2)."""
+
+    exit_code = 2
+
+
+class NetworkError(InputError):
+    """A network description that cannot be read, or whose layers do not fit together."""
+
+
+class RecipeError(InputError):
+    """A training recipe with an unknown key or a value out of range."""
+
+
+class DataError(InputError):
+    """Images, labels or a data set that cannot be used."""
+
+
+class RunError(InputError):
+    """A run folder that is missing, damaged or in use."""
+
+
+class WeightsError(InputError):
+    """A weights file that is unsafe, damaged or made for another network."""
+
+
+class MissingExtra(InputError):
+    """An optional dependency that this command needs is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs packages that are not installed",
+            f'the extra "{extra}"',
+            f'pip install "convlens[{extra}]"',
+        )
+
+
+class TrainingError(ConvlensError):
+    """Training started and could not go on (exit code 1)."""
+
+
+class Interrupted(ConvlensError):
+    """A signal ended the work after everything was saved (exit code 128 + signal number)."""
+
+    def __init__(self, what: str, expected: str, fix: str, signal_number: int) -> None:
+        super().__init__(what, expected, fix)
+        self.exit_code = 128 + signal_number
+
+
+class StorageError(ConvlensError):
+    """A file could not be written, though the request was right (exit code 1)."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean "..."?` for the closest known word, or an empty string.
+
+    Initials count as close: `lr` means `learning_rate`.
+
+    Examples
+    --------
+    >>> nearest("kernal", ["kernel", "stride"])
+    ', did you mean "kernel"?'
+    >>> nearest("lr", ["kernel", "learning_rate"])
+    ', did you mean "learning_rate"?'
+    >>> nearest("xyz", ["kernel", "stride"])
+    ''
+    """
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    close += [name for name in known if "".join(part[:1] for part in name.split("_")) == word]
+    return f', did you mean "{close[0]}"?' if close else ""

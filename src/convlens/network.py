@@ -1,0 +1,255 @@
+"""A network is data: an input shape and a list of layers.
+
+Read from TOML, JSON or Python, written back without loss, checked by walking it. What it
+computes is the business of the engines.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from convlens.arithmetic import Shape
+from convlens.errors import NetworkError
+from convlens.layers import Layer, Linear, Softmax, read_layers, write_layer
+from convlens.schema import validate
+from convlens.table import Limits, Table, shape_text, walk
+
+
+def _layers(value: object) -> object:
+    return read_layers(value, "layers")
+
+
+def _input(value: object) -> object:
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ValueError("[channels, height, width]")
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in value):
+        raise ValueError("[channels, height, width], three whole numbers of at least 1")
+    return tuple(value)
+
+
+class Network(BaseModel):
+    """An image-classification CNN as a list of layers.
+
+    Parameters
+    ----------
+    input : (int, int, int)
+        `(channels, height, width)` of one image.
+    layers : list
+        Tables such as `{"conv": 32, "kernel": 3}`, or layer objects.
+    name : str
+        What runs of it are called.
+    classes : int, optional
+        Number of classes; checked against the last layer when given.
+    rounding : {"strict", "floor"}
+        Whether a window must land on the last cell, or may drop the rest as PyTorch and
+        Keras silently do.
+    about : str
+        Why the network exists.
+
+    Raises
+    ------
+    NetworkError
+        Where a layer or key is not understood.
+
+    Examples
+    --------
+    >>> network = Network(
+    ...     input=[3, 32, 32], layers=[{"conv": 6, "kernel": 5, "padding": 2}, {"relu": True}]
+    ... )
+    >>> table = network.table()
+    >>> table.output, table.parameters
+    ((6, 32, 32), 456)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="network", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    about: str = Field(default="", max_length=10_000)
+    input: Annotated[tuple[int, int, int], BeforeValidator(_input)]
+    classes: int | None = Field(default=None, ge=2, le=1_000_000, strict=True)
+    rounding: Literal["strict", "floor"] = "strict"
+    layers: Annotated[tuple[Layer, ...], BeforeValidator(_layers)]
+
+    @classmethod
+    def read(cls, written: object, where: str = "") -> Network:
+        """Build a network from a decoded TOML or JSON document."""
+        if not isinstance(written, dict):
+            raise NetworkError(
+                f"{where or 'the network'} is not a table",
+                "the keys input and layers",
+                'write input = [1, 28, 28] and layers = [ { conv = 32, kernel = 3 }, ... ]',
+            )
+        return validate(cls, written, where, NetworkError)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Network:
+        """Read a network from TOML text."""
+        try:
+            return cls.read(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise _unreadable("TOML", str(error)) from None
+        except RecursionError:
+            raise _unreadable("TOML", "nested too deeply") from None
+
+    @classmethod
+    def from_json(cls, text: str) -> Network:
+        """Read a network from JSON text."""
+        try:
+            return cls.read(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise _unreadable("JSON", str(error)) from None
+        except RecursionError:
+            raise _unreadable("JSON", "nested too deeply") from None
+
+    @classmethod
+    def load(cls, path: str | Path, limits: Limits | None = None) -> Network:
+        """Read a `.toml` or `.json` file.
+
+        Raises
+        ------
+        NetworkError
+            Where the file is missing, too large to be a network, or not understood.
+        """
+        path = Path(path)
+        most = 512 * (limits or Limits()).layers
+        try:
+            with path.open("rb") as file:
+                content = file.read(most + 1)
+            text = content.decode()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise NetworkError(
+                f"{str(path)!r} cannot be read: {reason}",
+                "a network file (.toml or .json), or a name from `convlens zoo`",
+                "check the path",
+            ) from None
+        if len(content) > most:
+            raise NetworkError(
+                f"{path} is larger than {most:,} bytes",
+                f"a network of at most {(limits or Limits()).layers:,} layers",
+                "raise the limit with --max-layers if that is meant",
+            )
+        try:
+            return cls.from_json(text) if path.suffix == ".json" else cls.from_toml(text)
+        except NetworkError as error:
+            raise NetworkError(f"{path}: {error.what}", error.expected, error.fix) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain tables that `Network.read` turns back into an equal network."""
+        written: dict[str, Any] = {"name": self.name}
+        if self.about:
+            written["about"] = self.about
+        written["input"] = list(self.input)
+        if self.classes is not None:
+            written["classes"] = self.classes
+        if self.rounding != "strict":
+            written["rounding"] = self.rounding
+        written["layers"] = [write_layer(layer) for layer in self.layers]
+        return written
+
+    def to_json(self) -> str:
+        """Write the network as JSON text."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    def to_toml(self) -> str:
+        """Write the network as TOML text, one layer a line."""
+        import tomlkit
+
+        document = tomlkit.document()
+        for key, value in self.to_dict().items():
+            document.add(key, _toml(value, "" if key == "layers" else None))
+        return tomlkit.dumps(document)
+
+    def table(self, *, floor: bool | None = None, limits: Limits | None = None) -> Table:
+        """Walk the network and return every layer's shapes, parameters and costs.
+
+        Parameters
+        ----------
+        floor : bool, optional
+            Override the network's own rounding.
+        limits : Limits, optional
+            Override what is too large to be meant.
+
+        Raises
+        ------
+        NetworkError
+            Where the layers do not fit together.
+        """
+        return self._own_table if floor is None and limits is None else self._walk(floor, limits)
+
+    @cached_property
+    def _own_table(self) -> Table:
+        return self._walk(None, None)
+
+    def _walk(self, floor: bool | None, limits: Limits | None) -> Table:
+        rule = self.rounding == "floor" if floor is None else floor
+        table = walk(self.input, self.layers, floor=rule, limits=limits)
+        if self.classes is not None and table.output != (self.classes,):
+            raise NetworkError(
+                f"the last layer gives {shape_text(table.output)} and the network has "
+                f"{self.classes} classes",
+                f"an output of shape ({self.classes},)",
+                f"end the layers with {{ flatten = true }}, {{ linear = {self.classes} }}",
+            )
+        if any(isinstance(row.layer, Softmax) for row in table.rows[:-1]):
+            raise NetworkError(
+                "softmax stands before other layers",
+                "softmax as the last layer, or none: training works on the logits before it",
+                "move { softmax = true } to the end",
+            )
+        return table
+
+    def adapted(self, input_shape: Shape, classes: int) -> Network:
+        """Return the same layers for another input shape and number of classes.
+
+        The last linear layer's features become `classes`; everything else stays.
+
+        Raises
+        ------
+        NetworkError
+            Where the network has no linear layer at its end, or the new sizes do not fit.
+        """
+        layers = list(self.layers)
+        heads = [i for i, layer in enumerate(layers) if isinstance(layer, Linear)]
+        if heads and all(isinstance(layer, Softmax) for layer in layers[heads[-1] + 1 :]):
+            layers[heads[-1]] = layers[heads[-1]].model_copy(update={"features": classes})
+        network = self.model_copy(
+            update={"input": tuple(input_shape), "classes": classes, "layers": tuple(layers)}
+        )
+        network.__dict__.pop("_own_table", None)  # model_copy carries the cache along
+        network.table()
+        return network
+
+
+def _unreadable(form: str, reason: str) -> NetworkError:
+    return NetworkError(
+        f"the network is not valid {form}: {reason}",
+        f"{form} with the keys input and layers",
+        "correct the line named",
+    )
+
+
+def _toml(value: object, indent: str | None) -> Any:
+    """Make tomlkit items: inline tables for layers, a line for each layer of a list."""
+    import tomlkit
+
+    if isinstance(value, list) and indent is not None:
+        array = tomlkit.array()
+        inner = indent + "  "
+        for item in value:
+            array.add_line(_toml(item, inner), indent=inner)
+        if value:
+            array.add_line(indent=indent)
+        return array
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        for key, item in value.items():
+            table[key] = _toml(item, indent if key in ("residual", "shortcut") else None)
+        return table
+    return value

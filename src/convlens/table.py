@@ -1,0 +1,341 @@
+"""The table of a network: what each layer takes, gives, holds and costs.
+
+One walk over the layers gives every number; the check of a network is that the walk
+ends. It allocates nothing but the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from convlens.arithmetic import FLOAT32_BYTES, Pair, ReceptiveField, Shape
+from convlens.errors import NetworkError
+from convlens.layers import (
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Layer,
+    Linear,
+    Residual,
+    Sliding,
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest network that is accepted; beyond it lies a typing mistake or an attack."""
+
+    layers: int = 10_000
+    parameters: int = 2**31
+    side: int = 16_384
+    """Largest height, width or number of channels of the input."""
+    activations: int = 2**33
+    """Largest number of values in one layer's output for one image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer in its place.
+
+    `name` is the full path inside residual blocks, `residual1.conv2`, and the prefix of
+    the layer's weights. `activation_bytes` is its float32 output for one image.
+    `dropped` counts the bottom rows and right columns that the floor rule loses.
+    """
+
+    name: str
+    layer: Layer
+    depth: int
+    input: Shape
+    output: Shape
+    parameters: int
+    multiply_adds: int
+    receptive_field: tuple[ReceptiveField, ReceptiveField]
+    dropped: Pair
+
+    @property
+    def kind(self) -> str:
+        return self.layer.kind
+
+    @property
+    def activation_bytes(self) -> int:
+        return prod(self.output) * FLOAT32_BYTES
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a whole network and their totals (for one image)."""
+
+    input: Shape
+    rows: tuple[Row, ...]
+
+    @property
+    def output(self) -> Shape:
+        return self.rows[-1].output if self.rows else self.input
+
+    @property
+    def parameters(self) -> int:
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def multiply_adds(self) -> int:
+        return sum(row.multiply_adds for row in self.rows)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of all outputs together with the input: what training keeps for one image."""
+        return prod(self.input) * FLOAT32_BYTES + sum(row.activation_bytes for row in self.rows)
+
+    def weight_shapes(self) -> dict[str, Shape]:
+        """Return the shape of every array that the network's weights consist of, by name."""
+        return {
+            f"{row.name}.{array}": shape
+            for row in self.rows
+            for shapes in (row.layer.weights(row.input), row.layer.buffers(row.input))
+            for array, shape in shapes.items()
+        }
+
+    def __str__(self) -> str:
+        return render(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the walk stands: a shape, the grid its cells lie on, and what each cell sees."""
+
+    shape: Shape
+    grid: Pair
+    field: tuple[ReceptiveField, ReceptiveField]
+
+
+class _Walk:
+    """Follow one image through the layers, collecting rows."""
+
+    def __init__(self, input_shape: Shape, floor: bool, limits: Limits) -> None:
+        self.input = input_shape
+        self.floor = floor
+        self.limits = limits
+        self.rows: list[Row] = []
+        self.parameters = 0
+
+    def through(self, layers: tuple[Layer, ...], place: _Place, prefix: str, depth: int) -> _Place:
+        for name, layer in named(layers):
+            if len(self.rows) >= self.limits.layers:
+                raise NetworkError(
+                    f"the network has more than {self.limits.layers:,} layers",
+                    f"at most {self.limits.layers:,}",
+                    "raise the limit with --max-layers if that is meant",
+                )
+            if isinstance(layer, Residual):
+                place = self._residual(layer, prefix + name, place, depth)
+            else:
+                place = self._layer(layer, prefix + name, place, depth)
+        return place
+
+    def _layer(self, layer: Layer, name: str, place: _Place, depth: int) -> _Place:
+        try:
+            output = layer.output(place.shape, floor=self.floor)
+        except NetworkError as error:
+            raise self._at(name, layer, place, error) from None
+        after = self._seen(layer, place, output)
+        dropped = layer.dropped(place.shape) if isinstance(layer, Sliding) else (0, 0)
+        self._add(
+            Row(
+                name,
+                layer,
+                depth,
+                place.shape,
+                output,
+                layer.parameters(place.shape),
+                layer.multiply_adds(place.shape, output),
+                after.field,
+                dropped,
+            )
+        )
+        return after
+
+    def _seen(self, layer: Layer, place: _Place, output: Shape) -> _Place:
+        vertical, horizontal = place.field
+        if isinstance(layer, Sliding):
+            rows, columns = layer.windows(place.shape)
+            field = vertical.through(rows), horizontal.through(columns)
+            return _Place(output, (output[1], output[2]), field)
+        if isinstance(layer, GlobalMaxPool | GlobalAvgPool | Linear):
+            field = vertical.whole(place.grid[0]), horizontal.whole(place.grid[1])
+            return _Place(output, (1, 1), field)
+        return _Place(output, place.grid, place.field)
+
+    def _residual(self, block: Residual, name: str, place: _Place, depth: int) -> _Place:
+        main = self.through(block.layers, place, f"{name}.", depth + 1)
+        side = self.through(block.shortcut, place, f"{name}.shortcut.", depth + 1)
+        if main.shape != side.shape:
+            shown = shape_text(main.shape), shape_text(side.shape)
+            channels, steps = main.shape[0], ""
+            if len(main.shape) == len(place.shape) == 3 and main.shape[1:] != place.shape[1:]:
+                stride = [-(-a // max(b, 1)) for a, b in zip(place.shape[1:], main.shape[1:], strict=True)]
+                steps = f", stride = {stride[0] if stride[0] == stride[1] else stride}"
+                steps += ', padding = "same"'
+            raise self._at(
+                name,
+                block,
+                place,
+                NetworkError(
+                    f"the layers give {shown[0]} and the shortcut gives {shown[1]}",
+                    "one shape on both sides of the sum",
+                    f"use shortcut = [ {{ conv = {channels}, kernel = 1{steps} }} ]",
+                ),
+            )
+        heights = main.field[0].union(side.field[0], main.grid[0])
+        widths = main.field[1].union(side.field[1], main.grid[1])
+        after = _Place(main.shape, main.grid, (heights, widths))
+        self._add(Row(name, block, depth, place.shape, main.shape, 0, 0, after.field, (0, 0)))
+        return after
+
+    def _add(self, row: Row) -> None:
+        self.parameters += row.parameters
+        if self.parameters > self.limits.parameters:
+            raise NetworkError(
+                f'up to layer "{row.name}" the network has {self.parameters:,} parameters '
+                f"({row.parameters:,} in that layer)",
+                f"at most {self.limits.parameters:,}",
+                "make the layer smaller, or raise the limit with --max-parameters",
+            )
+        if prod(row.output) > self.limits.activations:
+            raise NetworkError(
+                f'layer "{row.name}" gives {prod(row.output):,} values for one image',
+                f"at most {self.limits.activations:,}",
+                "use a smaller input or fewer filters",
+            )
+        self.rows.append(row)
+
+    def _at(self, name: str, layer: Layer, place: _Place, error: NetworkError) -> NetworkError:
+        number = len(self.rows) + 1
+        settings = f" ({layer.settings()})" if layer.settings() else ""
+        what = f'layer {number} "{name}", {layer.kind}{settings} on {shape_text(place.shape)}: '
+        # The last rows are the ones the mistake is about; a thousand more would bury it.
+        shown = Table(self.input if number <= 13 else (), tuple(self.rows[-12:]))
+        above = "\n".join("    " + line for line in render(shown, totals=False).splitlines())
+        earlier = f" ({len(self.rows) - 12} earlier layers not shown)" if number > 13 else ""
+        table = f"\n  the table up to it{earlier}:\n{above}" if self.rows else ""
+        return NetworkError(what + error.what + table, error.expected, error.fix)
+
+
+def named(layers: tuple[Layer, ...]) -> Iterator[tuple[str, Layer]]:
+    """Yield each layer of one list with its name: given, or its kind and number (`conv2`).
+
+    Raises
+    ------
+    NetworkError
+        Where two layers of the list share a name.
+    """
+    counts: dict[str, int] = {}
+    given = {layer.name for layer in layers if layer.name}
+    seen: set[str] = set()
+    for layer in layers:
+        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        name = layer.name or f"{layer.kind}{counts[layer.kind]}"
+        if name in seen or (not layer.name and name in given):
+            raise NetworkError(
+                f'two layers are called "{name}"',
+                "a name that no other layer has",
+                f'rename one: name = "{name}_b"',
+            )
+        seen.add(name)
+        yield name, layer
+
+
+def walk(
+    input_shape: Shape,
+    layers: tuple[Layer, ...],
+    *,
+    floor: bool = False,
+    limits: Limits | None = None,
+) -> Table:
+    """Follow one image through the layers.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        `(channels, height, width)`.
+    layers : tuple of Layer
+        The network.
+    floor : bool
+        Apply the floor rule of PyTorch and Keras instead of refusing sizes that do not divide.
+    limits : Limits, optional
+        What is too large to be meant.
+
+    Raises
+    ------
+    NetworkError
+        At the first layer that cannot take its input; shows the table up to it and what fits.
+    """
+    limits = limits or Limits()
+    if max(input_shape) > limits.side:
+        raise NetworkError(
+            f"the input is {shape_text(input_shape)}",
+            f"at most {limits.side:,} a side",
+            "use a smaller input, or raise the limit with --max-side",
+        )
+    steps = _Walk(input_shape, floor, limits)
+    start = _Place(
+        input_shape, (input_shape[1], input_shape[2]), (ReceptiveField(), ReceptiveField())
+    )
+    steps.through(layers, start, "", 0)
+    return Table(input_shape, tuple(steps.rows))
+
+
+def shape_text(shape: Shape) -> str:
+    """Write a shape as `channels x height x width`.
+
+    >>> shape_text((6, 32, 32)), shape_text((10,))
+    ('6x32x32', '10')
+    """
+    return "x".join(map(str, shape))
+
+
+def render(table: Table, *, totals: bool = True) -> str:
+    """Write the table as aligned plain text."""
+    header = ("layer", "kind", "settings", "output", "parameters", "multiply-adds", "sees")
+    lines = [header]
+    if table.input:
+        lines.append(("input", "", "", shape_text(table.input), "", "", "1x1"))
+    for row in table.rows:
+        vertical, horizontal = row.receptive_field
+        lines.append(
+            (
+                "  " * row.depth + row.name.rsplit(".", 1)[-1]
+                if ".shortcut." not in row.name
+                else "  " * row.depth + "shortcut." + row.name.rsplit(".", 1)[-1],
+                row.kind,
+                row.layer.settings(),
+                shape_text(row.output),
+                f"{row.parameters:,}" if row.parameters else "",
+                f"{row.multiply_adds:,}" if row.multiply_adds else "",
+                f"{vertical.size}x{horizontal.size}",
+            )
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    text = "\n".join(
+        "  ".join(
+            cell.rjust(width) if i in (4, 5) else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+    notes = [
+        f"{row.name} drops {rows} bottom {_plural('row', rows)} and {columns} right "
+        f"{_plural('column', columns)} of its {shape_text(row.input)} input"
+        for row in table.rows
+        for rows, columns in [row.dropped]
+        if rows or columns
+    ]
+    if totals:
+        notes.append(
+            f"{table.parameters:,} parameters, {table.multiply_adds:,} multiply-adds, "
+            f"{table.activation_bytes / 1024:,.1f} KiB of activations for one image"
+        )
+    return "\n".join([text, *notes])
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else word + "s"

@@ -1,0 +1,50 @@
+"""Named networks, one TOML file each; every file says why it is here."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from convlens.errors import NetworkError, nearest
+from convlens.network import Network
+from convlens.table import Limits
+
+
+def names() -> list[str]:
+    """Return the names of the zoo's networks.
+
+    >>> "tutorial-torch" in names()
+    True
+    """
+    entries = (entry.name for entry in files(__name__).iterdir())
+    return sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml"))
+
+
+def load(name: str) -> Network:
+    """Return the named network.
+
+    Raises
+    ------
+    NetworkError
+        Where there is no such name; gives the nearest one.
+
+    Examples
+    --------
+    >>> load("tutorial-torch").table().parameters
+    31626
+    """
+    if name not in names():
+        raise NetworkError(
+            f'there is no network "{name}" in the zoo{nearest(name, names())}',
+            "a name from `convlens zoo`, or the path of a .toml or .json file",
+            "see `convlens zoo`",
+        )
+    return Network.from_toml(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+def resolve(reference: str | Path, limits: Limits | None = None) -> Network:
+    """Return a network by its name in the zoo, or from a `.toml` or `.json` file."""
+    path = Path(reference)
+    if path.suffix in (".toml", ".json") or len(path.parts) > 1:
+        return Network.load(path, limits)
+    return load(str(reference))

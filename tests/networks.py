@@ -1,0 +1,100 @@
+"""Random networks for property tests: valid by construction, or perturbed at will."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from convlens.errors import NetworkError
+from convlens.network import Network
+
+pair = st.one_of(st.integers(1, 4), st.tuples(st.integers(1, 4), st.integers(1, 4)))
+padding = st.one_of(
+    st.integers(0, 2),
+    st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    st.tuples(*[st.integers(0, 2)] * 4),
+    st.sampled_from(["same", "valid"]),
+)
+small_pair = st.one_of(st.integers(1, 2), st.tuples(st.integers(1, 3), st.integers(1, 2)))
+
+
+def optional(**fields: Any) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def _merged(head: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    return {**head, **rest}
+
+
+conv = st.builds(
+    _merged,
+    st.fixed_dictionaries({"conv": st.sampled_from([1, 2, 3, 4, 6, 8])}),
+    optional(
+        kernel=pair,
+        stride=small_pair,
+        padding=padding,
+        dilation=small_pair,
+        groups=st.integers(1, 4),
+        bias=st.booleans(),
+    ),
+)
+depthwise = st.builds(
+    _merged,
+    st.fixed_dictionaries({"depthwise": st.integers(1, 3)}),
+    optional(kernel=pair, stride=small_pair, padding=padding, bias=st.booleans()),
+)
+pool = st.builds(
+    _merged,
+    st.one_of(
+        st.fixed_dictionaries({"max_pool": pair}), st.fixed_dictionaries({"avg_pool": pair})
+    ),
+    optional(stride=small_pair, padding=padding),
+)
+simple = st.sampled_from(
+    [
+        {"relu": True},
+        {"gelu": True},
+        {"silu": True},
+        {"leaky_relu": 0.2},
+        {"batch_norm": True},
+        {"batch_norm": True, "epsilon": 0.001},
+        {"dropout": 0.3},
+    ]
+)
+residual = st.builds(
+    lambda layers, shortcut: {"residual": layers, "shortcut": shortcut},
+    st.lists(st.one_of(conv, simple), min_size=1, max_size=3),
+    st.lists(st.one_of(conv, simple), max_size=2),
+)
+body = st.lists(st.one_of(conv, conv, depthwise, pool, simple, residual), min_size=1, max_size=5)
+head = st.one_of(
+    st.just([]),
+    st.just([{"global_avg_pool": True}]),
+    st.just([{"global_max_pool": True}]),
+    st.builds(
+        lambda n, last: [{"flatten": True}, {"linear": n}, *last],
+        st.integers(2, 6),
+        st.sampled_from([[], [{"softmax": True}], [{"relu": True}, {"linear": 3, "bias": False}]]),
+    ),
+)
+written = st.builds(
+    lambda shape, layers, last, rounding: {
+        "input": list(shape),
+        "layers": layers + last,
+        "rounding": rounding,
+    },
+    st.tuples(st.integers(1, 4), st.integers(4, 17), st.integers(4, 17)),
+    body,
+    head,
+    st.sampled_from(["strict", "floor", "floor"]),
+)
+
+
+def fits(network: Network) -> bool:
+    """Say whether the layers fit together; for `assume`."""
+    try:
+        network.table()
+    except NetworkError:
+        return False
+    return True
