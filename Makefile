@@ -1,0 +1,42 @@
+# Every target is what a person could type. `make demo` and `make test` do all set-up themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-all lint format bench clean
+
+demo: .venv/demo.stamp
+	$(BIN)/convlens train --runs runs
+
+test: .venv/dev.stamp
+	$(BIN)/pytest -m "not slow" -n 2
+
+test-all: .venv/dev.stamp
+	$(BIN)/pytest -n 2
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/dev.stamp
+	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/demo.stamp: .venv/bin/pip pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	touch $@
+
+.venv/dev.stamp: .venv/bin/pip pyproject.toml constraints.txt
+	$(INSTALL) -e ".[dev]"
+	touch $@ .venv/demo.stamp
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
