@@ -1,0 +1,172 @@
+"""Whole files or none: a file appears under its final name complete, or not at all.
+
+The bytes go to a temporary name in the same folder, reach the disk (fsync), and take the final
+name in one step (`os.replace`), which POSIX makes atomic. A crash at any moment leaves the old
+file or the new one, and at worst a stray temporary that `is_temporary` recognises.
+
+References
+----------
+Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014: why the file *and* its folder
+need an fsync.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from convlens.errors import ConvlensError, RunError, StorageError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_WRONG_PLACE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
+
+
+def write_bytes(path: Path, data: bytes | bytearray | memoryview) -> None:
+    """Write `data` to `path`, replacing what was there in one step.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; its folder must exist. A new file gets the mode that the umask allows.
+    data : bytes-like
+        The whole content.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or failing; an old file is intact.
+    RunError
+        The folder is missing or not writable.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)  # noqa: PTH105
+        except BaseException:  # also Ctrl-C: nothing half-written stays behind
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise explain(error, path, memoryview(data).nbytes) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8; otherwise as `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, obj: object) -> None:
+    """Write `obj` as indented JSON; otherwise as `write_bytes`.
+
+    Raises
+    ------
+    ValueError
+        `obj` holds NaN or an infinity, which JSON cannot say; pass it through `finite` first.
+    """
+    write_text(path, json.dumps(obj, indent=2, allow_nan=False) + "\n")
+
+
+def finite(obj: Any) -> Any:
+    """Copy dicts and lists with every NaN or infinity replaced by None, JSON's null.
+
+    Examples
+    --------
+    >>> finite({"loss": float("nan"), "history": [0.5, float("inf")], "epoch": 3})
+    {'loss': None, 'history': [0.5, None], 'epoch': 3}
+    """
+    if isinstance(obj, float):
+        return obj if math.isfinite(obj) else None
+    if isinstance(obj, dict):
+        return {key: finite(value) for key, value in obj.items()}
+    if isinstance(obj, list | tuple):
+        return [finite(value) for value in obj]
+    return obj
+
+
+def is_temporary(path: Path) -> bool:
+    """Tell whether `path` is named like a temporary of `write_bytes`.
+
+    Examples
+    --------
+    >>> is_temporary(Path("run/.0123456789abcdef.tmp")), is_temporary(Path("notes.tmp"))
+    (True, False)
+    """
+    return path.name.startswith(".") and path.suffix == ".tmp"
+
+
+def explain(error: OSError, path: Path, needed: int = 0) -> ConvlensError:
+    """Turn an `OSError` met while writing `path` into the error the user should see.
+
+    Parameters
+    ----------
+    error : OSError
+        What the operating system answered.
+    path : Path
+        The file or folder that was to be written.
+    needed : int
+        Size of the write, in bytes.
+
+    Returns
+    -------
+    ConvlensError
+        `RunError` (exit code 2) when the place was badly chosen, `StorageError` (exit code 1)
+        when the place was right and the disk let us down.
+
+    Examples
+    --------
+    >>> print(explain(OSError(errno.ENOSPC, "No space left on device"), Path("run/a.bin"), 4096))
+    cannot write run/a.bin: the disk is full
+      expected: 4096 free bytes
+      to do: free some space or choose another folder, then run the command again
+    """
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return StorageError(
+            f"cannot write {path}: the disk is full",
+            f"{needed} free bytes",
+            "free some space or choose another folder, then run the command again",
+        )
+    if error.errno in _WRONG_PLACE:
+        return RunError(
+            f"cannot write {path}: {reason.lower()}",
+            "a folder that exists and that you may write to",
+            "choose another folder, or correct its permissions",
+        )
+    return StorageError(
+        f"cannot write {path}: {reason.lower()}",
+        f"a disk that takes {needed} bytes",
+        "check the disk, then run the command again",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    if os.name == "nt":  # Windows cannot open a folder, and does not need to
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

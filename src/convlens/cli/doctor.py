@@ -1,0 +1,51 @@
+"""`convlens doctor`: what this machine offers."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+
+from convlens import __version__, data
+from convlens.cli.options import Json, new_command, print_json
+from convlens.engines.device import choose_device, describe, limit_threads, supports_bfloat16
+
+app = new_command()
+
+PACKAGES = ("numpy", "pillow", "safetensors", "scikit-learn", "matplotlib", "pydantic", "mlxtend")
+
+
+@app.command(epilog="Example: convlens doctor")
+def doctor(as_json: Json = False) -> None:
+    """Show versions, devices, threads and the data sets found on this machine."""
+    limit_threads()
+    device = choose_device("auto")
+    facts = {
+        "convlens": __version__,
+        **describe(device),
+        "bfloat16": supports_bfloat16(device),
+        **{package: _version(package) for package in PACKAGES},
+        "data": {name: data.describe(name)["found"] for name in data.names()},
+    }
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        if name != "data":
+            typer.echo(f"{name:14} {value}")
+    for name, place in data_places(facts):
+        typer.echo(f"data {name:18} {place or 'not found here'}")
+
+
+def data_places(facts: dict[str, object]) -> list[tuple[str, object]]:
+    """Return each known data set with where it was found."""
+    places = facts["data"]
+    assert isinstance(places, dict)
+    return list(places.items())
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,54 @@
+"""Options that several commands share, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from convlens.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")]
+RunsRoot = Annotated[
+    str | None,
+    typer.Option("--runs", help="Folder of the runs; default $CONVLENS_RUNS or ./runs."),
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or last.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+BadImages = Annotated[
+    str, typer.Option("--bad-images", help="fail: stop at unreadable images; skip: leave them out.")
+]
+
+
+def new_command(**settings: Any) -> typer.Typer:
+    """Return the Typer app of one command, without completion, colours or pretty tracebacks."""
+    return typer.Typer(
+        rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, **settings
+    )
+
+
+def print_json(payload: dict[str, Any]) -> None:
+    """Print a result as one JSON object; numbers that are not finite become null."""
+    from convlens.atomic import finite
+
+    typer.echo(json.dumps(finite(payload), allow_nan=False))
+
+
+def parse_shape(text: str) -> tuple[int, int, int]:
+    """Read `C,H,W`.
+
+    >>> parse_shape("3,32,32")
+    (3, 32, 32)
+    """
+    try:
+        channels, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        channels = height = width = 0
+    if min(channels, height, width) < 1:
+        raise InputError(
+            f"--input is {text!r}",
+            "channels,height,width: three whole numbers of at least 1",
+            "write --input 3,32,32",
+        )
+    return channels, height, width

@@ -1,0 +1,109 @@
+"""Training progress: a live bar on a terminal, plain lines elsewhere. Everything on stderr."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class TrainingProgress:
+    """Show the events of a training.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing at all.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.console = Console(stderr=True, highlight=False)
+        self.live = not quiet and self.console.is_terminal and not self.console.is_dumb_terminal
+        self.epochs = 1
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=self.console,
+            transient=True,
+            disable=not self.live,
+        )
+        self.task = self.bar.add_task("", total=None, epoch="", numbers="")
+
+    def __enter__(self) -> TrainingProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Show one event."""
+        if not self.quiet:
+            getattr(self, f"_{event['event']}", lambda event: None)(event)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self._line(str(event["message"]))
+
+    def _run(self, event: dict[str, Any]) -> None:
+        choice = event["choice"]
+        measured = choice.measured_ms
+        speeds = ", ".join(f"{name} {ms:.1f} ms" for name, ms in (measured or {}).items())
+        self._line(
+            f"run {event['folder']}; computing in {choice.precision}, {choice.memory_format}"
+            + (f" (a step: {speeds})" if speeds else "")
+        )
+
+    def _start(self, event: dict[str, Any]) -> None:
+        self.epochs = event["epochs"]
+        self._line(
+            f"{event['train_images']:,} images to train on, {event['validation_images']:,} to "
+            f"validate on, {event['parameters']:,} parameters, {self.epochs} epochs"
+        )
+        if event["event"] == "resume":
+            self._line(f"resumed after epoch {event['epoch']}")
+
+    _resume = _start
+
+    def _step(self, event: dict[str, Any]) -> None:
+        if not self.live:
+            return
+        done = (event["epoch"] - 1) * event["steps"] + event["step"]
+        self.bar.update(
+            self.task,
+            total=self.epochs * event["steps"],
+            completed=done,
+            epoch=f"{event['epoch']}/{self.epochs}",
+            numbers=(
+                f"loss {event['train_loss']:.4f}  accuracy {event['train_accuracy']:.4f}  "
+                f"{event['images_per_second']:,.0f} images/s"
+            ),
+        )
+
+    def _epoch(self, event: dict[str, Any]) -> None:
+        mark = "  best so far" if event["best"] else ""
+        self._line(
+            f"epoch {event['epoch']:>{len(str(self.epochs))}}/{self.epochs}  "
+            f"loss {event['train_loss']:.4f}  accuracy {event['train_accuracy']:.4f}  "
+            f"validation loss {event['validation_loss']:.4f}  "
+            f"accuracy {event['validation_accuracy']:.4f}  "
+            f"{event['images_per_second']:,.0f} images/s{mark}"
+        )
+
+    def _line(self, text: str) -> None:
+        if self.live:
+            self.console.print(text, markup=False, soft_wrap=True)
+        else:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()

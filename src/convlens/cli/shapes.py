@@ -1,0 +1,102 @@
+"""`convlens shapes`: the table of a network, or the settings that would fit."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated
+
+import typer
+
+from convlens import zoo
+from convlens.cli.options import Json, new_command, parse_shape, print_json
+from convlens.errors import InputError, NetworkError
+from convlens.network import Network
+from convlens.table import Limits, Table
+
+app = new_command()
+
+
+@app.command(epilog="Example: convlens shapes --input 1,32,32 --layer 'conv=8, kernel=4, stride=3'")
+def shapes(
+    net: Annotated[
+        str | None, typer.Argument(metavar="NET", help="A name from `convlens zoo`, or a file.")
+    ] = None,
+    input_shape: Annotated[
+        str | None, typer.Option("--input", help="Another input: channels,height,width.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(help="A layer in place of NET, such as 'conv=8, kernel=3'; repeatable."),
+    ] = None,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Drop what does not divide, as PyTorch and Keras do.")
+    ] = False,
+    max_layers: Annotated[int, typer.Option(min=1)] = Limits.layers,
+    max_parameters: Annotated[int, typer.Option(min=1)] = Limits.parameters,
+    max_side: Annotated[int, typer.Option(min=1)] = Limits.side,
+    as_json: Json = False,
+) -> None:
+    """Show every layer's output shape, parameters, multiply-adds and receptive field.
+
+    A size that does not come out whole is an error that names the settings that would fit.
+    """
+    limits = Limits(max_layers, max_parameters, max_side)
+    shape = parse_shape(input_shape) if input_shape else None
+    if (net is None) == (not layer):
+        raise InputError(
+            "a network is needed" if net is None else "NET and --layer are both given",
+            "either NET or --layer",
+            "write convlens shapes tutorial-torch, or --input 1,32,32 --layer 'conv=8, kernel=3'",
+        )
+    if net is not None:
+        network = zoo.resolve(net, limits)
+    else:
+        layers = [_layer(text) for text in layer or []]
+        network = Network(input=shape or (1, 28, 28), layers=layers)
+    if shape is not None:
+        network = network.model_copy(update={"input": shape})
+    table = network.table(floor=floor or None, limits=limits)
+    if as_json:
+        print_json(table_json(network.name, table))
+    else:
+        typer.echo(str(table))
+
+
+def _layer(text: str) -> dict[str, object]:
+    try:
+        layer = tomllib.loads(f"layer = {{ {text.strip().strip('{}')} }}")["layer"]
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise NetworkError(
+            f"--layer {text!r} is not a layer: {error}",
+            "its kind and settings, as in a network file",
+            "write --layer 'conv=8, kernel=3, padding=1'",
+        ) from None
+    return dict(layer)
+
+
+def table_json(name: str, table: Table) -> dict[str, object]:
+    """Return the table as flat, stable JSON."""
+    return {
+        "network": name,
+        "input": table.input,
+        "layers": [
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "input": row.input,
+                "output": row.output,
+                "parameters": row.parameters,
+                "multiply_adds": row.multiply_adds,
+                "activation_bytes": row.activation_bytes,
+                "receptive_field": [axis.size for axis in row.receptive_field],
+                "jump": [axis.jump for axis in row.receptive_field],
+                "offset": [axis.offset for axis in row.receptive_field],
+                "dropped": row.dropped,
+            }
+            for row in table.rows
+        ],
+        "output": table.output,
+        "parameters": table.parameters,
+        "multiply_adds": table.multiply_adds,
+        "activation_bytes": table.activation_bytes,
+    }

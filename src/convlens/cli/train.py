@@ -1,0 +1,121 @@
+"""`convlens train`: from a layer list to a trained, measured, reported run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from convlens import workflow
+from convlens.cli.options import BadImages, Device, Json, RunsRoot, new_command, print_json
+from convlens.cli.progress import TrainingProgress
+from convlens.errors import InputError
+from convlens.runs import Run
+from convlens.training.recipe import settings
+
+app = new_command()
+
+
+@app.command(epilog="Example: convlens train tutorial-torch --data mnist --epochs 3")
+def train(
+    net: Annotated[
+        str | None, typer.Argument(metavar="NET", help="A name from `convlens zoo`, or a file.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A known data set or a path. [default: digits-5k]")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A named recipe, or a .toml file.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a recipe value: key=value; repeatable.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate at its peak.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
+    device: Device = "auto",
+    engine: Annotated[str, typer.Option(help="Who computes: torch.")] = "torch",
+    weights: Annotated[
+        str | None, typer.Option(help="Weights to start from: a .safetensors or .pt file.")
+    ] = None,
+    bad_images: BadImages = "fail",
+    out: Annotated[str | None, typer.Option(help="The exact folder of the new run.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
+    runs: RunsRoot = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")
+    ] = None,
+    from_previous: Annotated[
+        bool, typer.Option("--from-previous", help="Resume from the checkpoint before the last.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a network, choose the epoch by validation, test once, write the report.
+
+    With no arguments: the default network on 5,000 real handwritten digits.
+    """
+    if engine != "torch":
+        raise InputError(f'there is no engine "{engine}"', "torch", "leave --engine out")
+    with TrainingProgress() as progress:
+        if resume is not None:
+            given = (net, data, recipe, set_, epochs, batch_size, lr, seed, weights, out, name)
+            if any(value for value in given):
+                raise InputError(
+                    "--resume came with other settings",
+                    "--resume RUN alone: a resumed run keeps its own network, data and recipe",
+                    "remove them, or start a new run",
+                )
+            run = workflow.resume(
+                resume, root=runs, device=device, from_previous=from_previous, on_event=progress
+            )
+        else:
+            changes = _changes(set_ or [], epochs, batch_size, lr, seed)
+            run = workflow.train(
+                net,
+                data or "digits-5k",
+                recipe=recipe,
+                device=device,
+                out=out,
+                name=name,
+                root=runs,
+                initial_weights=weights,
+                bad_images=bad_images,
+                on_event=progress,
+                **changes,
+            )
+    result = _result(run)
+    if as_json:
+        print_json(result)
+    else:
+        _print(run, result)
+
+
+def _changes(
+    pairs: list[str], epochs: int | None, batch_size: int | None, lr: float | None, seed: int | None
+) -> dict[str, Any]:
+    options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "seed": seed}
+    return {**settings(pairs), **{key: v for key, v in options.items() if v is not None}}
+
+
+def _result(run: Run) -> dict[str, Any]:
+    status = run.status
+    keys = ("train_seconds", "validation_accuracy", "test_accuracy", "test_loss", "best_epoch")
+    return {
+        "run": str(run.folder),
+        "epochs": status.get("epoch"),
+        **{key: status.get(key) for key in keys},
+        "test_images": (run.evaluation or {}).get("images"),
+        "parameters": status.get("parameters"),
+        "report": str(run.folder / "report.html"),
+    }
+
+
+def _print(run: Run, result: dict[str, Any]) -> None:
+    typer.echo(
+        f"test accuracy {result['test_accuracy']:.2%} ({result['test_images']:,} images, read "
+        f"once), loss {result['test_loss']:.4f}, with the weights of epoch "
+        f"{result['best_epoch']}, chosen by validation"
+    )
+    typer.echo(f"training took {result['train_seconds']:.1f} s")
+    typer.echo(f"report: {result['report']}")

@@ -1,0 +1,24 @@
+"""Images as arrays: known sets, folders of images, and one way to prepare an image.
+
+`load` takes a name or a path and gives a `Dataset`: training, validation and test images as uint8
+`(N, C, H, W)` that never mix, with the `Preprocessing` that any further image must go through.
+What is read from a disk is not trusted: sizes are checked before anything is unpacked.
+"""
+
+from convlens.data.catalog import describe, load, load_like, names
+from convlens.data.dataset import Dataset, Split
+from convlens.data.folder import is_image_folder
+from convlens.data.preprocessing import Preprocessing
+from convlens.data.split import hold_out
+
+__all__ = [
+    "Dataset",
+    "Preprocessing",
+    "Split",
+    "describe",
+    "hold_out",
+    "is_image_folder",
+    "load",
+    "load_like",
+    "names",
+]

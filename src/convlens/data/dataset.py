@@ -1,0 +1,139 @@
+"""A data set as arrays: three parts that never mix, and how to prepare an image like them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.data.preprocessing import Preprocessing
+from convlens.errors import DataError
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a data set.
+
+    Parameters
+    ----------
+    images : uint8 array (N, C, H, W)
+        Pixels, 0 to 255.
+    labels : int64 array (N,)
+        Number of each image's class.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: NDArray[np.int64]) -> Split:
+        """Return the images of an index, as a part of their own."""
+        return Split(np.ascontiguousarray(self.images[index]), self.labels[index])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test images of the same classes.
+
+    Parameters
+    ----------
+    name, source : str
+        What it is called, and what to pass to `load` to get it again.
+    classes : tuple of str
+        Class names; a label is an index into them.
+    train, validation, test : Split
+        Training fits, validation chooses, test is read once.
+    preprocessing : Preprocessing
+        How any further image must be prepared.
+    split : dict
+        How the parts were made: enough to make them again.
+    notes : tuple of str
+        What a user should know: skipped files, duplicates.
+
+    Raises
+    ------
+    DataError
+        Where a part is empty, a class has no training image, or a label is out of range.
+    """
+
+    name: str
+    source: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    preprocessing: Preprocessing
+    split: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise DataError(
+                f"{self.name} has {len(self.classes)} class",
+                "at least two classes to tell apart",
+                "add images of another class",
+            )
+        for part in ("train", "validation", "test"):
+            check_split(getattr(self, part), len(self.classes), f"the {part} part of {self.name}")
+        counts = np.bincount(self.train.labels, minlength=len(self.classes))
+        if not counts.all():
+            empty = [name for name, n in zip(self.classes, counts, strict=True) if n == 0]
+            raise DataError(
+                f"{self.name} has no training image of {', '.join(empty[:5])}",
+                "at least one of every class",
+                "add images, or leave that class out",
+            )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sha256 over classes, pixels and labels of all three parts: what the numbers are of."""
+        digest = hashlib.sha256("\0".join(self.classes).encode("utf-8", "surrogateescape"))
+        for part in (self.train, self.validation, self.test):
+            digest.update(str(part.images.shape).encode())
+            digest.update(np.ascontiguousarray(part.images).data)
+            digest.update(np.ascontiguousarray(part.labels).data)
+        return digest.hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a run keeps about its data."""
+        counts = {part: len(getattr(self, part)) for part in ("train", "validation", "test")}
+        return {
+            "name": self.name,
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "classes": list(self.classes),
+            "preprocessing": self.preprocessing.to_dict(),
+            "split": {**counts, **self.split},
+            "notes": list(self.notes),
+        }
+
+
+def check_split(part: Split, classes: int, name: str) -> None:
+    """Refuse a part that cannot be trained or measured on.
+
+    Raises
+    ------
+    DataError
+        Where it is empty, images and labels differ in number, or a label is no class.
+    """
+    if len(part.images) != len(part.labels):
+        raise DataError(
+            f"{name} has {len(part.images)} images and {len(part.labels)} labels",
+            "one label an image",
+            "correct the files",
+        )
+    if len(part) == 0:
+        raise DataError(f"{name} is empty", "at least one image", "add images")
+    low, high = int(part.labels.min()), int(part.labels.max())
+    if low < 0 or high >= classes:
+        raise DataError(
+            f"{name} has the label {low if low < 0 else high}",
+            f"labels from 0 to {classes - 1}",
+            "correct the labels or the number of classes",
+        )

@@ -1,0 +1,231 @@
+"""How an image becomes what the network was trained on; carried by the run, never retyped.
+
+Training folders, prediction and the server call the same `prepare`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convlens.data.decode import ImageSource, decode
+from convlens.errors import DataError
+
+Framing = Literal["none", "mnist"]
+Background = Literal["dark", "light", "mixed"]
+Fit = Literal["crop", "exact"]
+
+PLAIN_SPREAD = 0.1
+"""A set has a plain background when its border pixels spread less than this (scale 0 to 1)."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Size, channels and statistics that every image is brought to.
+
+    Parameters
+    ----------
+    input : (int, int, int)
+        `(channels, height, width)`; 1 channel is grey, 3 are RGB.
+    mean, std : tuple of float
+        Per channel, of pixels scaled to 0..1.
+    framing : {"none", "mnist"}
+        "mnist" brings a digit of any size to a 20x20 box in the middle of 28x28, as the set
+        itself was made (LeCun, http://yann.lecun.com/exdb/mnist/).
+    background : {"dark", "light", "mixed"}
+        What the borders of the training images are; an image with the opposite plain
+        background is inverted.
+    fit : {"crop", "exact"}
+        "crop": resize the shorter side and cut the middle; "exact": the images had the size.
+    """
+
+    input: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    framing: Framing = "none"
+    background: Background = "mixed"
+    fit: Fit = "crop"
+
+    def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return `(x/255 - mean)/std`, float32 `(N, C, H, W)`, of uint8 images `(N, C, H, W)`."""
+        mean = np.asarray(self.mean, np.float32).reshape(1, -1, 1, 1)
+        std = np.asarray(self.std, np.float32).reshape(1, -1, 1, 1)
+        normalised: NDArray[np.float32] = (images.astype(np.float32) / 255 - mean) / std
+        return normalised
+
+    def prepare(self, source: ImageSource) -> tuple[NDArray[np.uint8], list[str]]:
+        """Decode one image file and bring it to the network's input.
+
+        Returns
+        -------
+        uint8 array (C, H, W)
+            The image as the network sees it, before normalisation.
+        list of str
+            What was changed on the way.
+
+        Raises
+        ------
+        DataError
+            Where the file is not a readable image.
+        """
+        image, notes = decode(source)
+        channels, height, width = self.input
+        if channels == 1 and image.mode != "L":
+            image = image.convert("L")
+            notes.append("colour made grey")
+        elif channels == 3 and image.mode != "RGB":
+            image = image.convert("RGB")
+        if self._opposite(image):
+            image = Image.eval(image, lambda value: 255 - value)
+            strokes, ground = ("dark", "light") if self.background == "dark" else ("light", "dark")
+            notes.append(
+                f"{strokes} strokes on a {ground} ground: inverted, because the run's images "
+                f"are {ground} on {strokes}"
+            )
+        if image.size != (width, height):
+            notes.append(f"{image.width}x{image.height} brought to {width}x{height}")
+            if self.framing == "mnist":
+                image = _framed(image, width, height)
+            else:
+                image = cover(image, width, height)
+        pixels = np.asarray(image, np.uint8)
+        return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1)), notes
+
+    def _opposite(self, image: Image.Image) -> bool:
+        """Say whether the image's plain background is the opposite of the run's."""
+        if self.background == "mixed":
+            return False
+        border = _border(np.asarray(image.convert("L"), np.uint8)[None, None])
+        light = float(np.median(border)) > 127
+        return light == (self.background == "dark")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            **asdict(self),
+            "input": list(self.input),
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
+    @classmethod
+    def from_dict(cls, written: object) -> Preprocessing:
+        """Read the JSON form, which comes from a disk and is not trusted.
+
+        Raises
+        ------
+        DataError
+            Where anything is missing or out of range.
+        """
+        if not isinstance(written, Mapping):
+            raise _damaged("it is not an object")
+        try:
+            shape = tuple(int(n) for n in written["input"])
+            mean = tuple(float(x) for x in written["mean"])
+            std = tuple(float(x) for x in written["std"])
+            chosen = [written["framing"], written["background"], written["fit"]]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise _damaged(f"{type(error).__name__} {error}") from None
+        kinds = [get_args(kind) for kind in (Framing, Background, Fit)]
+        if any(word not in kind for word, kind in zip(chosen, kinds, strict=True)):
+            raise _damaged(f"framing, background or fit is none of {kinds}")
+        if len(shape) != 3 or shape[0] not in (1, 3) or not all(1 <= n <= 16_384 for n in shape):
+            raise _damaged(f"the input is {shape}")
+        if len(mean) != shape[0] or len(std) != shape[0]:
+            raise _damaged("mean and std need one value a channel")
+        if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
+            raise _damaged("mean and std must be finite, and std above 0")
+        return cls(shape, mean, std, *chosen)
+
+
+def _damaged(reason: str) -> DataError:
+    return DataError(
+        f"the run's preprocessing is damaged: {reason}",
+        "input, mean, std, framing, background and fit",
+        "restore data.json, or train again",
+    )
+
+
+def cover(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Resize so that the image covers width x height, and cut the middle; bilinear, antialiased."""
+    scale = max(width / image.width, height / image.height)
+    size = max(width, round(image.width * scale)), max(height, round(image.height * scale))
+    resized = image.resize(size, Image.Resampling.BILINEAR)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return resized.crop((left, top, left + width, top + height))
+
+
+def _framed(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Frame light strokes on a dark ground as MNIST's digits are framed.
+
+    The paper's grey is taken off, contrast is stretched, the strokes' bounding box scaled into
+    20/28 of the side, and the centre of mass put in the middle.
+    """
+    values = np.asarray(image.convert("L"), np.float64)
+    # A photo may have millions of pixels; the digit keeps its shape at a few hundred.
+    shrink = max(1, min(values.shape) // 256)
+    if shrink > 1:
+        image = image.convert("L").reduce(shrink)
+        values = np.asarray(image, np.float64)
+    border = _border(values[None, None])
+    ground = float(np.median(border)) + 2 * float(np.median(np.abs(border - np.median(border))))
+    strokes = np.clip(values - ground, 0, None)
+    if strokes.max() < 16:  # no strokes to frame: an empty sheet stays one
+        return cover(image.convert("L"), width, height)
+    strokes *= 255 / strokes.max()
+    strokes[strokes < 48] = 0  # paper grain and compression noise
+    rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
+    box = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = min(width * 20 / 28 / box.shape[1], height * 20 / 28 / box.shape[0])
+    size = max(1, round(box.shape[1] * scale)), max(1, round(box.shape[0] * scale))
+    small = Image.fromarray(box.astype(np.uint8)).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
+    digit = np.asarray(small, np.float64)
+    mass = digit.sum()
+    centre_x = float((digit.sum(0) * np.arange(size[0])).sum() / mass) + 0.5
+    centre_y = float((digit.sum(1) * np.arange(size[1])).sum() / mass) + 0.5
+    left = min(max(0, round(width / 2 - centre_x)), width - size[0])
+    top = min(max(0, round(height / 2 - centre_y)), height - size[1])
+    canvas = Image.new("L", (width, height), 0)
+    canvas.paste(small, (left, top))
+    return canvas
+
+
+def mean_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and std per channel of uint8 images `(N, C, H, W)`, on the scale 0 to 1.
+
+    Exact, from the histogram of each channel; a channel of one value gets std 1.
+
+    >>> mean_std(np.array([0, 255, 0, 255], np.uint8).reshape(1, 1, 2, 2))
+    ((0.5,), (0.5,))
+    """
+    levels = np.arange(256) / 255
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        histogram = np.zeros(256, np.int64)
+        for part in np.array_split(images[:, channel], max(1, len(images) // 4096)):
+            histogram += np.bincount(part.ravel(), minlength=256)
+        mean = float((histogram * levels).sum() / histogram.sum())
+        variance = float((histogram * (levels - mean) ** 2).sum() / histogram.sum())
+        means.append(mean)
+        stds.append(math.sqrt(variance) or 1.0)
+    return tuple(means), tuple(stds)
+
+
+def background_of(images: NDArray[np.uint8]) -> Background:
+    """Say whether a set has a plain dark or light ground, from the border pixels of its images."""
+    border = _border(images[:: max(1, len(images) // 2000)]) / 255
+    if float(border.std()) > PLAIN_SPREAD:
+        return "mixed"
+    return "light" if float(border.mean()) > 0.5 else "dark"
+
+
+def _border(images: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the outermost pixels of images `(N, C, H, W)` as one vector."""
+    edges = (images[:, :, 0], images[:, :, -1], images[:, :, :, 0], images[:, :, :, -1])
+    return np.concatenate([edge.astype(np.float64).ravel() for edge in edges])

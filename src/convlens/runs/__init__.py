@@ -1,0 +1,24 @@
+"""The run folder: everything about one training, written by one process, readable by anyone.
+
+`layout` names the files and the folders, `writer` fills one folder under a lock, `checkpoint`
+keeps what resume needs, `manifest` the sha256 of each file, `reader` opens a run without
+executing anything, and `listing` finds runs.
+"""
+
+from convlens.runs.layout import Status, check_name, runs_root
+from convlens.runs.listing import RunSummary, find, listing
+from convlens.runs.reader import Run
+from convlens.runs.writer import RunWriter, create, open_existing
+
+__all__ = [
+    "Run",
+    "RunSummary",
+    "RunWriter",
+    "Status",
+    "check_name",
+    "create",
+    "find",
+    "listing",
+    "open_existing",
+    "runs_root",
+]

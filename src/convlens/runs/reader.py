@@ -1,0 +1,150 @@
+"""Open a run: everything it says about itself, read without executing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from convlens.errors import RunError
+from convlens.runs import lock, manifest
+from convlens.runs.json_file import parse_object, read_object, read_text
+from convlens.runs.layout import (
+    DATA,
+    ENVIRONMENT,
+    EVALUATION,
+    METRICS,
+    NETWORK,
+    RECIPE,
+    STATUS,
+    WEIGHTS,
+)
+from convlens.weights import load_tensors, read_weights
+from convlens.weights.tensor_file import Array
+
+MAX_METRICS_BYTES = 256_000_000
+
+
+class Run:
+    """A run folder, read on demand.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    damaged_lines : int
+        Lines of metrics.jsonl that `events` could not read (a torn last line is not counted:
+        the writer may be in the middle of it).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.damaged_lines = 0
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Open a folder; raises `RunError` where it is no run or its status is damaged."""
+        run = cls(Path(folder))
+        if not (run.folder / STATUS).is_file():
+            raise RunError(
+                f"{folder} is not a run", f"a folder with {STATUS}", "see convlens runs"
+            )
+        _ = run.status
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.resolve().name
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """What status.json says; a run whose process died without a word is "stopped"."""
+        status = read_object(self.folder / STATUS)
+        if status.get("state") == "running" and not lock.is_held(self.folder):
+            status["state"] = "stopped"
+        return status
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What data.json says."""
+        return read_object(self.folder / DATA)
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """What environment.json says."""
+        return read_object(self.folder / ENVIRONMENT)
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any] | None:
+        """What evaluation.json says, or None before the test."""
+        path = self.folder / EVALUATION
+        return read_object(path) if path.exists() else None
+
+    @property
+    def network_text(self) -> str:
+        """The network, TOML."""
+        return read_text(self.folder / NETWORK)
+
+    @property
+    def recipe_text(self) -> str:
+        """The recipe, TOML."""
+        return read_text(self.folder / RECIPE)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events of metrics.jsonl so far; can be read while the run trains."""
+        path = self.folder / METRICS
+        if not path.exists():
+            return []
+        lines = read_text(path, MAX_METRICS_BYTES).split("\n")
+        events, self.damaged_lines = [], 0
+        for line in lines[:-1]:  # what follows the last newline is torn, or nothing
+            try:
+                events.append(parse_object(line))
+            except ValueError:
+                self.damaged_lines += 1
+        return events
+
+    def weights(
+        self,
+        kind: Literal["best", "last"] = "best",
+        expected: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> dict[str, Array]:
+        """Return the weights of the best epoch by validation, or of the last.
+
+        Parameters
+        ----------
+        kind : {"best", "last"}
+            Which.
+        expected : mapping of str to shape, optional
+            Names and shapes to insist on.
+
+        Raises
+        ------
+        RunError
+            They were not saved yet, or the file is not the one that the manifest lists.
+        WeightsError
+            The file is damaged or does not fit.
+        """
+        name = WEIGHTS[kind]
+        path = self.folder / name
+        if not path.is_file():
+            raise RunError(
+                f"{self.folder} has no {name}",
+                "a run that completed an epoch",
+                f"continue it with convlens train --resume {self.folder}",
+            )
+        entries = manifest.read(self.folder) or {}
+        if name in entries and not manifest.matches(path, entries[name]):
+            raise RunError(
+                f"{path} is corrupt: its sha256 is not the one in MANIFEST.json",
+                "the file as it was written",
+                "restore it from a copy, or train again",
+            )
+        return load_tensors(path)[0] if expected is None else read_weights(path, expected)
+
+    def verify(self) -> list[str]:
+        """Return the files that are missing or differ from the manifest; empty when all is well."""
+        entries = manifest.read(self.folder)
+        return [] if entries is None else manifest.differing(self.folder, entries)

@@ -1,0 +1,1 @@
+"""Training: a recipe is data, the loop is one readable function, a run is a folder."""

@@ -1,0 +1,286 @@
+"""The training loop: forward, loss, backward, step, on one screen (`fit`).
+
+What surrounds it is kept out of its way: `Tally` counts without waiting for the device,
+`Standing` is what a checkpoint must know, and the caller decides what to do with events.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from convlens.engines.device import synchronize
+from convlens.engines.torch_engine import neutral_weights
+from convlens.errors import TrainingError
+from convlens.training import checkpoint, optimise
+from convlens.training.batches import TensorSet, batch_sizes, epoch_seed
+from convlens.training.choices import Choice
+from convlens.training.recipe import Recipe
+
+Weights = dict[str, NDArray[np.float32]]
+Event = dict[str, Any]
+
+EVALUATION_BATCH = 500
+SHOW_SECONDS = 0.2
+
+
+class Diverged(TrainingError):
+    """The loss stopped being a finite number; `weights` are the last good ones."""
+
+    def __init__(self, epoch: int, step: int, recipe: Recipe, weights: Weights) -> None:
+        super().__init__(
+            f"the loss became NaN or infinite at epoch {epoch}, step {step}",
+            "a finite loss; the weights before this epoch are kept",
+            f"lower the learning rate (it is {recipe.learning_rate:g}), for example "
+            f"--lr {recipe.learning_rate / 10:g}",
+        )
+        self.weights = weights
+
+
+@dataclass
+class Standing:
+    """Where a training stands: what a checkpoint keeps beside the arrays."""
+
+    epoch: int = 0
+    """Epochs completed."""
+    step: int = 0
+    """Steps done in the epoch under way."""
+    best_epoch: int = 0
+    best_loss: float = math.inf
+    best_accuracy: float = 0.0
+    train_seconds: float = 0.0
+    """Time of the optimiser's steps alone, batch supply included."""
+    epoch_seconds: float = 0.0
+    loss_sum: float = 0.0
+    correct: int = 0
+    images: int = 0
+
+
+class Tally:
+    """Sums over an epoch, kept on the device so that no step waits for them."""
+
+    def __init__(self, device: torch.device, standing: Standing) -> None:
+        self.loss_sum = torch.full((), standing.loss_sum, dtype=torch.float64, device="cpu")
+        if device.type != "mps":  # which has no float64
+            self.loss_sum = self.loss_sum.to(device)
+        self.correct = torch.full((), standing.correct, dtype=torch.int64, device=device)
+        self.images = standing.images
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count one batch: its mean loss weighs as many images as it has."""
+        self.loss_sum += loss.detach().to(self.loss_sum.device) * len(labels)
+        self.correct += (logits.argmax(1) == labels).sum()
+        self.images += len(labels)
+
+    @property
+    def loss(self) -> float:
+        """Mean loss over the images so far (waits for the device)."""
+        return self.loss_sum.item() / max(1, self.images)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images classified correctly so far (waits for the device)."""
+        return self.correct.item() / max(1, self.images)
+
+
+class Fitting:
+    """A training in progress: the module, its optimizer, its average, and where it stands."""
+
+    def __init__(
+        self, module: nn.Module, recipe: Recipe, images: int, device: torch.device, choice: Choice
+    ) -> None:
+        self.recipe, self.device, self.choice = recipe, device, choice
+        self.module = module.to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
+        self.steps_per_epoch = len(batch_sizes(images, recipe.batch_size))
+        self.optimizer = optimise.optimizer(self.module, recipe)
+        factor = optimise.rate_factor(recipe, self.steps_per_epoch * recipe.epochs)
+        self.rate_at = lambda step: recipe.learning_rate * factor(step)
+        self.average: AveragedModel | None = None
+        if recipe.ema:
+            averaging = get_ema_multi_avg_fn(recipe.ema)
+            self.average = AveragedModel(self.module, multi_avg_fn=averaging, use_buffers=True)
+        self.standing = Standing()
+        self.best: Weights | None = None
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The module that validation sees: the average where the recipe keeps one."""
+        return self.module if self.average is None else self.average.module
+
+    def weights(self) -> Weights:
+        """Return a copy of the evaluated weights in the neutral layout."""
+        return neutral_weights(self.evaluated)
+
+    def state(self) -> tuple[checkpoint.Arrays, dict[str, Any]]:
+        """Return all that resuming needs: arrays, and plain values for JSON."""
+        values = asdict(self.standing)
+        if math.isinf(self.standing.best_loss):
+            values["best_loss"] = None
+        return checkpoint.gather(self._modules(), self.optimizer, self.best), values
+
+    def resume(self, arrays: checkpoint.Arrays, values: Mapping[str, Any]) -> None:
+        """Continue from a saved state."""
+        self.best = checkpoint.restore(arrays, self._modules(), self.optimizer)
+        known = {key: values[key] for key in asdict(self.standing) if values.get(key) is not None}
+        self.standing = Standing(**known)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {"model": self.module}
+        if self.average is not None:
+            modules["average"] = self.average
+        return modules
+
+
+def fit(
+    training: Fitting,
+    train: TensorSet,
+    validation: TensorSet,
+    on_event: Callable[[Event], None],
+    stopped: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Train until the recipe's epochs are done, or until `stopped` says so after a step.
+
+    Each epoch ends with a validation; the weights with the lowest validation loss are
+    `training.best`. The loss of an epoch is the mean over its images, never the last batch's.
+
+    Parameters
+    ----------
+    training : Fitting
+        Module, optimizer and standing; continued in place.
+    train, validation : TensorSet
+        Images on the training's device.
+    on_event : callable
+        Receives `{"event": "step", ...}` a few times a second and `{"event": "epoch", ...}`
+        after each validation.
+    stopped : callable
+        Asked after every step.
+
+    Returns
+    -------
+    bool
+        Whether all epochs were completed.
+
+    Raises
+    ------
+    Diverged
+        At the first step (on a CPU; elsewhere within 25) whose loss is not finite.
+    """
+    recipe, device, standing = training.recipe, training.device, training.standing
+    module, optimizer = training.module, training.optimizer
+    last_good = training.weights()
+
+    while standing.epoch < recipe.epochs:
+        tally = Tally(device, standing)
+        started = shown = time.perf_counter() - standing.epoch_seconds
+        if standing.step == 0:  # dropout's own randomness, too, depends on (seed, epoch) alone
+            torch.manual_seed(epoch_seed(recipe.seed, standing.epoch, purpose=1))
+        batches = train.shuffled(
+            recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
+        )
+        module.train()
+        for images, labels in batches:
+            step = standing.epoch * training.steps_per_epoch + standing.step
+            for group in optimizer.param_groups:
+                group["lr"] = training.rate_at(step)
+            optimizer.zero_grad(set_to_none=True)
+            with training.choice.autocast(device):
+                logits = module(images)
+            loss = F.cross_entropy(
+                logits.float(), labels, label_smoothing=recipe.label_smoothing
+            )
+            loss.backward()
+            optimizer.step()
+            if training.average is not None:
+                training.average.update_parameters(module)
+
+            tally.add(loss, logits, labels)
+            standing.step += 1
+            if (device.type == "cpu" or standing.step % 25 == 0) and not loss.isfinite():
+                raise Diverged(
+                    standing.epoch + 1, standing.step, recipe, training.best or last_good
+                )
+            now = time.perf_counter()
+            if now - shown > SHOW_SECONDS:
+                shown = now
+                on_event(_step_event(training, tally, now - started))
+            if stopped():
+                break
+
+        synchronize(device)
+        standing.epoch_seconds = time.perf_counter() - started
+        standing.loss_sum, standing.correct = tally.loss_sum.item(), int(tally.correct.item())
+        standing.images = tally.images
+        if standing.step < training.steps_per_epoch:
+            return False
+        if not math.isfinite(tally.loss):
+            raise Diverged(standing.epoch + 1, standing.step, recipe, training.best or last_good)
+        _finish_epoch(training, tally, validation, on_event)
+        last_good = training.weights()
+        if stopped():
+            return standing.epoch >= recipe.epochs
+    return True
+
+
+def _step_event(training: Fitting, tally: Tally, seconds: float) -> Event:
+    standing = training.standing
+    return {
+        "event": "step",
+        "epoch": standing.epoch + 1,
+        "step": standing.step,
+        "steps": training.steps_per_epoch,
+        "train_loss": tally.loss,
+        "train_accuracy": tally.accuracy,
+        "images_per_second": tally.images / max(seconds, 1e-9),
+    }
+
+
+def _finish_epoch(
+    training: Fitting, tally: Tally, validation: TensorSet, on_event: Callable[[Event], None]
+) -> None:
+    """Validate, keep the best weights, report, and move on to the next epoch."""
+    standing = training.standing
+    logits = predict(training.evaluated, validation)
+    labels = validation.labels
+    loss = F.cross_entropy(logits, labels).item()
+    accuracy = (logits.argmax(1) == labels).double().mean().item()
+    best = loss < standing.best_loss
+    seconds = standing.epoch_seconds
+    standing.epoch += 1
+    if best:
+        standing.best_epoch, standing.best_loss = standing.epoch, loss
+        standing.best_accuracy = accuracy
+        training.best = training.weights()
+    event = {
+        "event": "epoch",
+        "epoch": standing.epoch,
+        "train_loss": tally.loss,
+        "train_accuracy": tally.accuracy,
+        "validation_loss": loss,
+        "validation_accuracy": accuracy,
+        "learning_rate": training.optimizer.param_groups[0]["lr"],
+        "train_seconds": seconds,
+        "images_per_second": tally.images / max(seconds, 1e-9),
+        "best": best,
+    }
+    standing.train_seconds += seconds
+    standing.step, standing.epoch_seconds = 0, 0.0
+    standing.loss_sum, standing.correct, standing.images = 0.0, 0, 0
+    on_event(event)
+
+
+def predict(module: nn.Module, images: TensorSet) -> Tensor:
+    """Return float32 logits `(N, classes)` of a whole set, in evaluation mode, unaugmented."""
+    module.eval()
+    with torch.inference_mode():
+        parts = [module(batch).float() for batch, _ in images.in_order(EVALUATION_BATCH)]
+    return torch.cat(parts)

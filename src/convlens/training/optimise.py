@@ -1,0 +1,54 @@
+"""Optimizers and learning-rate schedules, PyTorch's own, from a recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from convlens.training.recipe import Recipe
+
+
+def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Build the recipe's optimizer; weight decay leaves biases and batch norm alone.
+
+    Decaying those does not make a network simpler (He et al. 2018, "Bag of tricks",
+    arXiv:1812.01187).
+    """
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    rate = recipe.learning_rate
+    if recipe.optimizer == "sgd":
+        nesterov = recipe.momentum > 0
+        return torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=nesterov)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    fused = next(iter(parameters)).device.type in ("cpu", "cuda")
+    return kind(groups, rate, betas=recipe.betas, fused=fused)
+
+
+def rate_factor(recipe: Recipe, steps: int) -> Callable[[int], float]:
+    """Return the schedule: step number (from 0) to a factor of the recipe's learning rate.
+
+    `one_cycle` rises from 1/25 to 1 over the warm-up and falls to nearly 0, both as half a
+    cosine (Smith and Topin 2017, arXiv:1708.07120); `cosine` only falls.
+
+    >>> factor = rate_factor(Recipe(warmup=0.5), steps=100)
+    >>> [round(factor(step), 2) for step in (0, 25, 50, 75, 99)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+    if recipe.schedule == "constant":
+        return lambda step: 1.0
+    warm = recipe.warmup * steps if recipe.schedule == "one_cycle" else 0.0
+
+    def factor(step: int) -> float:
+        if step < warm:
+            return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * step / warm)) / 2
+        return (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1.0, steps - warm)))) / 2
+
+    return factor

@@ -1,0 +1,204 @@
+"""A training recipe is validated data: every choice of a training, by name."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from convlens.errors import RecipeError, nearest
+from convlens.schema import validate
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number")
+    return value
+
+
+def _number_field(**bounds: Any) -> Any:
+    return Field(allow_inf_nan=False, **bounds)
+
+
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, BeforeValidator(_number)]
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+class Augmentation(BaseModel):
+    """Random changes of each training image, drawn anew every epoch. Zero means none."""
+
+    model_config = _FROZEN
+
+    shift: Number = _number_field(default=0.0, ge=0, le=1)
+    """Largest shift on each axis, as a share of the side."""
+    rotate: Number = _number_field(default=0.0, ge=0, le=180)
+    """Largest rotation, degrees."""
+    scale: Number = _number_field(default=0.0, ge=0, lt=1)
+    """Largest change of size: 0.1 draws factors from 0.9 to 1.1."""
+    shear: Number = _number_field(default=0.0, ge=0, le=80)
+    """Largest shear, degrees."""
+    flip: bool = Field(default=False, strict=True)
+    """Mirror left and right with probability one half (never for digits or letters)."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return self != Augmentation()
+
+
+class Recipe(BaseModel):
+    """Everything that decides how a network is trained.
+
+    Raises
+    ------
+    RecipeError
+        From `Recipe.read`: an unknown key (with the nearest one) or a value out of range.
+
+    Examples
+    --------
+    >>> Recipe(epochs=3).changed({"learning_rate": 0.01}).learning_rate
+    0.01
+    """
+
+    model_config = _FROZEN
+
+    epochs: Whole = Field(default=10, ge=1, le=100_000)
+    batch_size: Whole = Field(default=128, ge=1, le=1_000_000)
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: Number = _number_field(default=0.003, gt=0, le=100)
+    """The peak of the schedule."""
+    betas: tuple[
+        Annotated[float, Field(ge=0, lt=1)],
+        Annotated[float, Field(ge=0, lt=1)],
+    ] = (0.9, 0.999)
+    """Decay of Adam's and AdamW's running moments."""
+    momentum: Number = _number_field(default=0.9, ge=0, lt=1)
+    """Nesterov momentum of SGD."""
+    weight_decay: Number = _number_field(default=0.01, ge=0, le=10)
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    warmup: Number = _number_field(default=0.25, ge=0, lt=1)
+    """Share of all steps in which `one_cycle` rises to the peak."""
+    label_smoothing: Number = _number_field(default=0.0, ge=0, lt=1)
+    ema: Number = _number_field(default=0.0, ge=0, lt=1)
+    """Decay of an exponential moving average of the weights, used for evaluation; 0 is off."""
+    augmentation: Augmentation = Augmentation()
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the multiplications in training; "auto" takes what a short measurement finds fastest."""
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    normalise: Literal["train", "unit", "half"] = "train"
+    """Mean and std per channel: of the training images, 0 and 1, or 0.5 and 0.5."""
+    validation: Number = _number_field(default=0.1, gt=0, lt=1)
+    """Share of the training images held out to choose the best epoch."""
+    validation_method: Literal["stratified", "last"] = "stratified"
+    """"last" holds out the last share as they lie, as Keras's validation_split does."""
+    split_seed: Whole = Field(default=0, ge=0, lt=2**32)
+    seed: Whole = Field(default=0, ge=0, lt=2**32)
+
+    @classmethod
+    def read(cls, written: object, where: str = "") -> Recipe:
+        """Build a recipe from a decoded TOML document."""
+        if not isinstance(written, dict):
+            raise RecipeError("the recipe is not a table", "keys and values", "see `recipe.toml`")
+        if isinstance(written.get("augmentation"), dict):
+            inner = validate(
+                Augmentation, written["augmentation"], _join(where, "augmentation"), RecipeError
+            )
+            written = {**written, "augmentation": inner}
+        return validate(cls, written, where, RecipeError)
+
+    def changed(self, values: dict[str, Any]) -> Recipe:
+        """Return a recipe with some values replaced; dotted keys reach inside augmentation."""
+        written = self.model_dump()
+        for key, value in values.items():
+            table, _, inner = key.rpartition(".")
+            if table == "augmentation":
+                written["augmentation"][inner] = value
+            else:
+                written[key] = value
+        return Recipe.read(written)
+
+    def to_toml(self) -> str:
+        """Write every value, defaults included."""
+        import tomlkit
+
+        written = self.model_dump()
+        written["betas"] = list(written["betas"])
+        written["augmentation"] = written.pop("augmentation")  # tables come last in TOML
+        return tomlkit.dumps(written)
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def names() -> list[str]:
+    """Return the names of the recipes that come with convlens.
+
+    >>> "digits" in names()
+    True
+    """
+    entries = (entry.name for entry in files(__package__).joinpath("recipes").iterdir())
+    return sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml"))
+
+
+def load(reference: str | Path) -> Recipe:
+    """Return a recipe by name, or from a `.toml` file.
+
+    Raises
+    ------
+    RecipeError
+        Where there is no such recipe or it is not valid.
+    """
+    if str(reference) in names():
+        text = files(__package__).joinpath("recipes", f"{reference}.toml").read_text("utf-8")
+        return Recipe.read(tomllib.loads(text))
+    path = Path(reference)
+    if path.suffix != ".toml":
+        raise RecipeError(
+            f'there is no recipe "{reference}"{nearest(str(reference), names())}',
+            "one of " + ", ".join(names()) + ", or the path of a .toml file",
+            "correct the name",
+        )
+    try:
+        with path.open("rb") as file:
+            text = file.read(1_000_000).decode()
+    except (OSError, ValueError):
+        raise RecipeError(
+            f"{str(reference)!r} cannot be read", "a .toml file", "check the path"
+        ) from None
+    return parse(text, str(reference))
+
+
+def parse(text: str, where: str) -> Recipe:
+    """Read a recipe from TOML text; `where` names it in errors."""
+    try:
+        return Recipe.read(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RecipeError(
+            f"{where} is not valid TOML: {error}", "keys and values", "correct the line named"
+        ) from None
+
+
+def settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read `key=value` settings of the command line; values are TOML, bare words are text.
+
+    >>> settings(["epochs=3", "optimizer=sgd", "augmentation.flip=true"])
+    {'epochs': 3, 'optimizer': 'sgd', 'augmentation.flip': True}
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise RecipeError(
+                f"--set {pair!r} is not a setting", "key=value", "write --set epochs=3"
+            )
+        try:
+            values[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except (tomllib.TOMLDecodeError, KeyError, RecursionError):
+            values[key.strip()] = value.strip()
+    return values

@@ -1,0 +1,294 @@
+"""One training as a run folder: settle the choices, fit, save, test once at the end.
+
+Everything that decides the result is written into the folder before the first step, and
+everything that resuming needs is saved while it trains.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+import convlens
+from convlens.data import Dataset
+from convlens.engines.device import choose_device, describe, limit_threads
+from convlens.engines.torch_engine import TorchModel
+from convlens.errors import DataError, Interrupted, NetworkError, RunError, TrainingError
+from convlens.evaluation import Evaluation, evaluate_logits
+from convlens.network import Network
+from convlens.runs import RunWriter
+from convlens.table import shape_text
+from convlens.training.batches import TensorSet
+from convlens.training.choices import Choice, choose
+from convlens.training.interrupt import Interrupt
+from convlens.training.loop import Diverged, Event, Fitting, Weights, fit, predict
+from convlens.training.recipe import Recipe
+
+SAVE_SECONDS = 5.0
+"""A checkpoint is written at the end of an epoch when the last one is older than this."""
+
+
+def prepare(network: Network, dataset: Dataset, recipe: Recipe, device_name: str) -> tuple[torch.device, Choice]:
+    """Check that network, data and recipe go together, and settle device and precision.
+
+    Nothing has been written when this fails.
+
+    Raises
+    ------
+    NetworkError
+        Where the network does not take these images or give one logit a class.
+    DataError
+        Where there are fewer training images than a batch.
+    """
+    if tuple(network.input) != tuple(dataset.preprocessing.input):
+        raise NetworkError(
+            f"the network takes {shape_text(network.input)} and the images are "
+            f"{shape_text(dataset.preprocessing.input)}",
+            "one shape (channels, height, width)",
+            "change the network's input, or let convlens adapt it",
+        )
+    if network.table().output != (len(dataset.classes),):
+        raise NetworkError(
+            f"the network gives {shape_text(network.table().output)} and the data has "
+            f"{len(dataset.classes)} classes",
+            "one logit a class",
+            f"end the network with {{ flatten = true }}, {{ linear = {len(dataset.classes)} }}",
+        )
+    if len(dataset.train) < recipe.batch_size:
+        raise DataError(
+            f"the training set has {len(dataset.train)} images and a batch {recipe.batch_size}",
+            "at least one full batch",
+            f"use --batch-size {max(1, len(dataset.train) // 10)}, or more images",
+        )
+    limit_threads()
+    device = choose_device(device_name)
+    return device, choose(network, recipe, device)
+
+
+def describe_run(
+    writer: RunWriter,
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    device: torch.device,
+    choice: Choice,
+    command: str,
+) -> None:
+    """Write what decides the run: network, recipe, data and environment."""
+    settled = {"precision": choice.precision, "memory_format": choice.memory_format}
+    environment = {
+        "convlens": convlens.__version__,
+        **describe(device),
+        **settled,
+        "measured_ms": choice.measured_ms,
+        "seed": recipe.seed,
+        "command": command,
+    }
+    writer.write_text("network.toml", network.to_toml())
+    writer.write_text("recipe.toml", recipe.changed(settled).to_toml())
+    writer.write_json("data.json", dataset.to_json())
+    writer.write_json("environment.json", environment)
+    writer.status(
+        state="running",
+        network=network.name,
+        data=dataset.name,
+        engine="torch",
+        epochs=recipe.epochs,
+        epoch=0,
+        parameters=network.table().parameters,
+    )
+
+
+def train(
+    writer: RunWriter,
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    device: torch.device,
+    choice: Choice,
+    *,
+    initial: Weights | None = None,
+    saved: tuple[Mapping[str, np.ndarray[Any, Any]], Mapping[str, Any]] | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Evaluation:
+    """Train, keep the best weights by validation, and read the test set once at the end.
+
+    Parameters
+    ----------
+    writer : RunWriter
+        The run folder, already described.
+    initial : dict of arrays, optional
+        Weights to start from, in the neutral layout.
+    saved : (arrays, values), optional
+        A checkpoint to continue from.
+    on_event : callable
+        Receives every event, also the step events that are not kept.
+
+    Raises
+    ------
+    Diverged, Interrupted, TrainingError
+        After the folder has been left in order and its status says why.
+    """
+    model = TorchModel(network, recipe.seed)
+    if initial is not None:
+        model.load_weights(initial)
+    training = Fitting(model.module, recipe, len(dataset.train), device, choice)
+    if saved is not None:
+        training.resume(dict(saved[0]), saved[1])
+    sets = [
+        TensorSet(split, dataset.preprocessing, device, choice.torch_format)
+        for split in (dataset.train, dataset.validation)
+    ]
+    saver = _Saver(writer, training)
+
+    def note(event: Event) -> None:
+        if event["event"] != "step":
+            writer.append(event)
+            saver.after_epoch()
+        on_event(event)
+
+    start = {
+        "event": "start" if saved is None else "resume",
+        "epochs": recipe.epochs,
+        "epoch": training.standing.epoch,
+        "train_images": len(dataset.train),
+        "validation_images": len(dataset.validation),
+        "parameters": network.table().parameters,
+    }
+    writer.append(start)
+    on_event(start)
+    try:
+        with Interrupt() as interrupt:
+            finished = fit(training, *sets, on_event=note, stopped=interrupt)
+            saver.save()
+        if not finished and interrupt.signal_number is not None:
+            raise _interrupted(writer, training, interrupt.signal_number)
+    except Diverged as error:
+        writer.write_tensors("weights.safetensors", error.weights, {})
+        _close(writer, "diverged", error.what)
+        raise
+    except torch.OutOfMemoryError:
+        _close(writer, "failed", "out of memory")
+        raise _out_of_memory(recipe) from None
+    except Interrupted:
+        raise
+    except BaseException as error:
+        _close(writer, "failed", f"{type(error).__name__}: {error}")
+        raise
+    return _test_once(writer, model, training, dataset, on_event)
+
+
+def _test_once(
+    writer: RunWriter,
+    model: TorchModel,
+    training: Fitting,
+    dataset: Dataset,
+    on_event: Callable[[Event], None],
+) -> Evaluation:
+    """Read the test set for the first and only time, with the weights that validation chose."""
+    assert training.best is not None  # an epoch was completed, so a best one exists
+    model.load_weights(training.best)
+    evaluation = evaluate_model(model, dataset)
+    writer.write_json("evaluation.json", evaluation.to_dict())
+    event = {
+        "event": "test",
+        "loss": evaluation.loss,
+        "accuracy": evaluation.accuracy,
+        "images": evaluation.images,
+        "weights": f"best by validation, epoch {training.standing.best_epoch}",
+    }
+    writer.append(event)
+    writer.status(test_accuracy=evaluation.accuracy, test_loss=evaluation.loss)
+    _close(writer, "finished", "")
+    on_event(event)
+    return evaluation
+
+
+def evaluate_model(model: TorchModel, dataset: Dataset, split: str = "test") -> Evaluation:
+    """Measure a model on one split: float32, no gradients, no augmentation, no shuffling."""
+    part = getattr(dataset, split)
+    logits = predict(model.module, TensorSet(part, dataset.preprocessing, model.device))
+    return evaluate_logits(
+        logits.cpu().numpy(), part.labels, dataset.classes, part.images, split=split
+    )
+
+
+class _Saver:
+    """Writes checkpoints and weights, not more often than they are worth."""
+
+    def __init__(self, writer: RunWriter, training: Fitting) -> None:
+        self.writer, self.training = writer, training
+        self.saved_at = time.monotonic()
+
+    def after_epoch(self) -> None:
+        standing = self.training.standing
+        self.writer.status(
+            epoch=standing.epoch,
+            best_epoch=standing.best_epoch,
+            validation_accuracy=standing.best_accuracy,
+            validation_loss=standing.best_loss,
+            train_seconds=standing.train_seconds,
+        )
+        if time.monotonic() - self.saved_at >= SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        self.writer.save_checkpoint(*self.training.state())
+        self.writer.write_tensors("last.safetensors", self.training.weights(), {})
+        if self.training.best is not None:
+            self.writer.write_tensors("weights.safetensors", self.training.best, {})
+        self.saved_at = time.monotonic()
+
+
+def _close(writer: RunWriter, state: str, message: str) -> None:
+    writer.append({"event": "end", "state": state, "message": message})
+    writer.status(state=state, message=message)
+
+
+def _interrupted(writer: RunWriter, training: Fitting, number: int) -> Interrupted:
+    standing = training.standing
+    name = signal.Signals(number).name
+    where = f"epoch {standing.epoch + 1}, step {standing.step} of {training.steps_per_epoch}"
+    _close(writer, "interrupted", f"{name} at {where}")
+    return Interrupted(
+        f"{name}: stopped at {where}; everything is saved",
+        "to go on later",
+        f"convlens train --resume {writer.folder}",
+        number,
+    )
+
+
+def _out_of_memory(recipe: Recipe) -> TrainingError:
+    return TrainingError(
+        f"the device has too little memory for batches of {recipe.batch_size}",
+        "a batch that fits",
+        f"use --batch-size {max(1, recipe.batch_size // 2)}",
+    )
+
+
+def refuse_diverged(state: str, folder: object) -> None:
+    """Raise for a run that cannot be resumed because of how it ended."""
+    if state == "diverged":
+        raise RunError(
+            f"{folder} diverged: going on from it would diverge again",
+            "a run that was interrupted",
+            "train anew with a lower learning rate",
+        )
+
+
+def changes_since(environment: Mapping[str, Any], device: torch.device) -> list[str]:
+    """Return what differs between the machine now and when the run began; it still goes on.
+
+    The result stays valid but need not be the same bit for bit.
+    """
+    now = describe(device)
+    return [
+        f"{key} was {environment.get(key)} and is now {now[key]}: results may differ in the last bits"
+        for key in ("torch", "device", "threads")
+        if environment.get(key) != now[key]
+    ]

@@ -1,0 +1,116 @@
+"""Weights for one network: exactly its names, shapes and kind of numbers, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from convlens.errors import WeightsError
+from convlens.weights.pickled import read_state_dict, to_float32
+from convlens.weights.tensor_file import Array, TensorFile, quote
+
+_LISTED = 5
+
+
+def read_weights(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """Read a network's weights from `.safetensors`, `.pt` or `.pth`: all of them or none.
+
+    Parameters
+    ----------
+    path : Path
+        The file. A `.pt` holds a state dict, or one under "state_dict" or "model".
+    expected : mapping of str to tuple of int
+        The name and shape of every weight of the network.
+
+    Returns
+    -------
+    dict of str to array
+        float32 arrays in the order of `expected`; 16- and 64-bit floats are converted, and
+        PyTorch's `num_batches_tracked` counters are ignored.
+
+    Raises
+    ------
+    WeightsError
+        An unknown kind of file, a damaged one, a pickle that asks for anything but tensors, or
+        weights of another network (the first five differences are listed).
+    """
+    if path.suffix == ".safetensors":
+        with TensorFile.open(path) as file:
+            _require(path, {n: (slot.shape, slot.kind) for n, slot in file.slots.items()}, expected)
+            tensors = file.read()  # only now: a wrong file is refused before its data is read
+        return {name: tensors[name].astype(np.float32, copy=False) for name in expected}
+    if path.suffix in (".pt", ".pth"):
+        state = read_state_dict(path)
+        _require(path, {name: (shape, kind) for name, (shape, kind, _) in state.items()}, expected)
+        return {name: to_float32(state[name][2]) for name in expected}
+    raise WeightsError(
+        f'{path} has the ending "{path.suffix}"',
+        "weights in .safetensors, .pt or .pth",
+        "save the network's state dict in one of these",
+    )
+
+
+def check_finite(weights: Mapping[str, Array], where: str) -> None:
+    """Refuse weights with NaN or infinite values.
+
+    Parameters
+    ----------
+    weights : mapping of str to array
+        Any shapes.
+    where : str
+        The file or run, for the message.
+
+    Raises
+    ------
+    WeightsError
+        Naming the first such weight and how many of its values are not finite.
+
+    Examples
+    --------
+    >>> check_finite({"0.weight": np.array([1.0, np.nan, np.inf])}, "net.pt")
+    Traceback (most recent call last):
+    convlens.errors.WeightsError: net.pt: "0.weight" holds 2 values that are NaN or infinite
+      expected: finite weights
+      to do: train again with a lower learning rate, or pass --allow-non-finite
+    """
+    for name, array in weights.items():
+        bad = int(array.size - np.isfinite(array).sum())
+        if bad:
+            raise WeightsError(
+                f"{where}: {quote(name)} holds {bad} values that are NaN or infinite",
+                "finite weights",
+                "train again with a lower learning rate, or pass --allow-non-finite",
+            )
+
+
+def _require(
+    path: Path,
+    found: Mapping[str, tuple[tuple[int, ...], str]],
+    expected: Mapping[str, tuple[int, ...]],
+) -> None:
+    """Compare (shape, kind) by name with `expected`, and list the first differences."""
+    problems = []
+    for name, shape in expected.items():
+        if name not in found:
+            problems.append(f"{quote(name)} {list(shape)} is missing")
+            continue
+        found_shape, kind = found[name]
+        if found_shape != shape:
+            problems.append(f"{quote(name)} is {list(found_shape)}, not {list(shape)}")
+        elif kind != "float":
+            problems.append(f"{quote(name)} is {kind}, not float")
+    problems += [
+        f"{quote(name)} {list(shape)} is unexpected"
+        for name, (shape, _) in found.items()
+        if name not in expected and not name.endswith("num_batches_tracked")
+    ]
+    if problems:
+        more = len(problems) - _LISTED
+        listed = problems[:_LISTED] + ([f"and {more} more"] if more > 0 else [])
+        raise WeightsError(
+            f"{path} does not fit the network: {'; '.join(listed)}",
+            f"{len(expected)} weights, as the network names and shapes them",
+            "use the weights that were trained with this network",
+        )

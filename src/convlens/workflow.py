@@ -1,0 +1,365 @@
+"""The main job from end to end: train, evaluate, predict and report, for the command line and
+for notebooks alike.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convlens import data as datasets
+from convlens import runs, weights, zoo
+from convlens.data import Dataset, Preprocessing
+from convlens.errors import DataError, RunError
+from convlens.evaluation import Evaluation, top_k
+from convlens.network import Network
+from convlens.report import ReportInput, render_report
+from convlens.runs import Run, RunWriter
+from convlens.table import shape_text
+from convlens.training import recipe as recipes
+from convlens.training.recipe import Recipe
+
+Event = dict[str, Any]
+
+
+def train(
+    network: str | Path | Network | None = None,
+    data: str | Path = "digits-5k",
+    *,
+    recipe: str | Path | Recipe | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    name: str | None = None,
+    root: str | Path | None = None,
+    initial_weights: str | Path | None = None,
+    bad_images: str = "fail",
+    on_event: Callable[[Event], None] = lambda event: None,
+    **settings: Any,
+) -> Run:
+    """Train a network and return its finished run.
+
+    The best epoch is chosen on the validation split; the test set is read once, at the end,
+    with the weights of that epoch.
+
+    Parameters
+    ----------
+    network : str, Path or Network, optional
+        A name of the zoo, a file, or a network; by default one that suits the data. Its
+        input and number of classes are adapted to data of a fixed size.
+    data : str or Path
+        A known data set, or a path; see `convlens data list`.
+    recipe : str, Path or Recipe, optional
+        A named recipe, a file, or a recipe; by default one that suits the data.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to compute.
+    out : path, optional
+        The exact folder of the run; by default a new one under `root`.
+    name : str, optional
+        Name of the run under `root`.
+    root : path, optional
+        Folder of the runs; default `$CONVLENS_RUNS` or `./runs`.
+    initial_weights : path, optional
+        A `.safetensors` or `.pt` file with the network's weights to start from.
+    bad_images : {"fail", "skip"}
+        What to do with unreadable files of an image folder.
+    on_event : callable
+        Receives progress events; see `convlens.training.loop.fit`.
+    **settings
+        Values of the recipe to change, such as `epochs=3`.
+
+    Raises
+    ------
+    ConvlensError
+        One of its children, with what to do about it.
+    """
+    from convlens.training import session
+
+    chosen_recipe = _recipe(recipe, data).changed(settings)
+    chosen_network, dataset, notes = _fitted(network, str(data), chosen_recipe, bad_images)
+    start = None
+    if initial_weights is not None:
+        expected = chosen_network.table().weight_shapes()
+        start = weights.read_weights(Path(initial_weights), expected)
+        weights.check_finite(start, str(initial_weights))
+    target, choice = session.prepare(chosen_network, dataset, chosen_recipe, device)
+    writer = runs.create(
+        chosen_network.name,
+        root=root,
+        name=name,
+        folder=None if out is None else Path(out),
+    )
+    with writer:
+        for note in (*dataset.notes, *notes):
+            on_event({"event": "note", "message": note})
+        session.describe_run(
+            writer, chosen_network, dataset, chosen_recipe, target, choice, _command()
+        )
+        on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
+        with _reported(writer):
+            session.train(
+                writer,
+                chosen_network,
+                dataset,
+                chosen_recipe,
+                target,
+                choice,
+                initial=start,
+                on_event=on_event,
+            )
+    return Run.open(writer.folder)
+
+
+def resume(
+    reference: str | Path,
+    *,
+    root: str | Path | None = None,
+    device: str = "auto",
+    from_previous: bool = False,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Run:
+    """Continue an interrupted run to the end of its own recipe.
+
+    Raises
+    ------
+    RunError
+        Where the run diverged, is being written, or has no usable checkpoint.
+    """
+    from convlens.training import session
+
+    run = runs.find(str(reference), root)
+    if run.status.get("state") == "finished":
+        on_event({"event": "note", "message": f"{run.folder} is already complete"})
+        return run
+    session.refuse_diverged(str(run.status.get("state")), run.folder)
+    with runs.open_existing(run.folder) as writer:
+        saved = writer.load_checkpoint(previous=from_previous)
+        network = Network.from_toml(run.network_text)
+        recipe = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
+        dataset = datasets.load_like(run.data)
+        target, choice = session.prepare(network, dataset, recipe, device)
+        for note in session.changes_since(run.environment, target):
+            on_event({"event": "note", "message": note})
+        writer.status(state="running", message="")
+        on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
+        with _reported(writer):
+            session.train(
+                writer, network, dataset, recipe, target, choice, saved=saved, on_event=on_event
+            )
+    return Run.open(run.folder)
+
+
+def open_run(reference: str | Path = "last", root: str | Path | None = None) -> Run:
+    """Open a run by its folder, its name, or "last"."""
+    return runs.find(str(reference), root)
+
+
+def evaluate(
+    run: Run | str | Path = "last",
+    *,
+    data: str | None = None,
+    split: str = "test",
+    weights_file: str | Path | None = None,
+    root: str | Path | None = None,
+) -> Evaluation:
+    """Measure a run's best weights, on its own test set or on other data.
+
+    Parameters
+    ----------
+    run : Run, str or Path
+        What to measure.
+    data : str, optional
+        Another data set of the same classes, prepared as the run's own data was.
+    split : {"test", "validation", "train"}
+        Which part.
+    weights_file : path, optional
+        Other weights for the run's network: `.safetensors` or `.pt`.
+    """
+    from convlens.training import session
+
+    run = run if isinstance(run, Run) else open_run(run, root)
+    model = _model(run, weights_file)
+    dataset = datasets.load_like(run.data, data)
+    return session.evaluate_model(model, dataset, split)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a run says of one image: the likeliest classes first."""
+
+    image: str
+    top: tuple[tuple[str, float], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.top[0][0]
+
+    @property
+    def probability(self) -> float:
+        """Its softmax probability."""
+        return self.top[0][1]
+
+
+def predict(
+    images: Sequence[str | Path],
+    run: Run | str | Path = "last",
+    *,
+    top: int = 5,
+    root: str | Path | None = None,
+) -> list[Prediction]:
+    """Classify image files of any size and mode, prepared exactly as in training.
+
+    Raises
+    ------
+    DataError
+        Where a file is not a readable image.
+    """
+    run = run if isinstance(run, Run) else open_run(run, root)
+    model = _model(run)
+    preprocessing = Preprocessing.from_dict(run.data["preprocessing"])
+    classes = [str(name) for name in run.data["classes"]]
+    predictions = []
+    for image in images:
+        pixels, notes = preprocessing.prepare(Path(image))
+        logits = model.logits(preprocessing.normalise(pixels[None]))
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+        best = tuple(top_k(probabilities, classes, min(top, len(classes)))[0])
+        predictions.append(Prediction(str(image), best, tuple(notes)))
+    return predictions
+
+
+def write_report(run: Run, writer: RunWriter | None = None) -> Path:
+    """Write `report.html` and `curves.svg` into the run's folder and seal its manifest."""
+    if writer is None:
+        with runs.open_existing(run.folder) as own:
+            return write_report(run, own)
+    table = Network.from_toml(run.network_text).table()
+    epochs = [event for event in run.events() if event.get("event") == "epoch"]
+    report = ReportInput(
+        name=run.name,
+        status=run.status,
+        network_rows=[
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "depth": row.depth,
+                "output": row.output,
+                "parameters": row.parameters,
+                "multiply_adds": row.multiply_adds,
+                "receptive_field": tuple(axis.size for axis in row.receptive_field),
+            }
+            for row in table.rows
+        ],
+        network_totals={
+            "parameters": table.parameters,
+            "multiply_adds": table.multiply_adds,
+            "activation_bytes": table.activation_bytes,
+        },
+        network_text=run.network_text,
+        recipe=recipes.parse(run.recipe_text, "recipe.toml").model_dump(),
+        data=run.data,
+        environment=run.environment,
+        epochs=epochs,
+        evaluation=None if run.evaluation is None else Evaluation.from_dict(run.evaluation),
+        command=str(run.environment.get("command", "")),
+    )
+    page, curves = render_report(report)
+    writer.write_text("report.html", page)
+    if curves:
+        writer.write_text("curves.svg", curves)
+    writer.seal()
+    return Path(run.folder) / "report.html"
+
+
+class _reported:
+    """Write the report however the training ends; a failure of it never hides the training's."""
+
+    def __init__(self, writer: RunWriter) -> None:
+        self.writer = writer
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            write_report(Run.open(self.writer.folder), self.writer)
+        except Exception:
+            if error is None:
+                raise
+
+
+def _recipe(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
+    if isinstance(reference, Recipe):
+        return reference
+    if reference is None:
+        reference = "digits" if str(data) == "digits-5k" else "default"
+    return recipes.load(reference)
+
+
+def _fitted(
+    reference: str | Path | Network | None, data: str, recipe: Recipe, bad_images: str
+) -> tuple[Network, Dataset, list[str]]:
+    """Return a network and data that go together.
+
+    A folder of images is brought to the network's input; data of a fixed size keeps it, and
+    the network is adapted. The number of classes always follows the data.
+    """
+    network = None
+    if reference is not None:
+        network = reference if isinstance(reference, Network) else zoo.resolve(reference)
+        network.table()
+    elif datasets.is_image_folder(Path(data)):
+        network = zoo.load("tiny-vgg")
+    dataset = datasets.load(
+        data,
+        input_shape=None if network is None else network.input,
+        validation=recipe.validation,
+        validation_method=recipe.validation_method,
+        split_seed=recipe.split_seed,
+        normalise=recipe.normalise,
+        bad_images=bad_images,
+    )
+    shape = tuple(dataset.preprocessing.input)
+    if network is None:
+        network = zoo.load("fast-mnist" if shape[0] == 1 else "tiny-vgg")
+    classes = len(dataset.classes)
+    if network.input == shape and network.table().output == (classes,):
+        return network, dataset, []
+    adapted = network.adapted(shape, classes)
+    note = (
+        f"{network.name} adapted to the data: input {shape_text(network.input)} -> "
+        f"{shape_text(shape)}, output {shape_text(network.table().output)} -> {classes}"
+    )
+    return adapted, dataset, [note]
+
+
+def _model(run: Run, weights_file: str | Path | None = None) -> Any:
+    from convlens.engines.torch_engine import TorchModel
+
+    network = Network.from_toml(run.network_text)
+    expected = network.table().weight_shapes()
+    if weights_file is not None:
+        arrays = weights.read_weights(Path(weights_file), expected)
+    else:
+        arrays = run.weights("best", expected=expected)
+    weights.check_finite(arrays, str(weights_file or run.folder))
+    model = TorchModel(network)
+    model.load_weights(arrays)
+    return model
+
+
+def _command() -> str:
+    """Return how this run was started, for the report's "run it again"."""
+    import shlex
+
+    program = Path(sys.argv[0]).name
+    if program == "convlens":
+        return shlex.join(["convlens", *sys.argv[1:]])
+    return f"python {program}"

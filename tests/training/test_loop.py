@@ -1,0 +1,141 @@
+"""The loop: what it counts, what it keeps, and that it can be stopped and repeated exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from convlens.data import Preprocessing, Split
+from convlens.engines.torch_engine import TorchModel
+from convlens.network import Network
+from convlens.training.batches import TensorSet
+from convlens.training.choices import Choice
+from convlens.training.loop import Diverged, Event, Fitting, fit, predict
+from convlens.training.recipe import Augmentation, Recipe
+
+CPU = torch.device("cpu")
+PLAIN = Choice("float32", "contiguous")
+NETWORK = Network(
+    input=(1, 8, 8),
+    classes=3,
+    layers=[
+        {"conv": 4, "kernel": 3},
+        {"batch_norm": True},
+        {"relu": True},
+        {"max_pool": 2},
+        {"dropout": 0.2},
+        {"flatten": True},
+        {"linear": 3},
+    ],
+)
+RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.01, ema=0.9)
+
+
+def stripes(count: int, seed: int) -> TensorSet:
+    """Noisy images of three kinds: a bright top, middle or bottom."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count)
+    images = rng.integers(0, 120, (count, 1, 8, 8))
+    for image, label in zip(images, labels, strict=True):
+        image[0, label * 3 : label * 3 + 2] += 120
+    split = Split(images=images.astype(np.uint8), labels=labels.astype(np.int64))
+    return TensorSet(split, Preprocessing(input=(1, 8, 8), mean=(0.3,), std=(0.3,)), CPU)
+
+
+def fitting(recipe: Recipe = RECIPE, network: Network = NETWORK) -> Fitting:
+    return Fitting(TorchModel(network, recipe.seed).module, recipe, 100, CPU, PLAIN)
+
+
+def run(training: Fitting, stopped: Any = lambda: False) -> list[Event]:
+    events: list[Event] = []
+    fit(training, stripes(100, 0), stripes(60, 1), events.append, stopped)
+    return [event for event in events if event["event"] == "epoch"]
+
+
+def test_it_learns() -> None:
+    events = run(fitting(RECIPE.changed({"epochs": 12})))
+    assert events[-1]["validation_accuracy"] > 0.95
+    assert events[-1]["validation_loss"] < events[0]["validation_loss"]
+
+
+def test_the_epochs_loss_is_the_mean_over_its_images_not_the_last_batches() -> None:
+    recipe = RECIPE.changed({"epochs": 1, "learning_rate": 1e-30, "schedule": "constant"})
+    network = NETWORK.model_copy(
+        update={"layers": (NETWORK.layers[0], *NETWORK.layers[2:4], *NETWORK.layers[5:])}
+    )
+    training = fitting(recipe, network)  # no dropout, no batch norm: the loss is a plain mean
+    expected = F.cross_entropy(predict(training.module, stripes(100, 0)), stripes(100, 0).labels)
+    assert run(training)[0]["train_loss"] == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_best_weights_are_those_of_the_lowest_validation_loss() -> None:
+    training = fitting(RECIPE.changed({"epochs": 6, "learning_rate": 0.3, "ema": 0}))
+    events = run(training)
+    best = min(events, key=lambda event: event["validation_loss"])
+    assert training.standing.best_epoch == best["epoch"]
+    assert training.standing.best_accuracy == best["validation_accuracy"]
+    model = TorchModel(NETWORK)
+    assert training.best is not None
+    model.load_weights(training.best)
+    loss = F.cross_entropy(predict(model.module, stripes(60, 1)), stripes(60, 1).labels)
+    assert loss.item() == pytest.approx(best["validation_loss"], rel=1e-6)
+
+
+def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
+    recipe = RECIPE.changed({"augmentation.rotate": 10.0, "augmentation.shift": 0.1})
+    weights = []
+    for _ in range(2):
+        training = fitting(recipe)
+        run(training)
+        weights.append(training.weights())
+    for name, array in weights[0].items():
+        np.testing.assert_array_equal(array, weights[1][name])
+    other = fitting(recipe.changed({"seed": 1}))
+    run(other)
+    assert any(not np.array_equal(a, weights[0][n]) for n, a in other.weights().items())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("steps", [3, 7, 12])
+def test_a_resumed_training_ends_bit_for_bit_where_an_unbroken_one_does(
+    optimizer: str, steps: int
+) -> None:
+    augmentation = Augmentation(shift=0.1, rotate=10)
+    recipe = RECIPE.model_copy(update={"optimizer": optimizer, "augmentation": augmentation})
+    unbroken = fitting(recipe)
+    expected = run(unbroken)
+    calls = iter(range(1000))
+    broken = fitting(recipe)
+    before = run(broken, stopped=lambda: next(calls) >= steps - 1)
+    arrays, values = broken.state()
+    torch.manual_seed(99)  # whatever happened in between does not matter
+    resumed = fitting(recipe)
+    resumed.resume(arrays, values)
+    after = run(resumed)
+    for name, array in unbroken.weights().items():
+        np.testing.assert_array_equal(array, resumed.weights()[name])
+    assert [e["train_loss"] for e in before + after] == [e["train_loss"] for e in expected]
+    assert resumed.standing.best_epoch == unbroken.standing.best_epoch
+
+
+def test_fault_24_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_good_weights() -> None:
+    training = fitting(RECIPE.changed({"learning_rate": 100, "optimizer": "sgd", "ema": 0}))
+    training.recipe = training.recipe.model_copy(update={"learning_rate": 1e30})
+    training.rate_at = lambda step: 1e30
+    with pytest.raises(Diverged) as error:
+        run(training)
+    assert "epoch 1, step" in error.value.what
+    assert "--lr" in error.value.fix
+    assert all(np.isfinite(array).all() for array in error.value.weights.values())
+
+
+def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
+    groups = fitting().optimizer.param_groups
+    assert all(p.ndim > 1 for p in groups[0]["params"])
+    assert groups[0]["weight_decay"] == RECIPE.weight_decay
+    assert all(p.ndim == 1 for p in groups[1]["params"])
+    assert groups[1]["weight_decay"] == 0
