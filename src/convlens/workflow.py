@@ -5,20 +5,18 @@ for notebooks alike.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from convlens import data as datasets
 from convlens import runs, weights, zoo
 from convlens.data import Dataset, Preprocessing
-from convlens.errors import DataError, RunError
-from convlens.evaluation import Evaluation, top_k
+from convlens.evaluation import Evaluation, softmax, top_k
 from convlens.network import Network
-from convlens.report import ReportInput, render_report
+from convlens.report.figures import curves_svg
+from convlens.report.html import ReportInput, render
 from convlens.runs import Run, RunWriter
 from convlens.table import shape_text
 from convlens.training import recipe as recipes
@@ -228,9 +226,7 @@ def predict(
     for image in images:
         pixels, notes = preprocessing.prepare(Path(image))
         logits = model.logits(preprocessing.normalise(pixels[None]))
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-        best = tuple(top_k(probabilities, classes, min(top, len(classes)))[0])
+        best = tuple(top_k(softmax(logits)[0], classes, top))
         predictions.append(Prediction(str(image), best, tuple(notes)))
     return predictions
 
@@ -270,10 +266,9 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
         evaluation=None if run.evaluation is None else Evaluation.from_dict(run.evaluation),
         command=str(run.environment.get("command", "")),
     )
-    page, curves = render_report(report)
-    writer.write_text("report.html", page)
-    if curves:
-        writer.write_text("curves.svg", curves)
+    writer.write_text("report.html", render(report))
+    if epochs:
+        writer.write_text("curves.svg", curves_svg(epochs))
     writer.seal()
     return Path(run.folder) / "report.html"
 

@@ -8,6 +8,7 @@ import typer
 
 from convlens import workflow
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
+from convlens.report.numbers import decimal
 
 app = new_command()
 
@@ -40,6 +41,6 @@ def evaluate(
     )
     for row in result.per_class:
         typer.echo(
-            f"  {row['class']:>12}  precision {row['precision']:.4f}  recall {row['recall']:.4f}  "
-            f"F1 {row['f1']:.4f}  {row['images']} images"
+            f"  {row.name:>12}  precision {decimal(row.precision)}  recall {decimal(row.recall)}  "
+            f"F1 {decimal(row.f1)}  {row.images} images"
         )

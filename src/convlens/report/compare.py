@@ -1,0 +1,90 @@
+"""Several runs side by side: what came out, and only the settings in which they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convlens.report import numbers
+
+_RESULTS = {
+    "state": ("state", numbers.text),
+    "test accuracy": ("test_accuracy", numbers.percent),
+    "test loss": ("test_loss", numbers.decimal),
+    "validation accuracy": ("validation_accuracy", numbers.percent),
+    "best epoch": ("best_epoch", numbers.whole),
+    "training": ("train_seconds", numbers.duration),
+    "parameters": ("parameters", numbers.whole),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row a fact, one value a run; `warnings` say when numbers cannot be compared."""
+
+    names: tuple[str, ...]
+    rows: tuple[dict[str, Any], ...]
+    """`{"name": ..., "values": [...]}`; values as stored, for JSON."""
+    warnings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = {label: write for label, (_, write) in _RESULTS.items()}
+        lines = [("", *self.names)]
+        for row in self.rows:
+            write = shown.get(row["name"], numbers.text)
+            lines.append((row["name"], *map(write, row["values"])))
+        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        text = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
+        return "\n".join([*text, *(f"warning: {warning}" for warning in self.warnings)])
+
+
+def compare_table(runs: Sequence[Mapping[str, Any]]) -> Comparison:
+    """Compare runs.
+
+    Parameters
+    ----------
+    runs : sequence of mappings
+        Each with `name`, `status`, `recipe` and `data` as the run folder has them.
+
+    Examples
+    --------
+    >>> first = {"name": "a", "status": {"test_accuracy": 0.99}, "recipe": {"epochs": 3}, "data": {}}
+    >>> second = {**first, "name": "b", "recipe": {"epochs": 5}}
+    >>> [row["name"] for row in compare_table([first, second]).rows][-1]
+    'epochs'
+    """
+    rows: list[dict[str, Any]] = [
+        {"name": label, "values": [run["status"].get(key) for run in runs]}
+        for label, (key, _) in _RESULTS.items()
+    ]
+    settings = [_flat(run) for run in runs]
+    for key in dict.fromkeys(key for table in settings for key in table):
+        values = [table.get(key) for table in settings]
+        if any(value != values[0] for value in values):
+            rows.append({"name": key, "values": values})
+    warnings = []
+    if len({run["data"].get("fingerprint") for run in runs}) > 1:
+        warnings.append(
+            "these runs were measured on different data (their fingerprints differ); "
+            "their accuracies do not compare"
+        )
+    if any(run["status"].get("test_accuracy") is not None for run in runs):
+        warnings.append(
+            "choose between runs by validation accuracy; the test set is for the one you chose"
+        )
+    return Comparison(tuple(str(run["name"]) for run in runs), tuple(rows), tuple(warnings))
+
+
+def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return network, data and every recipe value of a run, nested tables with dotted keys."""
+    flat = {"network": run["status"].get("network"), "data": run["data"].get("name")}
+    for key, value in run["recipe"].items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{inner}": nested for inner, nested in value.items()}
+        else:
+            flat[key] = value
+    return flat
