@@ -52,8 +52,8 @@ def compare_table(runs: Sequence[Mapping[str, Any]]) -> Comparison:
 
     Examples
     --------
-    >>> first = {"name": "a", "status": {"test_accuracy": 0.99}, "recipe": {"epochs": 3}, "data": {}}
-    >>> second = {**first, "name": "b", "recipe": {"epochs": 5}}
+    >>> first = {"name": "a", "status": {}, "recipe": {"epochs": 3, "seed": 0}, "data": {}}
+    >>> second = {**first, "name": "b", "recipe": {"epochs": 5, "seed": 0}}
     >>> [row["name"] for row in compare_table([first, second]).rows][-1]
     'epochs'
     """

@@ -197,12 +197,14 @@ def _mark_best(panel: Axes, epoch: float, value: float) -> None:
     panel.axvline(epoch, color=VERMILLION, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
     panel.plot([epoch], [value], "o", color=VERMILLION, markersize=7, zorder=5)
     right = epoch > sum(panel.get_xlim()) / 2
-    panel.text(
-        epoch,
-        1.02,
+    panel.annotate(
         f"best: epoch {epoch:.0f}",
-        transform=panel.get_xaxis_transform(),
+        (epoch, 1),
+        xycoords=panel.get_xaxis_transform(),
+        xytext=(-6 if right else 6, -2),
+        textcoords="offset points",
         ha="right" if right else "left",
+        va="top",
         color=VERMILLION,
         fontsize=9,
     )

@@ -99,8 +99,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats = ("text", "whole", "short", "percent", "decimal", "duration", "size", "shape")
-    environment.filters |= {name: getattr(numbers, name) for name in formats}
+    counts = (numbers.whole, numbers.short, numbers.percent, numbers.decimal)
+    others = (numbers.text, numbers.shape, numbers.size, numbers.duration, numbers.moment)
+    environment.filters |= {write.__name__: write for write in (*counts, *others, numbers.layer)}
     return environment
 
 

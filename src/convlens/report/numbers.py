@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 
 from jinja2 import Undefined
 
@@ -113,11 +114,10 @@ def size(value: object) -> str:
     number = _number(value)
     if number is None:
         return text(value)
-    for unit in ("KiB", "MiB", "GiB"):
-        number /= 1024
-        if number < 1024:
-            break
-    return f"{number:,.1f} {unit}"
+    power, unit = next(
+        (pair for pair in ((1, "KiB"), (2, "MiB")) if number < 1024 ** (pair[0] + 1)), (3, "GiB")
+    )
+    return f"{number / 1024**power:,.1f} {unit}"
 
 
 def shape(value: object) -> str:
@@ -127,3 +127,28 @@ def shape(value: object) -> str:
     ('32 × 26 × 26', '10')
     """
     return " × ".join(map(text, value)) if isinstance(value, list | tuple) else text(value)
+
+
+def moment(value: object) -> str:
+    """Write an ISO 8601 time as people do.
+
+    >>> moment("2026-01-31T09:30:12.250+00:00"), moment("soon")
+    ('2026-01-31 09:30 UTC', 'soon')
+    """
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return text(value)
+    return f"{time:%Y-%m-%d %H:%M} {time.tzname() or ''}".rstrip()
+
+
+def layer(name: object, depth: object) -> str:
+    """Write a layer's name under its block: the indent says the block, the name the rest.
+
+    >>> layer("residual1.conv2", 1), layer("residual1.shortcut.conv1", 1), layer("fc.8", 0)
+    ('conv2', 'shortcut.conv1', 'fc.8')
+    """
+    parts = text(name).split(".")
+    if not depth:
+        return ".".join(parts)
+    return ".".join(parts[-2:]) if parts[-2:-1] == ["shortcut"] else parts[-1]
