@@ -14,7 +14,6 @@ import time
 
 import torch
 import torch.nn.functional as F
-from measure import keep, mnist_place
 from torch import nn
 
 import convlens
@@ -22,6 +21,7 @@ from convlens import zoo
 from convlens.training import optimise
 from convlens.training import recipe as recipes
 from convlens.training.choices import Choice, choose
+from measure import keep, mnist_place
 
 CPU = torch.device("cpu")
 

@@ -18,12 +18,12 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
-from measure import keep, mnist_place
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import convlens
+from measure import keep, mnist_place
 
 EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 
@@ -88,7 +88,9 @@ def main() -> None:
     dataset = convlens.load_data(place, normalise="half")
     rows = [("convlens", *ours(place, 0)), ("plain", *plain_loop(dataset, 0))]
     rows += [("plain", *plain_loop(dataset, 1)), ("convlens", *ours(place, 1))]
-    seconds = {who: sum(row[1] for row in rows if row[0] == who) / 2 for who in ("convlens", "plain")}
+    seconds = {
+        who: sum(row[1] for row in rows if row[0] == who) / 2 for who in ("convlens", "plain")
+    }
     keep(
         "tutorial_loop",
         {

@@ -46,9 +46,7 @@ depthwise = st.builds(
 )
 pool = st.builds(
     _merged,
-    st.one_of(
-        st.fixed_dictionaries({"max_pool": pair}), st.fixed_dictionaries({"avg_pool": pair})
-    ),
+    st.one_of(st.fixed_dictionaries({"max_pool": pair}), st.fixed_dictionaries({"avg_pool": pair})),
     optional(stride=small_pair, padding=padding),
 )
 simple = st.sampled_from(

@@ -68,7 +68,9 @@ def test_dropped_cells_are_those_that_no_window_reads(size: int, window: Window)
 
 
 @given(st.integers(1, 60), st.integers(1, 7), st.integers(1, 4), st.integers(1, 3))
-def test_same_gives_the_size_divided_by_the_stride(size: int, kernel: int, stride: int, d: int) -> None:
+def test_same_gives_the_size_divided_by_the_stride(
+    size: int, kernel: int, stride: int, d: int
+) -> None:
     window = same_window(size, kernel, stride, d)
     assert window.output(size) == -(-size // stride)
     assert 0 <= window.after - window.before <= 1

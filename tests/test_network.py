@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import networks
 import pytest
 from hypothesis import assume, given
 
+import networks
 from convlens.errors import NetworkError
 from convlens.network import Network
 from convlens.table import Limits
@@ -72,9 +72,7 @@ def test_two_layers_cannot_share_a_name() -> None:
 
 def test_classes_must_be_the_last_layers_features() -> None:
     with pytest.raises(NetworkError, match="7 classes"):
-        Network(
-            input=(1, 4, 4), classes=7, layers=[{"flatten": True}, {"linear": 10}]
-        ).table()
+        Network(input=(1, 4, 4), classes=7, layers=[{"flatten": True}, {"linear": 10}]).table()
 
 
 def test_softmax_stands_at_the_end_or_not_at_all() -> None:

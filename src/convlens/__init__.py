@@ -10,15 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convlens.data import Dataset, load as load_data
+    from convlens.data import Dataset
+    from convlens.data import load as load_data
     from convlens.engines import build
     from convlens.errors import ConvlensError
     from convlens.network import Network
     from convlens.runs import Run
     from convlens.training.recipe import Recipe
     from convlens.workflow import evaluate, open_run, predict, train
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "ConvlensError": ("convlens.errors", "ConvlensError"),
@@ -34,10 +33,25 @@ _HOMES = {
     "train": ("convlens.workflow", "train"),
 }
 
-__all__ = [*_HOMES, "__version__"]
+__all__ = [
+    "ConvlensError",
+    "Dataset",
+    "Network",
+    "Recipe",
+    "Run",
+    "__version__",
+    "build",
+    "evaluate",
+    "load_data",
+    "open_run",
+    "predict",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("convlens")
     if name not in _HOMES:
         raise AttributeError(f"module 'convlens' has no attribute {name!r}")
     module, attribute = _HOMES[name]

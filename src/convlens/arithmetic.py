@@ -201,7 +201,7 @@ class ReceptiveField:
         )
 
     def whole(self, cells: int) -> ReceptiveField:
-        """Return the field of something that reads all `cells` cells: a linear layer, a global pool.
+        """Return the field of what reads all `cells` cells: a linear layer, a global pool.
 
         >>> ReceptiveField(size=4, jump=2, offset=-1).whole(14)
         ReceptiveField(size=30, jump=28, offset=-1)

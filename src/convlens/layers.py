@@ -183,7 +183,7 @@ class Sliding(Layer):
         _, height, width = _maps(self, shape)
         vertical, horizontal = self.windows(shape)
         sizes = vertical.output(height), horizontal.output(width)
-        # "same" asks for ceil(size / stride) outputs by name: there is nothing left to be strict on.
+        # "same" asks for ceil(size / stride) outputs by name: nothing is left to be strict on
         fits = floor or self.padding == "same"
         if min(sizes) < 1 or not (fits or (vertical.fits(height) and horizontal.fits(width))):
             raise self._misfit(shape, vertical, horizontal)
@@ -204,7 +204,7 @@ class Sliding(Layer):
         if min(vertical.output(shape[1]), horizontal.output(shape[2])) >= 1:
             rows, columns = vertical.dropped(shape[1]), horizontal.dropped(shape[2])
             fits.append(
-                f"the floor rule (--floor, or rounding = \"floor\" in the network) "
+                f'the floor rule (--floor, or rounding = "floor" in the network) '
                 f"({vertical.output(shape[1])}x{horizontal.output(shape[2])}, "
                 f"dropping the last {rows} of {shape[1]} rows, {columns} of {shape[2]} columns)"
             )
@@ -563,7 +563,9 @@ Branch = Annotated[tuple[Layer, ...], BeforeValidator(_branch)]
 
 
 class Residual(Layer):
-    """`layers(x) + shortcut(x)`; an empty shortcut adds x itself (He et al. 2015, arXiv:1512.03385).
+    """`layers(x) + shortcut(x)`; an empty shortcut adds x itself.
+
+    Source: He et al. 2015, "Deep residual learning", arXiv:1512.03385.
 
     The two branches are walked by `convlens.table`, which also checks that they meet in
     one shape.
@@ -585,16 +587,63 @@ KINDS: dict[str, type[Layer]] = {
 }
 
 RESERVED_NAMES = frozenset(
-    """shortcut T_destination add_module apply bfloat16 buffers call_super_init children compile cpu
-    cuda double dump_patches eval extra_repr float forward get_buffer get_extra_state
-    get_parameter get_submodule half ipu load_state_dict modules mtia named_buffers
-    named_children named_modules named_parameters parameters register_backward_hook
-    register_buffer register_forward_hook register_forward_pre_hook
-    register_full_backward_hook register_full_backward_pre_hook
-    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-    register_parameter register_state_dict_post_hook register_state_dict_pre_hook
-    requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty train
-    training type xpu zero_grad""".split()
+    [
+        "shortcut",
+        "T_destination",
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    ]
 )
 """Names that `torch.nn.Module` uses itself (a test compares this with PyTorch's own list)."""
 
@@ -653,9 +702,7 @@ def _read_layer(written: object, where: str, depth: int) -> Layer:
     value = written[cls.kind]
     if cls is Residual:
         values["layers"] = read_layers(value, f"{where}.residual", depth + 1)
-        values["shortcut"] = read_layers(
-            values.get("shortcut", []), f"{where}.shortcut", depth + 1
-        )
+        values["shortcut"] = read_layers(values.get("shortcut", []), f"{where}.shortcut", depth + 1)
     elif cls.head is not None:
         # `leaky_relu = true` and `depthwise = true` mean the kind with its usual setting.
         if value is not True or cls.model_fields[cls.head].is_required():

@@ -83,7 +83,7 @@ class Network(BaseModel):
             raise NetworkError(
                 f"{where or 'the network'} is not a table",
                 "the keys input and layers",
-                'write input = [1, 28, 28] and layers = [ { conv = 32, kernel = 3 }, ... ]',
+                "write input = [1, 28, 28] and layers = [ { conv = 32, kernel = 3 }, ... ]",
             )
         return validate(cls, written, where, NetworkError)
 

@@ -172,7 +172,9 @@ class _Walk:
             shown = shape_text(main.shape), shape_text(side.shape)
             channels, steps = main.shape[0], ""
             if len(main.shape) == len(place.shape) == 3 and main.shape[1:] != place.shape[1:]:
-                stride = [-(-a // max(b, 1)) for a, b in zip(place.shape[1:], main.shape[1:], strict=True)]
+                stride = [
+                    -(-a // max(b, 1)) for a, b in zip(place.shape[1:], main.shape[1:], strict=True)
+                ]
                 steps = f", stride = {stride[0] if stride[0] == stride[1] else stride}"
                 steps += ', padding = "same"'
             raise self._at(

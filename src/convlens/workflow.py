@@ -1,6 +1,4 @@
-"""The main job from end to end: train, evaluate, predict and report, for the command line and
-for notebooks alike.
-"""
+"""The main job from end to end, for the command line and for notebooks alike."""
 
 from __future__ import annotations
 
@@ -98,7 +96,7 @@ def train(
             writer, chosen_network, dataset, chosen_recipe, target, choice, _command()
         )
         on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
-        with _reported(writer):
+        with _Reported(writer):
             session.train(
                 writer,
                 chosen_network,
@@ -144,7 +142,7 @@ def resume(
             on_event({"event": "note", "message": note})
         writer.status(state="running", message="")
         on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
-        with _reported(writer):
+        with _Reported(writer):
             session.train(
                 writer, network, dataset, recipe, target, choice, saved=saved, on_event=on_event
             )
@@ -273,7 +271,7 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
     return Path(run.folder) / "report.html"
 
 
-class _reported:
+class _Reported:
     """Write the report however the training ends; a failure of it never hides the training's."""
 
     def __init__(self, writer: RunWriter) -> None:

@@ -14,7 +14,9 @@ import pytest
 PROGRAM = [sys.executable, "-m", "convlens"]
 
 
-def convlens(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+def convlens(
+    *arguments: str, cwd: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *arguments],
         cwd=cwd,
@@ -195,7 +197,8 @@ def test_runs_report_and_compare(trained: Path) -> None:
 def test_one_seed_gives_the_same_weights_bit_for_bit(trained: Path) -> None:
     succeed("train", "--epochs", "2", "--name", "again", cwd=trained)
     first, again = (
-        (trained / "runs" / name / "weights.safetensors").read_bytes() for name in ("first", "again")
+        (trained / "runs" / name / "weights.safetensors").read_bytes()
+        for name in ("first", "again")
     )
     assert first == again
 

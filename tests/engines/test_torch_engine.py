@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import torch
@@ -12,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
+import networks
 from convlens import zoo
 from convlens.engines import build
 from convlens.engines.torch_engine import TorchModel
@@ -63,9 +63,7 @@ def test_convlens_and_torch_refuse_the_same_convolutions(
 
     def torch_accepts() -> bool:
         try:
-            conv = torch.nn.Conv2d(
-                channels, filters, kernel, 1, padding, dilation, groups
-            )
+            conv = torch.nn.Conv2d(channels, filters, kernel, 1, padding, dilation, groups)
             conv(torch.zeros(1, channels, size, size))
         except (RuntimeError, ValueError):
             return False

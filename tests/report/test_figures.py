@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import examples
-
 from convlens.errors import InputError
 from convlens.evaluation import evaluate_logits
 from convlens.report.figures import confusion_svg, curves_svg, reliability_svg
+from report import examples
 
 
 def texts(svg: str) -> list[str]:

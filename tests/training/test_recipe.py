@@ -73,7 +73,9 @@ def test_a_mistake_in_a_recipe_is_named_with_its_path(
 
 
 def test_settings_of_the_command_line_are_toml_or_bare_words() -> None:
-    assert settings(["epochs=2", "optimizer=sgd", "betas=[0.5, 0.9]", "augmentation.flip=true"]) == {
+    assert settings(
+        ["epochs=2", "optimizer=sgd", "betas=[0.5, 0.9]", "augmentation.flip=true"]
+    ) == {
         "epochs": 2,
         "optimizer": "sgd",
         "betas": [0.5, 0.9],

@@ -25,23 +25,15 @@ def doctor(as_json: Json = False) -> None:
         **describe(device),
         "bfloat16": supports_bfloat16(device),
         **{package: _version(package) for package in PACKAGES},
-        "data": {name: data.describe(name)["found"] for name in data.names()},
     }
+    places = {name: data.describe(name)["found"] for name in data.names()}
     if as_json:
-        print_json(facts)
+        print_json({**facts, "data": places})
         return
     for name, value in facts.items():
-        if name != "data":
-            typer.echo(f"{name:14} {value}")
-    for name, place in data_places(facts):
+        typer.echo(f"{name:14} {value}")
+    for name, place in places.items():
         typer.echo(f"data {name:18} {place or 'not found here'}")
-
-
-def data_places(facts: dict[str, object]) -> list[tuple[str, object]]:
-    """Return each known data set with where it was found."""
-    places = facts["data"]
-    assert isinstance(places, dict)
-    return list(places.items())
 
 
 def _version(package: str) -> str:

@@ -9,7 +9,9 @@ import typer
 
 from convlens.errors import InputError
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")
+]
 RunsRoot = Annotated[
     str | None,
     typer.Option("--runs", help="Folder of the runs; default $CONVLENS_RUNS or ./runs."),

@@ -24,11 +24,10 @@ def train(
     data: Annotated[
         str | None, typer.Option(help="A known data set or a path. [default: digits-5k]")
     ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="A named recipe, or a .toml file.")
-    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="A named recipe, or a .toml file.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a recipe value: key=value; repeatable.")
+        list[str] | None,
+        typer.Option("--set", help="Change a recipe value: key=value; repeatable."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,

@@ -16,26 +16,24 @@ app = new_command()
 @app.command(epilog="Example: convlens shapes lenet-5")
 def zoo(as_json: Json = False) -> None:
     """List the named networks, their size and why each is there."""
-    rows = []
-    for name in networks.names():
-        network = networks.load(name)
-        table = network.table()
-        rows.append(
+    rows = [(network, network.table()) for network in map(networks.load, networks.names())]
+    if as_json:
+        listed = [
             {
-                "name": name,
+                "name": network.name,
                 "input": network.input,
                 "classes": network.classes,
                 "parameters": table.parameters,
                 "multiply_adds": table.multiply_adds,
                 "about": network.about,
             }
-        )
-    if as_json:
-        print_json({"networks": rows})
+            for network, table in rows
+        ]
+        print_json({"networks": listed})
         return
-    for row in rows:
+    for network, table in rows:
         typer.echo(
-            f"{row['name']:18} {shape_text(row['input']):>8}  {row['parameters']:>8,} parameters  "
-            f"{row['multiply_adds']:>11,} multiply-adds"
+            f"{network.name:18} {shape_text(network.input):>8}  {table.parameters:>8,} parameters  "
+            f"{table.multiply_adds:>11,} multiply-adds"
         )
-        typer.echo(textwrap.fill(row["about"], 92, initial_indent="  ", subsequent_indent="  "))
+        typer.echo(textwrap.fill(network.about, 92, initial_indent="  ", subsequent_indent="  "))

@@ -292,7 +292,9 @@ def _read_files(place: Path) -> tuple[Split, Split]:
         arrays = read_npz(place)
     else:
         files = find_idx(place) or {}
-        arrays = {role: read_idx(path, 3 if "images" in role else 1) for role, path in files.items()}
+        arrays = {
+            role: read_idx(path, 3 if "images" in role else 1) for role, path in files.items()
+        }
         for part in ("train", "test"):
             arrays[f"{part}_images"] = arrays[f"{part}_images"][:, None]
     train, test = (

@@ -98,7 +98,7 @@ def decode(
     with _opened(source, max_pixels, max_bytes) as image:
         image.load()
         upright = ImageOps.exif_transpose(image)
-        if upright.size != image.size or upright is not image and _orientation(image) > 1:
+        if upright.size != image.size or (upright is not image and _orientation(image) > 1):
             notes.append("turned upright by its EXIF orientation")
         return _without_idle_colour(_to_eight_bits(upright, shown(source), notes)), notes
 
@@ -164,7 +164,7 @@ def _stream(source: ImageSource, name: str, max_bytes: int) -> Iterator[IO[bytes
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{name} is not a file", "an image file", "give the path of a file")
         _check_length(status.st_size, name, max_bytes)
-        stream = Path(source).open("rb")
+        stream = Path(source).open("rb")  # noqa: SIM115 - closed by the caller
     except (OSError, ValueError) as error:  # ValueError: a NUL inside the path
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise DataError(

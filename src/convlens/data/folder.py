@@ -74,7 +74,9 @@ def read_folder(
     if bad_images not in ("fail", "skip"):
         raise DataError(f'--bad-images is "{bad_images}"', "fail or skip", "use one of these")
     roots = _part_roots(path)
-    classes = tuple(sorted({folder.name for root in roots.values() for folder in _subfolders(root)}))
+    classes = tuple(
+        sorted({folder.name for root in roots.values() for folder in _subfolders(root)})
+    )
     files, ignored = _list_files(roots, classes, path)
     notes = [f"{ignored} files that are not images were left out"] if ignored else []
     shape = input_shape or _choose_shape([file for _, _, file in files])
@@ -164,7 +166,11 @@ def _part_roots(path: Path) -> dict[str, Path]:
     roots = {
         part: present[name] for part, names in _PARTS.items() for name in names if name in present
     }
-    return roots if "train" in roots and set(present) <= set(sum(_PARTS.values(), ())) else {"all": path}
+    return (
+        roots
+        if "train" in roots and set(present) <= set(sum(_PARTS.values(), ()))
+        else {"all": path}
+    )
 
 
 def _list_files(

@@ -12,7 +12,7 @@ import io
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,9 @@ def read_idx(source: Path | bytes, axes: int, *, limit: int = MAX_BYTES) -> NDAr
             )
             packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
-            stream = stack.enter_context(gzip.open(raw)) if packed else raw
+            stream = raw
+            if packed:
+                stream = cast("IO[bytes]", stack.enter_context(gzip.open(raw)))
             shape = _read_shape(stream, axes, name)
             size = declared_bytes(shape, 1, name, limit)
             content = read_exactly(stream, size, name)

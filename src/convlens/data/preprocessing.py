@@ -56,7 +56,7 @@ class Preprocessing:
         """Return `(x/255 - mean)/std`, float32 `(N, C, H, W)`, of uint8 images `(N, C, H, W)`."""
         mean = np.asarray(self.mean, np.float32).reshape(1, -1, 1, 1)
         std = np.asarray(self.std, np.float32).reshape(1, -1, 1, 1)
-        normalised: NDArray[np.float32] = (images.astype(np.float32) / 255 - mean) / std
+        normalised: NDArray[np.float32] = (images.astype(np.float32) / np.float32(255) - mean) / std
         return normalised
 
     def prepare(self, source: ImageSource) -> tuple[NDArray[np.uint8], list[str]]:
@@ -95,7 +95,9 @@ class Preprocessing:
             else:
                 image = cover(image, width, height)
         pixels = np.asarray(image, np.uint8)
-        return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1)), notes
+        return np.ascontiguousarray(
+            pixels.reshape(height, width, channels).transpose(2, 0, 1)
+        ), notes
 
     def _opposite(self, image: Image.Image) -> bool:
         """Say whether the image's plain background is the opposite of the run's."""
@@ -184,7 +186,9 @@ def _framed(image: Image.Image, width: int, height: int) -> Image.Image:
     box = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = min(width * 20 / 28 / box.shape[1], height * 20 / 28 / box.shape[0])
     size = max(1, round(box.shape[1] * scale)), max(1, round(box.shape[0] * scale))
-    small = Image.fromarray(box.astype(np.uint8)).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
+    small = Image.fromarray(box.astype(np.uint8)).resize(
+        size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    )
     digit = np.asarray(small, np.float64)
     mass = digit.sum()
     centre_x = float((digit.sum(0) * np.arange(size[0])).sum() / mass) + 0.5

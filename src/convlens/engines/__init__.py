@@ -29,7 +29,9 @@ class Model(Protocol):
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`."""
         ...
 
-    def activations(self, images: Float32, layers: Sequence[str] | None = None) -> dict[str, Float32]:
+    def activations(
+        self, images: Float32, layers: Sequence[str] | None = None
+    ) -> dict[str, Float32]:
         """Return the output of the named layers (all of them by default), batch first."""
         ...
 

@@ -45,7 +45,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
 def supports_bfloat16(device: torch.device) -> bool:
     """Say whether the hardware multiplies bfloat16 itself (emulation only loses time)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False

@@ -22,6 +22,7 @@ class Stack(nn.Module):
 
     def __init__(self, specs: tuple[layers.Layer, ...], shape: Shape, *, floor: bool) -> None:
         super().__init__()
+        self.output_shape: Shape
         for name, spec in named(specs):
             if isinstance(spec, layers.Residual):
                 block = Residual(spec, shape, floor=floor)
@@ -98,9 +99,7 @@ def module(spec: layers.Layer, shape: Shape) -> nn.Module:
             )
         case layers.Depthwise():
             filters = shape[0] * spec.multiplier
-            return Conv2d(
-                shape[0], filters, spec.windows(shape), groups=shape[0], bias=spec.bias
-            )
+            return Conv2d(shape[0], filters, spec.windows(shape), groups=shape[0], bias=spec.bias)
         case layers.MaxPool():
             return MaxPool2d(spec.windows(shape))
         case layers.AvgPool():

@@ -95,7 +95,7 @@ def _keep(current: Path, previous: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         second.unlink()
     try:
-        os.link(current, second)  # noqa: PTH200
+        os.link(current, second)
         os.replace(second, previous)  # noqa: PTH105
     except OSError:  # a file system without hard links
         atomic.write_bytes(previous, current.read_bytes())

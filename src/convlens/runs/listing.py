@@ -37,7 +37,9 @@ def listing(root: str | Path | None = None) -> list[RunSummary]:
     try:
         folders = [path for path in base.iterdir() if path.is_dir() and path.name[0] != "."]
     except OSError as error:
-        raise RunError(f"{base} cannot be read: {error.strerror}", "a folder of runs", "check it") from None
+        raise RunError(
+            f"{base} cannot be read: {error.strerror}", "a folder of runs", "check it"
+        ) from None
     return sorted(map(_summary, folders), key=lambda row: (row.created, row.name))
 
 
@@ -59,7 +61,9 @@ def find(reference: str, root: str | Path | None = None) -> Run:
         if (Path(reference) / STATUS).is_file():
             return Run.open(reference)
         if Path(reference).is_dir():
-            raise RunError(f"{reference} is not a run", f"a folder with {STATUS}", "see convlens runs")
+            raise RunError(
+                f"{reference} is not a run", f"a folder with {STATUS}", "see convlens runs"
+            )
     except (OSError, ValueError):  # a NUL, or a name longer than the system allows
         pass
     name = check_name(reference)

@@ -47,9 +47,7 @@ class Run:
         """Open a folder; raises `RunError` where it is no run or its status is damaged."""
         run = cls(Path(folder))
         if not (run.folder / STATUS).is_file():
-            raise RunError(
-                f"{folder} is not a run", f"a folder with {STATUS}", "see convlens runs"
-            )
+            raise RunError(f"{folder} is not a run", f"a folder with {STATUS}", "see convlens runs")
         _ = run.status
         return run
 

@@ -64,7 +64,7 @@ def restore(
         moments = _optimizer_state(arrays, optimizer)
     except KeyError as missing:
         raise RunError(
-            f"the checkpoint does not fit this run: {missing.args[0]} is missing or has another shape",
+            f"the checkpoint does not fit this run: {missing.args[0]} is missing or differs",
             "a checkpoint of the same network and recipe",
             "start a new run",
         ) from None
@@ -91,10 +91,10 @@ def _optimizer_state(
             _, number, key = name.split(".", 2)
             moments.setdefault(int(number), {})[key] = torch.from_numpy(array.copy())
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for number, values in moments.items():
+    for place, values in moments.items():
         for key, tensor in values.items():
-            if tensor.ndim and tensor.shape != parameters[number].shape:
-                raise KeyError(f"optimizer.{number}.{key}")
+            if tensor.ndim and tensor.shape != parameters[place].shape:
+                raise KeyError(f"optimizer.{place}.{key}")
     return moments
 
 

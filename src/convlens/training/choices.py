@@ -115,9 +115,7 @@ def _milliseconds(
         labels = torch.randint(network.table().output[0], (batch_size,), device=device)
         times: list[float] = []
         started = time.perf_counter()
-        while len(times) < 4 or (
-            time.perf_counter() - started < seconds and len(times) < 200
-        ):
+        while len(times) < 4 or (time.perf_counter() - started < seconds and len(times) < 200):
             before = time.perf_counter()
             with choice.autocast(device):
                 logits = module(images)

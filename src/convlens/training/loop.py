@@ -192,12 +192,10 @@ def fit(
             step = standing.epoch * training.steps_per_epoch + standing.step
             for group in optimizer.param_groups:
                 group["lr"] = training.rate_at(step)
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             with training.choice.autocast(device):
                 logits = module(images)
-            loss = F.cross_entropy(
-                logits.float(), labels, label_smoothing=recipe.label_smoothing
-            )
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
             loss.backward()
             optimizer.step()
             if training.average is not None:
@@ -251,7 +249,10 @@ def _finish_epoch(
     standing = training.standing
     logits = predict(training.evaluated, validation)
     labels = validation.labels
-    loss = F.cross_entropy(logits, labels).item()
+    # the same loss that is trained: with plain cross-entropy, label smoothing would look like
+    # overfitting, and the epoch chosen would lie long before the learning rate has come down
+    smoothing = training.recipe.label_smoothing
+    loss = F.cross_entropy(logits, labels, label_smoothing=smoothing).item()
     accuracy = (logits.argmax(1) == labels).double().mean().item()
     best = loss < standing.best_loss
     seconds = standing.epoch_seconds

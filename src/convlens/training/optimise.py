@@ -27,7 +27,7 @@ def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         nesterov = recipe.momentum > 0
         return torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=nesterov)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
     fused = next(iter(parameters)).device.type in ("cpu", "cuda")
     return kind(groups, rate, betas=recipe.betas, fused=fused)
 

@@ -16,7 +16,7 @@ from convlens.schema import validate
 
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a number")
+        raise ValueError("a number")  # noqa: TRY004 - what pydantic understands
     return value
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
 
-import convlens
 from convlens.data import Dataset
 from convlens.engines.device import choose_device, describe, limit_threads
 from convlens.engines.torch_engine import TorchModel
@@ -33,7 +33,9 @@ SAVE_SECONDS = 5.0
 """A checkpoint is written at the end of an epoch when the last one is older than this."""
 
 
-def prepare(network: Network, dataset: Dataset, recipe: Recipe, device_name: str) -> tuple[torch.device, Choice]:
+def prepare(
+    network: Network, dataset: Dataset, recipe: Recipe, device_name: str
+) -> tuple[torch.device, Choice]:
     """Check that network, data and recipe go together, and settle device and precision.
 
     Nothing has been written when this fails.
@@ -82,7 +84,7 @@ def describe_run(
     """Write what decides the run: network, recipe, data and environment."""
     settled = {"precision": choice.precision, "memory_format": choice.memory_format}
     environment = {
-        "convlens": convlens.__version__,
+        "convlens": version("convlens"),
         **describe(device),
         **settled,
         "measured_ms": choice.measured_ms,
@@ -140,10 +142,10 @@ def train(
     training = Fitting(model.module, recipe, len(dataset.train), device, choice)
     if saved is not None:
         training.resume(dict(saved[0]), saved[1])
-    sets = [
+    train_set, validation_set = (
         TensorSet(split, dataset.preprocessing, device, choice.torch_format)
         for split in (dataset.train, dataset.validation)
-    ]
+    )
     saver = _Saver(writer, training)
 
     def note(event: Event) -> None:
@@ -164,7 +166,7 @@ def train(
     on_event(start)
     try:
         with Interrupt() as interrupt:
-            finished = fit(training, *sets, on_event=note, stopped=interrupt)
+            finished = fit(training, train_set, validation_set, note, interrupt)
             saver.save()
         if not finished and interrupt.signal_number is not None:
             raise _interrupted(writer, training, interrupt.signal_number)
@@ -288,7 +290,7 @@ def changes_since(environment: Mapping[str, Any], device: torch.device) -> list[
     """
     now = describe(device)
     return [
-        f"{key} was {environment.get(key)} and is now {now[key]}: results may differ in the last bits"
+        f"{key} was {environment.get(key)}, now {now[key]}: results may differ in the last bits"
         for key in ("torch", "device", "threads")
         if environment.get(key) != now[key]
     ]
