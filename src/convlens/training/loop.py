@@ -104,7 +104,7 @@ class Fitting:
         self.steps_per_epoch = len(batch_sizes(images, recipe.batch_size))
         self.optimizer = optimise.optimizer(self.module, recipe)
         factor = optimise.rate_factor(recipe, self.steps_per_epoch * recipe.epochs)
-        self.rate_at = lambda step: recipe.learning_rate * factor(step)
+        self.rate_at: Callable[[int], float] = lambda step: recipe.learning_rate * factor(step)
         self.average: AveragedModel | None = None
         if recipe.ema:
             averaging = get_ema_multi_avg_fn(recipe.ema)
