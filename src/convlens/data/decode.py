@@ -138,7 +138,7 @@ def _opened(source: ImageSource, max_pixels: int, max_bytes: int) -> Iterator[Im
         except DataError:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _too_large(name, f"({error})", max_pixels) from error
+            raise _too_large(name, "", max_pixels) from error
         except UnidentifiedImageError as error:
             raise DataError(
                 f"{name} is not an image that can be read",
@@ -186,7 +186,7 @@ def _check_length(length: int, name: str, max_bytes: int) -> None:
 def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
-        raise _too_large(name, f"({width} x {height} pixels)", max_pixels)
+        raise _too_large(name, f" ({width} x {height})", max_pixels)
     # Phones store a preview or a depth map behind the photo (MPO): the photo comes first and
     # the rest is no animation.
     if getattr(image, "is_animated", False) and image.format != "MPO":
@@ -199,7 +199,7 @@ def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
 
 def _too_large(name: str, found: str, max_pixels: int) -> DataError:
     return DataError(
-        f"{name} is refused from its header: too many pixels {found}",
+        f"{name} is refused from its header: too many pixels{found}",
         f"at most {max_pixels:,} pixels",
         "make the image smaller",
     )

@@ -25,7 +25,7 @@ _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 4096
 _HEADER = re.compile(
     rb"\{'descr': '([<>|=][biufU]\d{1,4})', 'fortran_order': (True|False), "
-    rb"'shape': \(((?:\d{1,12}(?:, |,)?)*)\), \} *\n"
+    rb"'shape': \(((?:\d{1,12}, ?)*\d{0,12})\), \} *\n"
 )
 _KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 _KERAS_KEYS = ("x_train", "y_train", "x_test", "y_test")

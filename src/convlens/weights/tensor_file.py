@@ -104,12 +104,22 @@ def save_tensors(
             )
         arrays[name] = array
     labels = {**(metadata or {}), "convlens": "1"}
-    data = save(arrays, metadata={**labels, "sha256": _digest(arrays, labels)})
+    data = _reproducible(save(arrays, metadata={**labels, "sha256": _digest(arrays, labels)}))
     # What the reader would refuse is never written.
     length = int.from_bytes(data[:8], "little")
     _check_header_length(path, length, len(data))
     _parse_header(path, data[8 : 8 + length], len(data) - 8 - length)
     atomic.write_bytes(path, data)
+
+
+def _reproducible(data: bytes) -> bytes:
+    """Sort the metadata, which the library writes in an order that changes from call to call."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the format aligns the data to 8 bytes
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
