@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import pickle
 import random
@@ -222,17 +221,25 @@ def test_fault_11_weights_that_are_not_finite_are_named() -> None:
         check_finite({"conv1.bias": np.array([1, np.nan], np.float32)}, "w")
 
 
-def _create(root: str) -> str:
-    with runs.create("net", root=root) as writer:
-        for step in range(20):
-            writer.append({"event": "step", "step": step})
-        return writer.folder.name
+WRITER = """
+import sys
+from convlens import runs
+with runs.create("net", root=sys.argv[1]) as writer:
+    for step in range(20):
+        writer.append({"event": "step", "step": step})
+    print(writer.folder.name)
+"""
 
 
 def test_fault_34_eight_writers_at_once_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(8) as pool:
-        names = pool.map(_create, [str(tmp_path)] * 8, chunksize=1)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(8)
+    ]
+    names = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8
     assert len(set(names)) == 8
     for name in names:
         assert len(runs.Run.open(tmp_path / name).events()) == 20
