@@ -1,0 +1,87 @@
+"""The style that all figures share, and how a drawing becomes SVG text.
+
+No pyplot, so nothing global is left behind; text stays text, so that the page's own font
+shows any alphabet; the same numbers give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zlib
+from collections.abc import Callable
+from functools import wraps
+from threading import Lock
+from typing import Any, Concatenate, ParamSpec
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+# Okabe and Ito 2008: eight colours that colour-blind readers tell apart.
+BLUE, VERMILLION, SKY = "#0072B2", "#D55E00", "#56B4E9"
+INK, QUIET, FAINT = "#1f2328", "#6a737d", "#e3e6e8"
+
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "convlens",
+    "text.parse_math": False,  # a class may be called "$"
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": "#c4c9ce",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.8,
+    "xtick.color": "#c4c9ce",
+    "ytick.color": "#c4c9ce",
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": QUIET,
+    "lines.linewidth": 2,
+}
+_LOCK = Lock()
+"""matplotlib's settings belong to the process; one figure at a time may borrow them."""
+
+P = ParamSpec("P")
+
+
+def as_svg(draw: Callable[Concatenate[Figure, P], None]) -> Callable[P, str]:
+    """Give a drawing function an empty figure and return what it drew as SVG text."""
+
+    @wraps(draw)
+    def svg(*args: P.args, **kwargs: P.kwargs) -> str:
+        file = io.StringIO()
+        with _LOCK, matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+            # the page's font has the letters that matplotlib's own lacks
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure = Figure()
+            draw(figure, *args, **kwargs)
+            figure.savefig(
+                file,
+                format="svg",
+                bbox_inches="tight",
+                pad_inches=0.08,
+                metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
+            )
+        return _named(file.getvalue())
+
+    return svg
+
+
+def _named(svg: str) -> str:
+    """Drop the XML header and prefix every id: many figures share one page."""
+    svg = svg[svg.index("<svg") :]
+    name = f"f{zlib.crc32(svg.encode()):08x}"
+
+    def prefixed(tag: re.Match[str]) -> str:
+        found = tag.group().replace(' id="', f' id="{name}-')
+        return found.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+
+    return re.sub(r"<[^>]+>", prefixed, svg)
