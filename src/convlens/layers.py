@@ -9,6 +9,7 @@ refuses with a `NetworkError` that says what would fit.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -144,6 +145,27 @@ def _maps(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     return channels, height, width
 
 
+@lru_cache(maxsize=1024)
+def _windows(
+    size: Pair,
+    kernel: Pair,
+    stride: Pair,
+    padding: Literal["same"] | tuple[int, int, int, int],
+    dilation: Pair,
+) -> tuple[Window, Window]:
+    """Return the windows of one setting; a deep network repeats a few settings many times."""
+    if padding == "same":
+        return (
+            same_window(size[0], kernel[0], stride[0], dilation[0]),
+            same_window(size[1], kernel[1], stride[1], dilation[1]),
+        )
+    top, bottom, left, right = padding
+    return (
+        Window(kernel[0], stride[0], top, bottom, dilation[0]),
+        Window(kernel[1], stride[1], left, right, dilation[1]),
+    )
+
+
 class Sliding(Layer):
     """A layer whose window slides over height and width: convolution and pooling."""
 
@@ -161,17 +183,7 @@ class Sliding(Layer):
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the sliding windows along height and width, with "same" worked out."""
         _, height, width = _maps(self, shape)
-        stride, dilation = self.steps(), self.spread()
-        if self.padding == "same":
-            return (
-                same_window(height, self.kernel[0], stride[0], dilation[0]),
-                same_window(width, self.kernel[1], stride[1], dilation[1]),
-            )
-        top, bottom, left, right = self.padding
-        return (
-            Window(self.kernel[0], stride[0], top, bottom, dilation[0]),
-            Window(self.kernel[1], stride[1], left, right, dilation[1]),
-        )
+        return _windows((height, width), self.kernel, self.steps(), self.padding, self.spread())
 
     def dropped(self, shape: Shape) -> Pair:
         """Return how many bottom rows and right columns of the input no window reaches."""

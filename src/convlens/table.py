@@ -40,7 +40,6 @@ class Row:
 
     `name` is the full path inside residual blocks, `residual1.conv2`, and the prefix of
     the layer's weights. `activation_bytes` is its float32 output for one image.
-    `dropped` counts the bottom rows and right columns that the floor rule loses.
     """
 
     name: str
@@ -51,7 +50,6 @@ class Row:
     parameters: int
     multiply_adds: int
     receptive_field: tuple[ReceptiveField, ReceptiveField]
-    dropped: Pair
 
     @property
     def kind(self) -> str:
@@ -60,6 +58,11 @@ class Row:
     @property
     def activation_bytes(self) -> int:
         return prod(self.output) * FLOAT32_BYTES
+
+    @property
+    def dropped(self) -> Pair:
+        """The bottom rows and right columns of the input that the floor rule loses."""
+        return self.layer.dropped(self.input) if isinstance(self.layer, Sliding) else (0, 0)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,6 @@ class _Walk:
         except NetworkError as error:
             raise self._at(name, layer, place, error) from None
         after = self._seen(layer, place, output)
-        dropped = layer.dropped(place.shape) if isinstance(layer, Sliding) else (0, 0)
         self._add(
             Row(
                 name,
@@ -149,7 +151,6 @@ class _Walk:
                 layer.parameters(place.shape),
                 layer.multiply_adds(place.shape, output),
                 after.field,
-                dropped,
             )
         )
         return after
@@ -190,7 +191,7 @@ class _Walk:
         heights = main.field[0].union(side.field[0], main.grid[0])
         widths = main.field[1].union(side.field[1], main.grid[1])
         after = _Place(main.shape, main.grid, (heights, widths))
-        self._add(Row(name, block, depth, place.shape, main.shape, 0, 0, after.field, (0, 0)))
+        self._add(Row(name, block, depth, place.shape, main.shape, 0, 0, after.field))
         return after
 
     def _add(self, row: Row) -> None:
@@ -295,6 +296,10 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
 
+NUMBERS = (4, 5)
+"""Columns of the rendered table whose cells stand at the right: parameters, multiply-adds."""
+
+
 def render(table: Table, *, totals: bool = True) -> str:
     """Write the table as aligned plain text."""
     header = ("layer", "kind", "settings", "output", "parameters", "multiply-adds", "sees")
@@ -316,14 +321,10 @@ def render(table: Table, *, totals: bool = True) -> str:
                 f"{vertical.size}x{horizontal.size}",
             )
         )
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    text = "\n".join(
-        "  ".join(
-            cell.rjust(width) if i in (4, 5) else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    columns = [
+        _aligned([line[i] for line in lines], right=i in NUMBERS) for i in range(len(header))
+    ]
+    text = "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
     notes = [
         f"{row.name} drops {rows} bottom {_plural('row', rows)} and {columns} right "
         f"{_plural('column', columns)} of its {shape_text(row.input)} input"
@@ -337,6 +338,11 @@ def render(table: Table, *, totals: bool = True) -> str:
             f"{table.activation_bytes / 1024:,.1f} KiB of activations for one image"
         )
     return "\n".join([text, *notes])
+
+
+def _aligned(cells: list[str], *, right: bool) -> list[str]:
+    width = max(map(len, cells))
+    return [cell.rjust(width) if right else cell.ljust(width) for cell in cells]
 
 
 def _plural(word: str, count: int) -> str:

@@ -1,4 +1,8 @@
-"""The main job from end to end, for the command line and for notebooks alike."""
+"""The main job from end to end, for the command line and for notebooks alike.
+
+PyTorch and matplotlib are imported where they are first needed, so that a mistake in a setting
+or a path is told at once.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,6 @@ from convlens import runs, weights, zoo
 from convlens.data import Dataset, Preprocessing
 from convlens.evaluation import Evaluation, softmax, top_k
 from convlens.network import Network
-from convlens.report.figures import curves_svg
-from convlens.report.html import ReportInput, render
 from convlens.runs import Run, RunWriter
 from convlens.table import shape_text
 from convlens.training import recipe as recipes
@@ -73,10 +75,10 @@ def train(
     ConvlensError
         One of its children, with what to do about it.
     """
-    from convlens.training import session
-
     chosen_recipe = _recipe(recipe, data).changed(settings)
     chosen_network, dataset, notes = _fitted(network, str(data), chosen_recipe, bad_images)
+    from convlens.training import session
+
     start = None
     if initial_weights is not None:
         expected = chosen_network.table().weight_shapes()
@@ -125,12 +127,12 @@ def resume(
     RunError
         Where the run diverged, is being written, or has no usable checkpoint.
     """
-    from convlens.training import session
-
     run = runs.find(str(reference), root)
     if run.status.get("state") == "finished":
         on_event({"event": "note", "message": f"{run.folder} is already complete"})
         return run
+    from convlens.training import session
+
     session.refuse_diverged(str(run.status.get("state")), run.folder)
     with runs.open_existing(run.folder) as writer:
         saved = writer.load_checkpoint(previous=from_previous)
@@ -231,6 +233,9 @@ def predict(
 
 def write_report(run: Run, writer: RunWriter | None = None) -> Path:
     """Write `report.html` and `curves.svg` into the run's folder and seal its manifest."""
+    from convlens.report.figures import curves_svg
+    from convlens.report.html import ReportInput, render
+
     if writer is None:
         with runs.open_existing(run.folder) as own:
             return write_report(run, own)
@@ -353,6 +358,6 @@ def _command() -> str:
     import shlex
 
     program = Path(sys.argv[0]).name
-    if program == "convlens":
+    if program in ("convlens", "__main__.py"):
         return shlex.join(["convlens", *sys.argv[1:]])
     return f"python {program}"
