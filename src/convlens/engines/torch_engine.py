@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from convlens.engines import Float32
+from convlens.engines import Float32, Floats
 from convlens.engines.torch_modules import Stack, network_module
-from convlens.errors import InputError, WeightsError, nearest
 from convlens.network import Network
+from convlens.weights import check_arrays
 
 
 class TorchModel:
@@ -65,16 +65,8 @@ class TorchModel:
         InputError
             Where a layer does not exist; gives the nearest name.
         """
-        rows = self.network.table().rows
-        known = [row.name for row in rows]
-        for name in layers or ():
-            if name not in known:
-                raise InputError(
-                    f'there is no layer "{name}"{nearest(name, known)}',
-                    "one of " + ", ".join(known),
-                    "take a name from `convlens shapes`",
-                )
-        wanted = set(known if layers is None else layers)
+        table = self.network.table()
+        wanted = {row.name for row in (table.rows if layers is None else map(table.row, layers))}
         found: dict[str, Float32] = {}
 
         def seen(name: str, output: torch.Tensor) -> None:
@@ -90,7 +82,7 @@ class TorchModel:
         """Return a copy of the weights in the neutral layout."""
         return neutral_weights(self.module)
 
-    def load_weights(self, weights: Mapping[str, Float32]) -> None:
+    def load_weights(self, weights: Mapping[str, Floats]) -> None:
         """Replace the weights.
 
         Raises
@@ -98,16 +90,7 @@ class TorchModel:
         WeightsError
             Where names or shapes differ from the network's; nothing is changed then.
         """
-        expected = self.network.table().weight_shapes()
-        given = {name: tuple(array.shape) for name, array in weights.items()}
-        if given != expected:
-            wrong = sorted(n for n in expected.keys() | given if expected.get(n) != given.get(n))
-            raise WeightsError(
-                "the weights do not belong to this network: "
-                + "; ".join(f"{n} is {given.get(n)}" for n in wrong[:5]),
-                "; ".join(f"{n} {expected.get(n)}" for n in wrong[:5]),
-                "use the network that the weights were trained with",
-            )
+        check_arrays(weights, self.network.table().weight_shapes())
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         self.module.load_state_dict(tensors, strict=False)
 
