@@ -19,6 +19,7 @@ from convlens.layers import (
     Linear,
     Residual,
     Sliding,
+    Softmax,
 )
 
 
@@ -179,7 +180,7 @@ class _Walk:
             rows, columns = layer.windows(place.shape)
             field = vertical.through(rows), horizontal.through(columns)
             return _Place(output, (output[1], output[2]), field)
-        if isinstance(layer, GlobalMaxPool | GlobalAvgPool | Linear):
+        if isinstance(layer, GlobalMaxPool | GlobalAvgPool | Linear | Softmax):
             field = vertical.whole(place.grid[0]), horizontal.whole(place.grid[1])
             return _Place(output, (1, 1), field)
         return _Place(output, place.grid, place.field)

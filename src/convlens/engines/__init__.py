@@ -30,12 +30,12 @@ class Model(Protocol):
 
     network: Network
 
-    def logits(self, images: Float32) -> Floats:
+    def logits(self, images: Floats) -> Floats:
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`."""
         ...
 
     def activations(
-        self, images: Float32, layers: Sequence[str] | None = None
+        self, images: Floats, layers: Sequence[str] | None = None
     ) -> Mapping[str, Floats]:
         """Return the output of the named layers (all of them by default), batch first."""
         ...

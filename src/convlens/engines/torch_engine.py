@@ -41,22 +41,21 @@ class TorchModel:
         """The device the weights are on (the CPU for a network without weights)."""
         return next((p.device for p in self.module.parameters()), torch.device("cpu"))
 
-    def logits(self, images: Float32) -> Float32:
+    def logits(self, images: Floats) -> Float32:
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`, in evaluation mode."""
         with _Evaluating(self.module), torch.inference_mode():
-            tensor = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-            output: Float32 = self.module(tensor).float().cpu().numpy()
+            output: Float32 = self.module(self._tensor(images)).float().cpu().numpy()
         return output
 
     def activations(
-        self, images: Float32, layers: Sequence[str] | None = None
+        self, images: Floats, layers: Sequence[str] | None = None
     ) -> dict[str, Float32]:
         """Return the named layers' outputs, batch first, in the order of computation.
 
         Parameters
         ----------
-        images : float32 array (N, C, H, W)
-            Normalised images.
+        images : float array (N, C, H, W)
+            Normalised images; float64 ones are rounded to float32.
         layers : sequence of str, optional
             Full layer names as in the table; all of them by default.
 
@@ -74,9 +73,12 @@ class TorchModel:
                 found[name] = output.float().cpu().numpy().copy()
 
         with _Evaluating(self.module), torch.inference_mode():
-            tensor = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-            self.module.trace(tensor, seen, "")
+            self.module.trace(self._tensor(images), seen, "")
         return found
+
+    def _tensor(self, images: Floats) -> torch.Tensor:
+        contiguous = np.ascontiguousarray(images, dtype=np.float32)
+        return torch.from_numpy(contiguous).to(self.device)
 
     def weights(self) -> dict[str, Float32]:
         """Return a copy of the weights in the neutral layout."""
