@@ -124,7 +124,7 @@ def _written(terms: list[Row], total: Decimal, label: str = "= total") -> list[s
     numbers = [f"{value:f}" for _, _, value in rows]
     width = max(map(len, numbers))
     return [
-        f"  {name:<{first}}  {factors:<{second}} {number:>{width}}"
+        f"  {name:<{first}}  " + (f"{factors:<{second}} " if second else "") + f"{number:>{width}}"
         for (name, factors, _), number in zip(rows, numbers, strict=True)
     ]
 
