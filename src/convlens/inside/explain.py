@@ -6,18 +6,16 @@ them as a term of its own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
 import numpy as np
 
 from convlens.errors import InputError
+from convlens.inside.printed import Rounded, SumRow, aligned_sum, product_rows
 from convlens.inside.steps import (
     Addition,
     Correlation,
     Elementwise,
-    Float64,
     Pooling,
     Step,
     WeightedSum,
@@ -26,9 +24,6 @@ from convlens.table import shape_text
 
 LARGEST = 10
 """How many terms of a long sum are written out."""
-
-_DECIMALS = 12
-"""Most decimals that are printed."""
 
 
 def explain(step: Step, *, channels: Iterable[int] = ()) -> str:
@@ -89,73 +84,12 @@ def explain(step: Step, *, channels: Iterable[int] = ()) -> str:
     return "\n".join([*lines, *_agreement(step), _sight(step)])
 
 
-Row = tuple[str, str, Decimal]
-"""A line of a sum: what it is, its factors already aligned, and its value."""
-
-
-class _Numbers:
-    """Print numbers with as many decimals as they need, or five digits of the largest."""
-
-    def __init__(self, *values: object) -> None:
-        flat = np.concatenate([np.ravel(np.asarray(v, np.float64)) for v in values])
-        flat = flat[np.isfinite(flat)]
-        largest = float(np.abs(flat).max(initial=0.0))
-        usual = min(max(4 - math.floor(math.log10(largest)), 0), _DECIMALS) if largest else 0
-        exact = (
-            d for d in range(usual + 1) if np.all(np.abs(flat - flat.round(d)) <= 1e-12 * largest)
-        )
-        self.decimals = next(exact, usual)
-        self.rounded = bool(np.any(np.abs(flat - flat.round(self.decimals)) > 1e-12 * largest))
-
-    def __call__(self, value: float) -> Decimal:
-        return Decimal(f"{value + 0.0:.{self.decimals}f}") + 0  # "+ 0": no minus zero
-
-
-def _written(terms: list[Row], total: Decimal, label: str = "= total") -> list[str]:
-    """Align a sum's terms under each other and close it, with what rounding took from it."""
-    rows = list(terms)
-    if all(value.is_finite() for _, _, value in rows) and total.is_finite():
-        lost = total - sum((value for _, _, value in rows), Decimal(0))
-        if lost:
-            rows.append(("+ rounding", "", lost))
-    rows.append((label, "", total))
-    first = max(len(row[0]) for row in rows)
-    second = max(len(row[1]) for row in rows)
-    numbers = [f"{value:f}" for _, _, value in rows]
-    width = max(map(len, numbers))
-    return [
-        f"  {name:<{first}}  " + (f"{factors:<{second}} " if second else "") + f"{number:>{width}}"
-        for (name, factors, _), number in zip(rows, numbers, strict=True)
-    ]
-
-
-def _products(
-    places: Sequence[str],
-    inputs: Float64,
-    weights: Float64,
-    products: Float64,
-    shown: _Numbers,
-) -> list[Row]:
-    """Return one line a product: `place  input x weight =` and the product.
-
-    "~" stands for "=" where the printed factors do not give exactly the printed product.
-    """
-    left, right = ([shown(number) for number in array.flat] for array in (inputs, weights))
-    wide = max(len(f"{x:f}") for x in left), max(len(f"{w:f}") for w in right)
-    rows = []
-    for place, x, w, product in zip(places, left, right, products.flat, strict=True):
-        value = shown(product)
-        sign = "=" if not value.is_finite() or x * w == value else "~"
-        rows.append((place, f"{x:>{wide[0]}f} x {w:>{wide[1]}f} {sign}", value))
-    return rows
-
-
-def _bias(step: Correlation | WeightedSum, shown: _Numbers) -> list[Row]:
+def _bias(step: Correlation | WeightedSum, shown: Rounded) -> list[SumRow]:
     return [] if step.bias is None else [("+ bias", "", shown(step.bias))]
 
 
 def _correlation(step: Correlation, channels: list[int]) -> list[str]:
-    shown = _Numbers(step.patch, step.kernel, step.products, step.bias or 0.0, step.total)
+    shown = Rounded(step.patch, step.kernel, step.products, step.bias or 0.0, step.total)
     known = [int(c) for c in step.channels]
     for channel in channels:
         if channel not in known:
@@ -169,7 +103,7 @@ def _correlation(step: Correlation, channels: list[int]) -> list[str]:
     lines = [f"{_title(step)}: a {height}x{width} kernel over {over}"]
     if len(known) == 1:
         terms = [*_channel_terms(step, 0, shown), *_bias(step, shown)]
-        return [*lines, *_written(terms, shown(step.total)), *_note(shown)]
+        return [*lines, *aligned_sum(terms, shown(step.total)), *_note(shown)]
     order = np.argsort(-np.abs(step.channel_sums), kind="stable")
     kept = sorted(order[:LARGEST]) if len(known) > 16 else range(len(known))
     terms = [(f"channel {known[k]}", "", shown(step.channel_sums[k])) for k in kept]
@@ -177,27 +111,27 @@ def _correlation(step: Correlation, channels: list[int]) -> list[str]:
         rest = step.channel_sums.sum() - step.channel_sums[list(kept)].sum()
         lines.append(f"  the {len(kept)} channels with the largest sums, and the others:")
         terms.append((f"{len(known) - len(kept)} other channels", "", shown(rest)))
-    lines += _written([*terms, *_bias(step, shown)], shown(step.total))
+    lines += aligned_sum([*terms, *_bias(step, shown)], shown(step.total))
     lines += ["  the three largest products:", *_largest_products(step, shown)]
     for channel in channels:
         lines.append(f"  channel {channel}:")
         k = known.index(channel)
         total = shown(step.channel_sums[k])
-        block = _written(_channel_terms(step, k, shown), total, f"= channel {channel}")
+        block = aligned_sum(_channel_terms(step, k, shown), total, f"= channel {channel}")
         lines += [f"  {line}" for line in block]
     return [*lines, *_note(shown)]
 
 
-def _channel_terms(step: Correlation, k: int, shown: _Numbers) -> list[Row]:
+def _channel_terms(step: Correlation, k: int, shown: Rounded) -> list[SumRow]:
     places = [
         f"row {row}, column {column}" + (" (padding)" if step.padding[i, j] else "")
         for i, row in enumerate(step.rows)
         for j, column in enumerate(step.columns)
     ]
-    return _products(places, step.patch[k], step.kernel[k], step.products[k], shown)
+    return product_rows(places, step.patch[k], step.kernel[k], step.products[k], shown)
 
 
-def _largest_products(step: Correlation, shown: _Numbers) -> list[str]:
+def _largest_products(step: Correlation, shown: Rounded) -> list[str]:
     flat = np.argsort(-np.abs(step.products), axis=None, kind="stable")[:3]
     k, i, j = np.unravel_index(flat, step.products.shape)
     places = [
@@ -205,13 +139,13 @@ def _largest_products(step: Correlation, shown: _Numbers) -> list[str]:
         for a, b, c in zip(k, i, j, strict=True)
     ]
     at = (k, i, j)
-    rows = _products(places, step.patch[at], step.kernel[at], step.products[at], shown)
+    rows = product_rows(places, step.patch[at], step.kernel[at], step.products[at], shown)
     first, width = max(len(row[0]) for row in rows), max(len(f"{row[2]:f}") for row in rows)
     return [f"    {name:<{first}}  {factors} {value:>{width}f}" for name, factors, value in rows]
 
 
 def _weighted_sum(step: WeightedSum) -> list[str]:
-    shown = _Numbers(step.patch, step.kernel, step.products, step.bias or 0.0, step.total)
+    shown = Rounded(step.patch, step.kernel, step.products, step.bias or 0.0, step.total)
     count = len(step.products)
     kept = np.argsort(-np.abs(step.products), kind="stable")[:LARGEST]
     places = []
@@ -219,19 +153,19 @@ def _weighted_sum(step: WeightedSum) -> list[str]:
         place = step.place(int(feature))
         where = "" if place is None else f" (map {place[0]}, row {place[1]}, column {place[2]})"
         places.append(f"input {feature}{where}")
-    terms = _products(places, step.patch[kept], step.kernel[kept], step.products[kept], shown)
+    terms = product_rows(places, step.patch[kept], step.kernel[kept], step.products[kept], shown)
     head = f"{_title(step)}: a weighted sum of {count} inputs"
     if count > len(kept):
         head += f", the {len(kept)} largest products first"
         rest = float(step.products.sum() - step.products[kept].sum())
         terms.append((f"{count - len(kept)} other inputs", "", shown(rest)))
     terms += _bias(step, shown)
-    return [head, *_written(terms, shown(step.total)), *_note(shown)]
+    return [head, *aligned_sum(terms, shown(step.total)), *_note(shown)]
 
 
 def _pooling(step: Pooling) -> list[str]:
     height, width = step.padding.shape
-    shown = _Numbers(step.patch, step.total)
+    shown = Rounded(step.patch, step.total)
     cells = [
         (f"row {row}, column {column}", "", shown(step.patch[i, j]))
         for i, row in enumerate(step.rows)
@@ -243,7 +177,7 @@ def _pooling(step: Pooling) -> list[str]:
     head = f"{_title(step)}: a {height}x{width} window{left_out}"
     if step.winner is None:
         sum_ = shown(step.total * step.counted)
-        lines = _written(cells, sum_, "= sum") if len(cells) <= 64 else [f"  sum {sum_:f}"]
+        lines = aligned_sum(cells, sum_, "= sum") if len(cells) <= 64 else [f"  sum {sum_:f}"]
         mean = shown(step.total)
         sign = "=" if mean * step.counted == sum_ else "~"
         lines.append(f"  mean: {sum_:f} / {step.counted} {sign} {mean:f}")
@@ -265,13 +199,13 @@ def _pooling(step: Pooling) -> list[str]:
 
 
 def _addition(step: Addition) -> list[str]:
-    shown = _Numbers(step.addends, step.total)
+    shown = Rounded(step.addends, step.total)
     terms = [
         (name, "", shown(value)) for name, value in zip(step.sources, step.addends, strict=True)
     ]
     terms[1] = (f"+ {terms[1][0]}", "", terms[1][2])
     head = f"{_title(step)}: the sum of both branches"
-    return [head, *_written(terms, shown(step.total)), *_note(shown, factors=False)]
+    return [head, *aligned_sum(terms, shown(step.total)), *_note(shown, factors=False)]
 
 
 def _elementwise(step: Elementwise) -> list[str]:
@@ -292,7 +226,7 @@ def _title(step: Step) -> str:
     return f"{step.layer}, {first} {step.cell[0]}, row {step.cell[1]}, column {step.cell[2]}"
 
 
-def _note(shown: _Numbers, *, factors: bool = True) -> list[str]:
+def _note(shown: Rounded, *, factors: bool = True) -> list[str]:
     if not shown.rounded:
         return []
     signs = "; ~ stands where the factors were rounded too" if factors else ""
@@ -307,7 +241,7 @@ def _agreement(step: Step) -> list[str]:
 
 
 def _sight(step: Step) -> str:
-    size = shape_text(step.image[1:])
+    size = shape_text(step.image_shape[1:])
     if step.visible is None:
         return f"sees nothing of the {size} image: {step.sees} is all padding"
     pixels = f"{step.sees.height}x{step.sees.width} pixels"

@@ -71,7 +71,9 @@ class Step:
         The cell's value, computed here in float64 from the step's other numbers.
     computed : float
         The same cell as the model put it out; a float32 engine differs in the seventh digit.
-    image : (int, int, int)
+    input_shape, output_shape : tuple of int
+        Shapes of the layer's input and output for one image.
+    image_shape : (int, int, int)
         The network's input shape (C, H, W).
     sees : Region
         The receptive field: the pixels that the cell can depend on. It may reach into the
@@ -84,13 +86,15 @@ class Step:
     cell: Cell
     total: float
     computed: float
-    image: Shape
+    input_shape: Shape
+    output_shape: Shape
+    image_shape: Shape
     sees: Region
 
     @property
     def visible(self) -> Region | None:
         """The part of `sees` that lies in the image; None where the cell sees padding only."""
-        return self.sees.clipped(*self.image[1:])
+        return self.sees.clipped(*self.image_shape[1:])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

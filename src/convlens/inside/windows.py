@@ -113,7 +113,9 @@ def window(
         "kind": row.kind,
         "cell": place,
         "computed": float(activations[layer][0][place]),
-        "image": network.input,
+        "input_shape": row.input,
+        "output_shape": row.output,
+        "image_shape": network.input,
         "sees": region(table, read, row, place),
     }
     if isinstance(row.layer, layers.Residual):
