@@ -6,7 +6,7 @@ them as a term of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -88,19 +88,34 @@ def _bias(step: Correlation | WeightedSum, shown: Rounded) -> list[SumRow]:
     return [] if step.bias is None else [("+ bias", "", shown(step.bias))]
 
 
-def _correlation(step: Correlation, channels: list[int]) -> list[str]:
-    shown = Rounded(step.patch, step.kernel, step.products, step.bias or 0.0, step.total)
+def channel_positions(step: Correlation, channels: Iterable[int]) -> list[int]:
+    """Return where input channels stand in `step.channels`.
+
+    Raises
+    ------
+    InputError
+        Where the cell's filter does not see one of them; names the nearest that it sees.
+    """
     known = [int(c) for c in step.channels]
+    positions = []
     for channel in channels:
         if channel not in known:
             raise InputError(
                 f'filter {step.cell[0]} of "{step.layer}" does not see channel {channel}',
-                f"channels {_runs(known)}",
+                f"channels {known[0]} to {known[-1]}",
                 f"the nearest is {min(known, key=lambda c: abs(c - channel))}",
             )
+        positions.append(known.index(channel))
+    return positions
+
+
+def _correlation(step: Correlation, channels: list[int]) -> list[str]:
+    shown = Rounded(step.patch, step.kernel, step.products, step.bias or 0.0, step.total)
+    known = [int(c) for c in step.channels]
+    opened = channel_positions(step, channels)
     height, width = step.padding.shape
     over = f"channel {known[0]}" if len(known) == 1 else f"{len(known)} channels"
-    lines = [f"{_title(step)}: a {height}x{width} kernel over {over}"]
+    lines = [f"{title_of(step)}: a {height}x{width} kernel over {over}"]
     if len(known) == 1:
         terms = [*_channel_terms(step, 0, shown), *_bias(step, shown)]
         return [*lines, *aligned_sum(terms, shown(step.total)), *_note(shown)]
@@ -113,11 +128,10 @@ def _correlation(step: Correlation, channels: list[int]) -> list[str]:
         terms.append((f"{len(known) - len(kept)} other channels", "", shown(rest)))
     lines += aligned_sum([*terms, *_bias(step, shown)], shown(step.total))
     lines += ["  the three largest products:", *_largest_products(step, shown)]
-    for channel in channels:
-        lines.append(f"  channel {channel}:")
-        k = known.index(channel)
+    for k in opened:
+        lines.append(f"  channel {known[k]}:")
         total = shown(step.channel_sums[k])
-        block = aligned_sum(_channel_terms(step, k, shown), total, f"= channel {channel}")
+        block = aligned_sum(_channel_terms(step, k, shown), total, f"= channel {known[k]}")
         lines += [f"  {line}" for line in block]
     return [*lines, *_note(shown)]
 
@@ -154,7 +168,7 @@ def _weighted_sum(step: WeightedSum) -> list[str]:
         where = "" if place is None else f" (map {place[0]}, row {place[1]}, column {place[2]})"
         places.append(f"input {feature}{where}")
     terms = product_rows(places, step.patch[kept], step.kernel[kept], step.products[kept], shown)
-    head = f"{_title(step)}: a weighted sum of {count} inputs"
+    head = f"{title_of(step)}: a weighted sum of {count} inputs"
     if count > len(kept):
         head += f", the {len(kept)} largest products first"
         rest = float(step.products.sum() - step.products[kept].sum())
@@ -174,7 +188,7 @@ def _pooling(step: Pooling) -> list[str]:
     ]
     hidden = height * width - step.counted
     left_out = f" ({hidden} of padding left out)" if hidden else ""
-    head = f"{_title(step)}: a {height}x{width} window{left_out}"
+    head = f"{title_of(step)}: a {height}x{width} window{left_out}"
     if step.winner is None:
         sum_ = shown(step.total * step.counted)
         lines = aligned_sum(cells, sum_, "= sum") if len(cells) <= 64 else [f"  sum {sum_:f}"]
@@ -204,7 +218,7 @@ def _addition(step: Addition) -> list[str]:
         (name, "", shown(value)) for name, value in zip(step.sources, step.addends, strict=True)
     ]
     terms[1] = (f"+ {terms[1][0]}", "", terms[1][2])
-    head = f"{_title(step)}: the sum of both branches"
+    head = f"{title_of(step)}: the sum of both branches"
     return [head, *aligned_sum(terms, shown(step.total)), *_note(shown, factors=False)]
 
 
@@ -216,10 +230,11 @@ def _elementwise(step: Elementwise) -> list[str]:
         channel, row, column = step.source
         lines[0] += f" (map {channel}, row {row}, column {column})"
     note = ["  (rounded to six digits)"] if rounded else []
-    return [f"{_title(step)}: {step.formula}", *lines, *note]
+    return [f"{title_of(step)}: {step.formula}", *lines, *note]
 
 
-def _title(step: Step) -> str:
+def title_of(step: Step) -> str:
+    """Return the layer and the cell in words: `conv1, filter 3, row 5, column 7`."""
     if len(step.cell) == 1:
         return f"{step.layer}, output {step.cell[0]}"
     first = "filter" if isinstance(step, Correlation) else "channel"
@@ -248,8 +263,3 @@ def _sight(step: Step) -> str:
     if step.visible != step.sees:
         return f"sees {step.visible} of the {size} image ({pixels} with the padding: {step.sees})"
     return f"sees {step.visible} of the {size} image ({pixels})"
-
-
-def _runs(numbers: Sequence[int]) -> str:
-    """Write consecutive channels as `0 to 15`."""
-    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])

@@ -52,14 +52,28 @@ class Rounded:
         return Decimal(f"{value + 0.0:.{self.decimals}f}") + 0  # "+ 0": no minus zero
 
 
-def aligned_sum(terms: Sequence[SumRow], total: Decimal, label: str = "= total") -> list[str]:
-    """Align a sum's terms under each other and close it, with what rounding took from it."""
+def closed_sum(terms: Sequence[SumRow], total: Decimal, label: str = "= total") -> list[SumRow]:
+    """Return a sum's terms, what rounding took from their sum where it did, and the total.
+
+    >>> for name, _, value in closed_sum([("a", "", Decimal("0.33"))] * 3, Decimal("1.00")):
+    ...     print(name, value)
+    a 0.33
+    a 0.33
+    a 0.33
+    + rounding 0.01
+    = total 1.00
+    """
     rows = list(terms)
     if all(value.is_finite() for _, _, value in rows) and total.is_finite():
         lost = total - sum((value for _, _, value in rows), Decimal(0))
         if lost:
             rows.append(("+ rounding", "", lost))
-    rows.append((label, "", total))
+    return [*rows, (label, "", total)]
+
+
+def aligned_sum(terms: Sequence[SumRow], total: Decimal, label: str = "= total") -> list[str]:
+    """Write a closed sum as lines with its names, factors and values under each other."""
+    rows = closed_sum(terms, total, label)
     first = max(len(row[0]) for row in rows)
     second = max(len(row[1]) for row in rows)
     numbers = [f"{value:f}" for _, _, value in rows]
