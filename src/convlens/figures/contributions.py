@@ -33,7 +33,8 @@ def draw_contributions(figure: Figure, step: WeightedSum, image: NDArray[np.gene
     height = TOP + max(tall + 0.5, IMAGE + 0.9)
     start(figure, step, image, (9.2, height))
     axes = panel(figure, 5.6, height - TOP - tall, 3.0, tall)
-    values = np.array([float(value) for _, _, value in rows])
+    # a network that diverged has numbers but no bars
+    values = np.array([float(value) if value.is_finite() else 0.0 for _, _, value in rows])
     colours = [VERMILLION if value > 0 else BLUE for value in values]
     colours[-1] = INK
     places = np.arange(len(rows))
@@ -41,24 +42,22 @@ def draw_contributions(figure: Figure, step: WeightedSum, image: NDArray[np.gene
     axes.axvline(0, color=QUIET, linewidth=0.8)
     axes.set_yticks(places, [name for name, _, _ in rows], fontsize=8.5, color=INK)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    finite = values[np.isfinite(values)]
-    room = 0.5 * (float(np.abs(finite).max(initial=0.0)) or 1.0)
-    axes.set_xlim(finite.min(initial=0.0) - room, finite.max(initial=0.0) + room)
+    room = 0.5 * (float(np.abs(values).max()) or 1.0)
+    axes.set_xlim(min(values.min(), 0) - room, max(values.max(), 0) + room)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.tick_params(length=0, labelsize=8.5)
     axes.set_xlabel("contribution to the output: input × weight", fontsize=8.5)
     axes.spines["left"].set_visible(False)
-    for place, (_, _, value) in zip(places, rows, strict=True):
-        if value.is_finite():
-            axes.annotate(
-                f"{value:f}",
-                (float(value), place),
-                xytext=(3 if value > 0 else -3, 0),
-                textcoords="offset points",
-                ha="left" if value > 0 else "right",
-                va="center",
-                fontsize=8.5,
-            )
+    for place, value, (_, _, written) in zip(places, values, rows, strict=True):
+        axes.annotate(
+            f"{written:f}",
+            (value, place),
+            xytext=(3 if value > 0 else -3, 0),
+            textcoords="offset points",
+            ha="left" if value > 0 else "right",
+            va="center",
+            fontsize=8.5,
+        )
     count = f"the {len(kept)} largest of {len(step.products)} products"
     name = f"{len(kept)} products" if len(kept) == len(step.products) else count
     axes.set_title(f"{name}, and their sum", fontsize=9.5, pad=6)
