@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -163,6 +165,13 @@ def test_numbers_that_are_not_finite_are_printed_as_they_are() -> None:
     )
     assert "= total" in explain(step)
     assert "NaN" in explain(step)
+
+
+def test_the_documentation_prints_what_it_shows() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "steps.md"
+    found = doctest.testfile(str(guide), module_relative=False)
+    assert found.attempted >= 10
+    assert found.failed == 0
 
 
 SUM = re.compile(r"(-?\d+(?:\.\d+)?)$")
