@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import timeit
 from typing import Any
 
 import numpy as np
@@ -205,3 +206,11 @@ def test_images_of_another_shape_and_layers_that_do_not_exist_are_refused() -> N
         model.logits(one)
     with pytest.raises(InputError, match='did you mean "conv1"'):
         model.activations(one[None], ["conf1"])
+
+
+@pytest.mark.slow
+def test_one_image_through_the_tutorials_network_takes_less_than_50_ms() -> None:
+    model = ReferenceModel(zoo.load("tutorial-torch"))
+    image = np.random.default_rng(0).standard_normal((1, 1, 28, 28))
+    # the best of ten: other work on the machine only ever adds
+    assert min(timeit.repeat(lambda: model.logits(image), number=1, repeat=10)) < 0.05
