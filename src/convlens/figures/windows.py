@@ -92,7 +92,8 @@ def _draw_correlation(
     kernel_height, kernel_width = step.padding.shape
     side = cell_side(max(kernel_height, kernel_width), 3.0)
     wide, tall = kernel_width * side, kernel_height * side
-    pitch, step_down = wide + 0.62, tall + 0.6
+    bar_wide = max(wide, 1.0)  # the scale's three numbers need an inch
+    pitch, step_down = bar_wide + 0.62, tall + 0.6
     words = _sum(step, shown)
     right = BESIDE + 3 * pitch
     bottom = 0.75 + height_of(len(words))
@@ -151,7 +152,7 @@ def _draw_correlation(
                     fontsize=15,
                 )
         top = height - TOP - len(shown) * step_down
-        bar = panel(figure, left, top + 0.22, wide, 0.08)
+        bar = panel(figure, left, top + 0.22, bar_wide, 0.08)
         colour_bar(figure, bar, SIGNED, scale)
     write_sum(figure, words, BESIDE, top - 0.12)
 
