@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 
 from convlens.arithmetic import FLOAT32_BYTES, Pair, ReceptiveField, Shape
-from convlens.errors import NetworkError
+from convlens.errors import InputError, NetworkError, nearest
 from convlens.layers import (
     GlobalAvgPool,
     GlobalMaxPool,
@@ -19,6 +19,7 @@ from convlens.layers import (
     Linear,
     Residual,
     Sliding,
+    Softmax,
 )
 
 
@@ -88,6 +89,25 @@ class Table:
     def activation_bytes(self) -> int:
         """Bytes of all outputs together with the input: what training keeps for one image."""
         return prod(self.input) * FLOAT32_BYTES + sum(row.activation_bytes for row in self.rows)
+
+    def row(self, name: str) -> Row:
+        """Return the row of one layer.
+
+        Raises
+        ------
+        InputError
+            Where there is no such layer; gives the nearest name.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        known = [row.name for row in self.rows]
+        more = f" and {len(known) - 40} more" if len(known) > 40 else ""
+        raise InputError(
+            f'there is no layer "{name}"{nearest(name, known)}',
+            "one of " + ", ".join(known[:40]) + more,
+            "take a name from `convlens shapes`",
+        )
 
     def weight_shapes(self) -> dict[str, Shape]:
         """Return the shape of every array that the network's weights consist of, by name."""
@@ -161,7 +181,7 @@ class _Walk:
             rows, columns = layer.windows(place.shape)
             field = vertical.through(rows), horizontal.through(columns)
             return _Place(output, (output[1], output[2]), field)
-        if isinstance(layer, GlobalMaxPool | GlobalAvgPool | Linear):
+        if isinstance(layer, GlobalMaxPool | GlobalAvgPool | Linear | Softmax):
             field = vertical.whole(place.grid[0]), horizontal.whole(place.grid[1])
             return _Place(output, (1, 1), field)
         return _Place(output, place.grid, place.field)

@@ -9,6 +9,7 @@ import typer
 from convlens import workflow
 from convlens.cli.options import BadImages, Device, Json, RunsRoot, new_command, print_json
 from convlens.cli.progress import TrainingProgress
+from convlens.engines import check_engine
 from convlens.errors import InputError
 from convlens.runs import Run
 from convlens.training.recipe import settings
@@ -54,8 +55,7 @@ def train(
 
     With no arguments: the default network on 5,000 real handwritten digits.
     """
-    if engine != "torch":
-        raise InputError(f'there is no engine "{engine}"', "torch", "leave --engine out")
+    check_engine(engine, trains=True)
     with TrainingProgress() as progress:
         if resume is not None:
             given = (net, data, recipe, set_, epochs, batch_size, lr, seed, weights, out, name)

@@ -1,13 +1,14 @@
 """How a network is computed. Each engine builds the same `Model` from the same data.
 
-Engines agree on logits, on every layer's activations and on one neutral weight layout:
-float32 arrays in PyTorch's axis order, named `<layer>.<array>`.
+Engines agree on logits, on every layer's activations and on one neutral weight layout: arrays
+in PyTorch's axis order, named `<layer>.<array>`. `torch` computes in float32 and trains;
+`reference` computes the written formulas in NumPy float64, for checking and explaining.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,12 @@ from convlens.errors import InputError, nearest
 from convlens.network import Network
 
 Float32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
+"""float32 or float64, as the engine computes."""
 
-ENGINES = ("torch",)
+ENGINES = ("torch", "reference")
+TRAINING_ENGINES = ("torch",)
+"""The engines that have gradients."""
 
 
 class Model(Protocol):
@@ -25,21 +30,21 @@ class Model(Protocol):
 
     network: Network
 
-    def logits(self, images: Float32) -> Float32:
+    def logits(self, images: Floats) -> Floats:
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`."""
         ...
 
     def activations(
-        self, images: Float32, layers: Sequence[str] | None = None
-    ) -> dict[str, Float32]:
+        self, images: Floats, layers: Sequence[str] | None = None
+    ) -> Mapping[str, Floats]:
         """Return the output of the named layers (all of them by default), batch first."""
         ...
 
-    def weights(self) -> dict[str, Float32]:
+    def weights(self) -> Mapping[str, Floats]:
         """Return a copy of the weights in the neutral layout."""
         ...
 
-    def load_weights(self, weights: Mapping[str, Float32]) -> None:
+    def load_weights(self, weights: Mapping[str, Floats]) -> None:
         """Replace the weights; all names and shapes must match, or nothing changes."""
         ...
 
@@ -53,7 +58,7 @@ def build(network: Network, seed: int = 0, engine: str = "torch") -> Model:
         What to compute; it is checked first.
     seed : int
         Seed of the initial weights.
-    engine : {"torch"}
+    engine : {"torch", "reference"}
         Who computes it.
 
     Raises
@@ -63,12 +68,30 @@ def build(network: Network, seed: int = 0, engine: str = "torch") -> Model:
     NetworkError
         Where the layers do not fit together.
     """
-    if engine != "torch":
-        raise InputError(
-            f'there is no engine "{engine}"{nearest(engine, ENGINES)}',
-            "one of " + ", ".join(ENGINES),
-            f"use --engine {ENGINES[0]}",
-        )
+    check_engine(engine)
+    if engine == "reference":
+        from convlens.engines.reference import ReferenceModel
+
+        return ReferenceModel(network, seed)
     from convlens.engines.torch_engine import TorchModel
 
     return TorchModel(network, seed)
+
+
+def check_engine(name: str, *, trains: bool = False) -> None:
+    """Refuse an engine that does not exist or, with `trains`, that cannot train.
+
+    >>> check_engine("reference", trains=True)
+    Traceback (most recent call last):
+    convlens.errors.InputError: the engine "reference" cannot train
+      expected: one of torch
+      to do: use engine torch
+    """
+    usable = TRAINING_ENGINES if trains else ENGINES
+    if name not in usable:
+        what = f'there is no engine "{name}"{nearest(name, ENGINES)}'
+        raise InputError(
+            f'the engine "{name}" cannot train' if name in ENGINES else what,
+            "one of " + ", ".join(usable),
+            f"use engine {usable[0]}",
+        )

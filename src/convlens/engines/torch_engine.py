@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from convlens.engines import Float32
+from convlens.engines import Float32, Floats
 from convlens.engines.torch_modules import Stack, network_module
-from convlens.errors import InputError, WeightsError, nearest
 from convlens.network import Network
+from convlens.weights import check_arrays
 
 
 class TorchModel:
@@ -41,22 +41,21 @@ class TorchModel:
         """The device the weights are on (the CPU for a network without weights)."""
         return next((p.device for p in self.module.parameters()), torch.device("cpu"))
 
-    def logits(self, images: Float32) -> Float32:
+    def logits(self, images: Floats) -> Float32:
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`, in evaluation mode."""
         with _Evaluating(self.module), torch.inference_mode():
-            tensor = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-            output: Float32 = self.module(tensor).float().cpu().numpy()
+            output: Float32 = self.module(self._tensor(images)).float().cpu().numpy()
         return output
 
     def activations(
-        self, images: Float32, layers: Sequence[str] | None = None
+        self, images: Floats, layers: Sequence[str] | None = None
     ) -> dict[str, Float32]:
         """Return the named layers' outputs, batch first, in the order of computation.
 
         Parameters
         ----------
-        images : float32 array (N, C, H, W)
-            Normalised images.
+        images : float array (N, C, H, W)
+            Normalised images; float64 ones are rounded to float32.
         layers : sequence of str, optional
             Full layer names as in the table; all of them by default.
 
@@ -65,16 +64,8 @@ class TorchModel:
         InputError
             Where a layer does not exist; gives the nearest name.
         """
-        rows = self.network.table().rows
-        known = [row.name for row in rows]
-        for name in layers or ():
-            if name not in known:
-                raise InputError(
-                    f'there is no layer "{name}"{nearest(name, known)}',
-                    "one of " + ", ".join(known),
-                    "take a name from `convlens shapes`",
-                )
-        wanted = set(known if layers is None else layers)
+        table = self.network.table()
+        wanted = {row.name for row in (table.rows if layers is None else map(table.row, layers))}
         found: dict[str, Float32] = {}
 
         def seen(name: str, output: torch.Tensor) -> None:
@@ -82,15 +73,18 @@ class TorchModel:
                 found[name] = output.float().cpu().numpy().copy()
 
         with _Evaluating(self.module), torch.inference_mode():
-            tensor = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-            self.module.trace(tensor, seen, "")
+            self.module.trace(self._tensor(images), seen, "")
         return found
+
+    def _tensor(self, images: Floats) -> torch.Tensor:
+        contiguous = np.ascontiguousarray(images, dtype=np.float32)
+        return torch.from_numpy(contiguous).to(self.device)
 
     def weights(self) -> dict[str, Float32]:
         """Return a copy of the weights in the neutral layout."""
         return neutral_weights(self.module)
 
-    def load_weights(self, weights: Mapping[str, Float32]) -> None:
+    def load_weights(self, weights: Mapping[str, Floats]) -> None:
         """Replace the weights.
 
         Raises
@@ -98,16 +92,7 @@ class TorchModel:
         WeightsError
             Where names or shapes differ from the network's; nothing is changed then.
         """
-        expected = self.network.table().weight_shapes()
-        given = {name: tuple(array.shape) for name, array in weights.items()}
-        if given != expected:
-            wrong = sorted(n for n in expected.keys() | given if expected.get(n) != given.get(n))
-            raise WeightsError(
-                "the weights do not belong to this network: "
-                + "; ".join(f"{n} is {given.get(n)}" for n in wrong[:5]),
-                "; ".join(f"{n} {expected.get(n)}" for n in wrong[:5]),
-                "use the network that the weights were trained with",
-            )
+        check_arrays(weights, self.network.table().weight_shapes())
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         self.module.load_state_dict(tensors, strict=False)
 

@@ -6,7 +6,7 @@ reads PyTorch's own `.pt`, and `matching` compares either with what a network ex
 Reading never runs code.
 """
 
-from convlens.weights.matching import check_finite, read_weights
+from convlens.weights.matching import check_arrays, check_finite, read_weights
 from convlens.weights.tensor_file import load_tensors, save_tensors
 
-__all__ = ["check_finite", "load_tensors", "read_weights", "save_tensors"]
+__all__ = ["check_arrays", "check_finite", "load_tensors", "read_weights", "save_tensors"]

@@ -85,12 +85,49 @@ def check_finite(weights: Mapping[str, Array], where: str) -> None:
             )
 
 
+def check_arrays(weights: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse arrays in memory that are not exactly a network's weights.
+
+    Parameters
+    ----------
+    weights : mapping of str to array
+        Real numbers of any width.
+    expected : mapping of str to tuple of int
+        The name and shape of every weight of the network.
+
+    Raises
+    ------
+    WeightsError
+        The first five differences are listed.
+
+    Examples
+    --------
+    >>> check_arrays({"conv1.bias": np.zeros(3)}, {"conv1.bias": (4,)})
+    Traceback (most recent call last):
+    convlens.errors.WeightsError: the weights do not fit the network: "conv1.bias" is [3], not [4]
+      expected: exactly the 1 arrays that the network names and shapes
+      to do: use the weights that were trained with this network
+    """
+    kinds = {
+        name: (tuple(array.shape), "float" if array.dtype.kind in "fiu" else str(array.dtype))
+        for name, array in weights.items()
+    }
+    _refuse("the weights do not fit the network", _differences(kinds, expected), expected)
+
+
 def _require(
     path: Path,
     found: Mapping[str, tuple[tuple[int, ...], str]],
     expected: Mapping[str, tuple[int, ...]],
 ) -> None:
-    """Compare (shape, kind) by name with `expected`, and list the first differences."""
+    """Compare a file's (shape, kind) by name with `expected`; PyTorch's counters may be there."""
+    counted = {n: slot for n, slot in found.items() if not n.endswith("num_batches_tracked")}
+    _refuse(f"{path} does not fit the network", _differences(counted, expected), expected)
+
+
+def _differences(
+    found: Mapping[str, tuple[tuple[int, ...], str]], expected: Mapping[str, tuple[int, ...]]
+) -> list[str]:
     problems = []
     for name, shape in expected.items():
         if name not in found:
@@ -101,16 +138,19 @@ def _require(
             problems.append(f"{quote(name)} is {list(found_shape)}, not {list(shape)}")
         elif kind != "float":
             problems.append(f"{quote(name)} is {kind}, not float")
-    problems += [
+    return problems + [
         f"{quote(name)} {list(shape)} is unexpected"
         for name, (shape, _) in found.items()
-        if name not in expected and not name.endswith("num_batches_tracked")
+        if name not in expected
     ]
+
+
+def _refuse(what: str, problems: list[str], expected: Mapping[str, tuple[int, ...]]) -> None:
     if problems:
         more = len(problems) - _LISTED
         listed = problems[:_LISTED] + ([f"and {more} more"] if more > 0 else [])
         raise WeightsError(
-            f"{path} does not fit the network: {'; '.join(listed)}",
-            f"{len(expected)} weights, as the network names and shapes them",
+            f"{what}: {'; '.join(listed)}",
+            f"exactly the {len(expected)} arrays that the network names and shapes",
             "use the weights that were trained with this network",
         )

@@ -1,0 +1,237 @@
+"""Every layer kind as its formula, in NumPy float64: written to be read beside a textbook.
+
+Maps are `(N, C, H, W)` and features `(N, F)`, as everywhere in convlens. What a window covers
+is cut out once, by `sliding`, and each layer that slides is one line on the result. All layers
+compute as in evaluation: batch norm uses its running moments and dropout does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+from convlens import layers
+from convlens.arithmetic import Window
+
+Float64 = NDArray[np.float64]
+
+
+def sliding(maps: Float64, windows: tuple[Window, Window], *, padding: float = 0.0) -> Float64:
+    """Return what the sliding window covers at each of its positions.
+
+    Parameters
+    ----------
+    maps : float64 array (N, C, H, W)
+        The input.
+    windows : (Window, Window)
+        How the window slides along height and width.
+    padding : float
+        The value of the cells that padding adds.
+
+    Returns
+    -------
+    float64 array (N, C, output height, output width, kernel height, kernel width)
+        A view where nothing is padded; it must not be written to.
+
+    Examples
+    --------
+    >>> maps = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> sliding(maps, (Window(2, stride=2), Window(2, stride=2)))[0, 0, 1, 0]
+    array([[ 8.,  9.],
+           [12., 13.]])
+    """
+    rows, columns = windows
+    around = ((0, 0), (0, 0), (rows.before, rows.after), (columns.before, columns.after))
+    if any(map(any, around)):
+        maps = np.pad(maps, around, constant_values=padding)
+    everywhere = sliding_window_view(maps, (rows.extent, columns.extent), axis=(2, 3))
+    return everywhere[
+        :, :, :: rows.stride, :: columns.stride, :: rows.dilation, :: columns.dilation
+    ]
+
+
+def cross_correlation(
+    maps: Float64,
+    weight: Float64,
+    bias: Float64 | None,
+    windows: tuple[Window, Window],
+    groups: int = 1,
+) -> Float64:
+    """Return `output[n, f, y, x] = bias[f] + sum over c, i, j of weight[f, c, i, j] * window`.
+
+    Each filter sees the channels of its own group: filters and channels are both cut into
+    `groups` runs of equal length. Deep-learning libraries call this convolution, though the
+    kernel is not flipped (Dumoulin and Visin 2016, arXiv:1603.07285).
+
+    Parameters
+    ----------
+    maps : float64 array (N, C, H, W)
+        The input.
+    weight : float64 array (F, C / groups, kernel height, kernel width)
+        One kernel for each filter and each channel that it sees.
+    bias : float64 array (F,), optional
+        Added to each filter's map.
+    windows : (Window, Window)
+        How the kernel slides along height and width.
+    groups : int
+        A divisor of both C and F; C for a depthwise convolution.
+
+    Returns
+    -------
+    float64 array (N, F, output height, output width)
+
+    Examples
+    --------
+    >>> corner = np.array([[[[1.0, 0.0], [0.0, 0.0]]]])
+    >>> maps = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> cross_correlation(maps, corner, None, (Window(2), Window(2)))[0, 0]
+    array([[0., 1.],
+           [3., 4.]])
+    """
+    covered = sliding(maps, windows)
+    images, channels, height, width, *kernel = covered.shape
+    terms = (channels // groups) * kernel[0] * kernel[1]
+    # einsum("ngcyxij,gfcij->ngfyx") is the formula itself. One row a position and one column a
+    # term make it a matrix product, which computes the zoo's networks 1.6 to 11 times faster.
+    by_position = (
+        covered.reshape(images, groups, channels // groups, height, width, *kernel)
+        .transpose(0, 1, 3, 4, 2, 5, 6)
+        .reshape(images, groups, height * width, terms)
+    )
+    by_filter = weight.reshape(groups, len(weight) // groups, terms)
+    sums = by_position @ by_filter.transpose(0, 2, 1)
+    output: Float64 = sums.transpose(0, 1, 3, 2).reshape(images, len(weight), height, width)
+    return output if bias is None else output + bias[:, None, None]
+
+
+def max_pool(maps: Float64, windows: tuple[Window, Window]) -> Float64:
+    """Return each window's largest value; padding is minus infinity and never wins."""
+    largest: Float64 = sliding(maps, windows, padding=-np.inf).max(axis=(4, 5))
+    return largest
+
+
+def avg_pool(maps: Float64, windows: tuple[Window, Window]) -> Float64:
+    """Return the mean of each window's real cells (docs/decisions/0002)."""
+    real = sliding(np.ones_like(maps[:1, :1]), windows).sum(axis=(4, 5))
+    mean: Float64 = sliding(maps, windows).sum(axis=(4, 5)) / real
+    return mean
+
+
+def batch_norm(
+    values: Float64,
+    weight: Float64,
+    bias: Float64,
+    mean: Float64,
+    variance: Float64,
+    epsilon: float,
+) -> Float64:
+    """Return `(x - mean) / sqrt(variance + epsilon) * weight + bias`, a channel or a feature.
+
+    All four arrays are `(C,)`; Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 2.
+    """
+    axes = (slice(None),) + (None,) * (values.ndim - 2)
+    normal = (values - mean[axes]) / np.sqrt(variance[axes] + epsilon)
+    return normal * weight[axes] + bias[axes]
+
+
+def linear(features: Float64, weight: Float64, bias: Float64 | None) -> Float64:
+    """Return `weight @ x + bias` for `(N, F)` features and a `(G, F)` weight."""
+    output: Float64 = features @ weight.T
+    return output if bias is None else output + bias
+
+
+def relu(values: Float64) -> Float64:
+    """Return `max(x, 0)`."""
+    return np.maximum(values, 0.0)
+
+
+def leaky_relu(values: Float64, slope: float) -> Float64:
+    """Return `x` where it is positive and `slope * x` elsewhere."""
+    return np.where(values > 0, values, slope * values)
+
+
+def gelu(values: Float64) -> Float64:
+    """Return `x * Phi(x)`, Phi the normal distribution function `(1 + erf(x / sqrt(2))) / 2`.
+
+    Hendrycks and Gimpel 2016, arXiv:1606.08415; the exact form, not the tanh approximation.
+    """
+    product: Float64 = values * ndtr(values)
+    return product
+
+
+def silu(values: Float64) -> Float64:
+    """Return `x * sigmoid(x)`, with `sigmoid(x) = 1 / (1 + exp(-x))`."""
+    product: Float64 = values * expit(values)  # expit does not overflow where exp(-x) would
+    return product
+
+
+def softmax(logits: Float64) -> Float64:
+    """Return `exp(x) / sum(exp(x))` over axis 1, shifted by the largest so that exp stays finite.
+
+    >>> softmax(np.log([[1.0, 3.0]])).round(12)
+    array([[0.25, 0.75]])
+    """
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: Float64 = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def output(layer: layers.Layer, values: Float64, arrays: Mapping[str, Float64]) -> Float64:
+    """Compute one layer.
+
+    Parameters
+    ----------
+    layer : Layer
+        Any kind but `residual`, whose branches are layers of their own.
+    values : float64 array (N, ...)
+        Its input.
+    arrays : mapping of str to float64 array
+        The layer's own weights and buffers: `weight`, `bias`, `running_mean`, `running_var`.
+
+    Returns
+    -------
+    float64 array (N, ...)
+    """
+    shape = values.shape[1:]
+    match layer:
+        case layers.Conv():
+            windows = layer.windows(shape)
+            weight, bias = arrays["weight"], arrays.get("bias")
+            return cross_correlation(values, weight, bias, windows, layer.groups)
+        case layers.Depthwise():
+            windows = layer.windows(shape)
+            weight, bias = arrays["weight"], arrays.get("bias")
+            return cross_correlation(values, weight, bias, windows, groups=shape[0])
+        case layers.MaxPool():
+            return max_pool(values, layer.windows(shape))
+        case layers.AvgPool():
+            return avg_pool(values, layer.windows(shape))
+        case layers.GlobalMaxPool():
+            return np.asarray(values.max(axis=(2, 3), keepdims=True))
+        case layers.GlobalAvgPool():
+            return np.asarray(values.mean(axis=(2, 3), keepdims=True))
+        case layers.BatchNorm():
+            moments = arrays["running_mean"], arrays["running_var"]
+            return batch_norm(values, arrays["weight"], arrays["bias"], *moments, layer.epsilon)
+        case layers.ReLU():
+            return relu(values)
+        case layers.LeakyReLU():
+            return leaky_relu(values, layer.slope)
+        case layers.GELU():
+            return gelu(values)
+        case layers.SiLU():
+            return silu(values)
+        case layers.Dropout():
+            return values
+        case layers.Flatten():
+            return values.reshape(len(values), prod(shape))
+        case layers.Linear():
+            return linear(values, arrays["weight"], arrays.get("bias"))
+        case layers.Softmax():
+            return softmax(values)
+    raise TypeError(f"no formula for {layer!r}")

@@ -1,0 +1,100 @@
+"""Cells of a layer's output: which ones exist, and which pixels of the image each can see."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import SupportsIndex
+
+import numpy as np
+
+from convlens import layers
+from convlens.errors import InputError
+from convlens.inside.sources import Sources
+from convlens.inside.steps import Cell, Region
+from convlens.table import Row, Table, shape_text
+
+
+def checked_cell(
+    row: Row, cell: SupportsIndex | Iterable[SupportsIndex], filter: int | None
+) -> Cell:
+    """Return the cell with all its axes, or say what is wrong with it.
+
+    Raises
+    ------
+    InputError
+        Where it is not made of whole numbers, has too few or too many, or does not exist; gives
+        the layer's ranges and the nearest cell.
+    """
+    if len(row.output) == 1:
+        axes = ["index"]
+    else:
+        by_filter = isinstance(row.layer, layers.Conv | layers.Depthwise)
+        axes = ["filter" if by_filter else "channel", "row", "column"]
+    ranges = ", ".join(f"{a} 0 to {n - 1}" for a, n in zip(axes, row.output, strict=True))
+    expected = f"({', '.join(axes)}) with {ranges}" if len(axes) > 1 else ranges
+    try:
+        whole = ([] if filter is None else [operator.index(filter)]) + _numbers(cell)
+    except TypeError:
+        raise InputError(
+            f'the cell {cell!r} of layer "{row.name}" is not made of whole numbers',
+            expected,
+            "count cells from 0",
+        ) from None
+    if len(whole) != len(axes):
+        raise InputError(
+            f'the cell {tuple(whole)} has {len(whole)} numbers and layer "{row.name}", '
+            f"{shape_text(row.output)}, has {len(axes)}",
+            expected,
+            "give all three, or (row, column) and filter=" if len(axes) > 1 else "give one index",
+        )
+    near = tuple(min(max(n, 0), size - 1) for n, size in zip(whole, row.output, strict=True))
+    if near != tuple(whole):
+        raise InputError(
+            f'layer "{row.name}" has no cell {tuple(whole)}', expected, f"the nearest is {near}"
+        )
+    return near
+
+
+def _numbers(cell: SupportsIndex | Iterable[SupportsIndex]) -> list[int]:
+    if isinstance(cell, Iterable):  # NumPy's arrays among them
+        return [operator.index(n) for n in cell]
+    return [operator.index(cell)]
+
+
+def region(table: Table, read: Sources, row: Row, cell: Cell) -> Region:
+    """Return the receptive field of a cell, in pixels of the image."""
+    vertical, horizontal = row.receptive_field
+    y, x = _on_grid(table, read, row, cell)
+    return Region(*vertical.region(y), *horizontal.region(x))
+
+
+def _on_grid(table: Table, read: Sources, row: Row, cell: Cell) -> tuple[int, int]:
+    """Return the (row, column) that a cell has on the grid of its layer's receptive field.
+
+    Features keep the grid of the maps they were, until a layer that reads all of them (linear,
+    softmax) makes one cell of it.
+    """
+    if len(cell) == 3:
+        return cell[1], cell[2]
+    if isinstance(row.layer, layers.Linear | layers.Softmax):
+        return 0, 0
+    if len(row.input) == 3 and isinstance(row.layer, layers.Flatten):
+        _, y, x = np.unravel_index(cell[0], row.input)
+        return int(y), int(x)
+    (before, *_) = read[row.name]
+    assert before is not None  # an image is not features
+    return _on_grid(table, read, table.row(before), cell)
+
+
+def maps_behind(table: Table, read: Sources, layer: str) -> tuple[int, ...] | None:
+    """Return the shape of the maps that a linear layer's features were, if they still are."""
+    (before, *_) = read[layer]
+    while before is not None:
+        row = table.row(before)
+        if isinstance(row.layer, layers.Linear):
+            return None
+        if len(row.input) == 3:
+            return row.input
+        (before, *_) = read[before]
+    return None

@@ -1,0 +1,293 @@
+"""Any single step of a network: the numbers that one output cell is made of.
+
+`window` takes an image, a layer and one of the layer's output cells, and returns a `Step` that
+holds the cell's input, weights and products, and the pixels of the image that it sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+from convlens import layers
+from convlens.arithmetic import Window
+from convlens.engines import Floats, Model
+from convlens.engines.reference_layers import output
+from convlens.errors import InputError
+from convlens.inside.cells import checked_cell, maps_behind, region
+from convlens.inside.sources import sources
+from convlens.inside.steps import (
+    Addition,
+    Cell,
+    Correlation,
+    Elementwise,
+    Float64,
+    Pooling,
+    Step,
+    WeightedSum,
+)
+from convlens.table import Row, shape_text
+
+Arrays = Mapping[str, Float64]
+
+
+def window(
+    model: Model,
+    image: Floats,
+    layer: str,
+    cell: SupportsIndex | Iterable[SupportsIndex],
+    *,
+    filter: int | None = None,
+) -> Step:
+    """Return what one output cell of one layer is computed from.
+
+    The layer's input comes from the model itself; the step is computed from it in float64, and
+    carries the model's own result beside its own.
+
+    Parameters
+    ----------
+    model : Model
+        A network with weights, in any engine.
+    image : float array (C, H, W)
+        One image, normalised as the model expects it.
+    layer : str
+        A full layer name as in the table.
+    cell : int or sequence of int
+        `(filter or channel, row, column)` for maps, an index for features. Counted from 0.
+    filter : int, optional
+        The filter or channel; `cell` is then `(row, column)`.
+
+    Returns
+    -------
+    Step
+        A `Correlation` for conv and depthwise, a `Pooling` for the pools, a `WeightedSum` for
+        linear, an `Addition` for residual, an `Elementwise` for everything else.
+
+    Raises
+    ------
+    InputError
+        Where the layer or the cell does not exist (names the nearest that does), or the image
+        is not of the network's input shape.
+
+    Examples
+    --------
+    The filter [[1, 0], [0, 0]] picks the upper-left value of its window.
+
+    >>> from convlens.engines.reference import ReferenceModel
+    >>> from convlens.network import Network
+    >>> model = ReferenceModel(Network(input=[1, 4, 4], layers=[{"conv": 1, "kernel": 2}]))
+    >>> corner = np.array([[[[1.0, 0.0], [0.0, 0.0]]]])
+    >>> model.load_weights({"conv1.weight": corner, "conv1.bias": np.zeros(1)})
+    >>> step = window(model, np.arange(16.0).reshape(1, 4, 4), "conv1", (0, 1, 2))
+    >>> step.patch[0], step.products[0], step.total
+    (array([[ 6.,  7.],
+           [10., 11.]]), array([[6., 0.],
+           [0., 0.]]), 6.0)
+    >>> print(step.sees)
+    rows 1 to 2, columns 2 to 3
+    """
+    network = model.network
+    table = network.table()
+    row = table.row(layer)
+    place = checked_cell(row, cell, filter)
+    image = np.asarray(image)
+    if image.shape != network.input:
+        raise InputError(
+            f"the image has the shape {image.shape}",
+            f"{network.input}: one image {shape_text(network.input)} without a batch axis",
+            "resize the image, or take one of the batch with images[0]",
+        )
+    read = sources(network.layers)
+    names = [name for name in (*read[layer], layer) if name is not None]
+    activations = model.activations(image[None], names)
+    inputs = [
+        np.asarray(image if name is None else activations[name][0], np.float64)
+        for name in read[layer]
+    ]
+    common: dict[str, Any] = {
+        "layer": layer,
+        "kind": row.kind,
+        "cell": place,
+        "computed": float(activations[layer][0][place]),
+        "input_shape": row.input,
+        "output_shape": row.output,
+        "image_shape": network.input,
+        "sees": region(table, read, row, place),
+    }
+    if isinstance(row.layer, layers.Residual):
+        return _addition(inputs, read[layer], common)
+    weights = model.weights()
+    own = [*row.layer.weights(row.input), *row.layer.buffers(row.input)]
+    arrays = {name: np.asarray(weights[f"{layer}.{name}"], np.float64) for name in own}
+    match row.layer:
+        case layers.Conv() | layers.Depthwise():
+            return _correlation(row, inputs[0], arrays, common)
+        case layers.MaxPool() | layers.AvgPool() | layers.GlobalMaxPool() | layers.GlobalAvgPool():
+            return _pooling(row, inputs[0], common)
+        case layers.Linear():
+            return _weighted_sum(inputs[0], arrays, maps_behind(table, read, layer), common)
+    return _elementwise(row, inputs[0], arrays, common)
+
+
+def _under(
+    windows: tuple[Window, Window], cell: Cell, shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the input's rows and columns under a window, and which of its cells are padding."""
+    rows, columns = (
+        position * along.stride - along.before + along.dilation * np.arange(along.kernel)
+        for along, position in zip(windows, cell[1:], strict=True)
+    )
+    beyond = (rows < 0) | (rows >= shape[1]), (columns < 0) | (columns >= shape[2])
+    return rows, columns, beyond[0][:, None] | beyond[1][None, :]
+
+
+def _patch(
+    maps: Float64,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    padding: NDArray[np.bool_],
+    fill: float,
+) -> Float64:
+    """Cut (channels, kernel height, kernel width) out of maps, with `fill` for the padding."""
+    _, height, width = maps.shape
+    held = rows.clip(0, height - 1), columns.clip(0, width - 1)
+    return np.where(padding, fill, maps[:, held[0][:, None], held[1][None, :]])
+
+
+def _correlation(row: Row, maps: Float64, arrays: Arrays, common: dict[str, Any]) -> Correlation:
+    layer, cell = row.layer, common["cell"]
+    assert isinstance(layer, layers.Conv | layers.Depthwise)
+    kernel = arrays["weight"][cell[0]]
+    groups = layer.groups if isinstance(layer, layers.Conv) else row.input[0]
+    group = cell[0] // (row.output[0] // groups)
+    channels = group * len(kernel) + np.arange(len(kernel))
+    rows, columns, padding = _under(layer.windows(row.input), cell, row.input)
+    patch = _patch(maps[channels], rows, columns, padding, fill=0.0)
+    products = patch * kernel
+    bias = float(arrays["bias"][cell[0]]) if "bias" in arrays else None
+    return Correlation(
+        **common,
+        total=float(products.sum()) + (bias or 0.0),
+        channels=channels,
+        rows=rows,
+        columns=columns,
+        padding=padding,
+        patch=patch,
+        kernel=kernel,
+        products=products,
+        channel_sums=products.sum(axis=(1, 2)),
+        bias=bias,
+    )
+
+
+def _pooling(row: Row, maps: Float64, common: dict[str, Any]) -> Pooling:
+    layer, cell, (_, height, width) = row.layer, common["cell"], row.input
+    if isinstance(layer, layers.Sliding):
+        windows = layer.windows(row.input)
+    else:
+        windows = Window(height), Window(width)
+    rows, columns, padding = _under(windows, cell, row.input)
+    patch = _patch(maps[cell[0] : cell[0] + 1], rows, columns, padding, fill=np.nan)[0]
+    winner = None
+    if isinstance(layer, layers.MaxPool | layers.GlobalMaxPool):
+        at = np.unravel_index(np.where(padding, -np.inf, patch).argmax(), patch.shape)
+        total = float(patch[at])
+        winner = int(rows[at[0]]), int(columns[at[1]])
+    else:
+        total = float(patch[~padding].mean())
+    return Pooling(
+        **common,
+        total=total,
+        rows=rows,
+        columns=columns,
+        padding=padding,
+        patch=patch,
+        winner=winner,
+    )
+
+
+def _weighted_sum(
+    features: Float64, arrays: Arrays, maps: tuple[int, ...] | None, common: dict[str, Any]
+) -> WeightedSum:
+    (index,) = common["cell"]
+    kernel = arrays["weight"][index]
+    products = features * kernel
+    bias = float(arrays["bias"][index]) if "bias" in arrays else None
+    return WeightedSum(
+        **common,
+        total=float(products.sum()) + (bias or 0.0),
+        patch=features,
+        kernel=kernel,
+        products=products,
+        bias=bias,
+        maps=maps,
+    )
+
+
+def _addition(
+    inputs: list[Float64], read: tuple[str | None, ...], common: dict[str, Any]
+) -> Addition:
+    main, shortcut = (float(values[common["cell"]]) for values in inputs)
+    return Addition(
+        **common,
+        total=main + shortcut,
+        addends=(main, shortcut),
+        sources=(read[0] or "image", read[1] or "image"),
+    )
+
+
+def _elementwise(row: Row, values: Float64, arrays: Arrays, common: dict[str, Any]) -> Elementwise:
+    layer, cell = row.layer, common["cell"]
+    source = cell
+    if isinstance(layer, layers.Flatten):
+        source = tuple(int(n) for n in np.unravel_index(cell[0], row.input))
+    x = float(values[source])
+    formula, constants = _formula(
+        layer, x, values, {n: float(a[cell[0]]) for n, a in arrays.items()}
+    )
+    return Elementwise(
+        **common,
+        total=float(output(layer, values[None], arrays)[0][cell]),
+        source=source,
+        value=x,
+        formula=formula,
+        constants=constants,
+    )
+
+
+def _formula(
+    layer: layers.Layer, x: float, values: Float64, arrays: dict[str, float]
+) -> tuple[str, dict[str, float]]:
+    """Return an elementwise layer's formula and the constants in it."""
+    match layer:
+        case layers.ReLU():
+            return "max(x, 0)", {}
+        case layers.LeakyReLU():
+            return ("x, as x > 0" if x > 0 else "slope * x, as x <= 0"), {"slope": layer.slope}
+        case layers.GELU():
+            return "x * Phi(x)", {"Phi(x)": float(ndtr(x))}
+        case layers.SiLU():
+            return "x * sigmoid(x)", {"sigmoid(x)": float(expit(x))}
+        case layers.BatchNorm():
+            return "(x - mean) / sqrt(variance + epsilon) * weight + bias", {
+                "mean": arrays["running_mean"],
+                "variance": arrays["running_var"],
+                "epsilon": layer.epsilon,
+                "weight": arrays["weight"],
+                "bias": arrays["bias"],
+            }
+        case layers.Softmax():
+            largest = float(values.max())
+            return "exp(x - largest) / sum", {
+                "largest": largest,
+                "sum": float(np.exp(values - largest).sum()),
+            }
+        case layers.Dropout():
+            return "x: dropout works in training only", {}
+        case layers.Flatten():
+            return "x: flatten only moves it", {}
+    raise TypeError(f"no formula for {layer!r}")
