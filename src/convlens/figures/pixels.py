@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from convlens.figures.placement import add_panel
 from convlens.figures.style import INK, QUIET, as_svg
 from convlens.inside.pixels import CHANNELS, Crop, Pixels, crop
 
@@ -93,13 +94,10 @@ def _arrange(
     # inches: room for the numbers of rows and columns and the panel's title
     left, top, below = 0.6, 0.75, 0.25
     cell = (left + width + 0.25, top + height + below)
-    total = (across * cell[0], down * cell[1])
-    figure.set_size_inches(total)
+    figure.set_size_inches((across * cell[0], down * cell[1]))
     for number, (name, values) in enumerate(panels):
         row, column = divmod(number, across)
-        x = (column * cell[0] + left) / total[0]
-        y = 1 - (row * cell[1] + top + height) / total[1]
-        axes = figure.add_axes((x, y, width / total[0], height / total[1]))
+        axes = add_panel(figure, column * cell[0] + left, row * cell[1] + top, width, height)
         _panel(axes, name, values, part, points)
         if numbered and values.ndim == 2:
             _numbers(axes, values, part, points)

@@ -37,22 +37,32 @@ class Kernel:
         The weights, as they are multiplied: nothing is flipped.
     about : str
         What it does and why, in one sentence.
+    divisor : int
+        `array * divisor` are whole numbers, which are easier to read.
     """
 
     name: str
     array: Float64 = field(repr=False, compare=False)
     about: str = field(repr=False)
+    divisor: int = 1
 
     @property
     def signed(self) -> bool:
         """Whether it is a derivative: its weights sum to 0, its results lie around 0."""
         return abs(float(self.array.sum())) < 1e-12
 
+    def __str__(self) -> str:
+        """Write the weights as rows of aligned whole numbers, and what they are divided by."""
+        whole = np.rint(self.array * self.divisor).astype(int)
+        width = max(len(str(number)) for number in whole.flat)
+        rows = ["  ".join(f"{number:>{width}}" for number in row) for row in whole]
+        return "\n".join(rows) + (f"   (all / {self.divisor})" if self.divisor > 1 else "")
 
-def _kernel(name: str, rows: list[list[float]], about: str, divisor: float = 1) -> Kernel:
+
+def _kernel(name: str, rows: list[list[float]], about: str, divisor: int = 1) -> Kernel:
     array = np.array(rows, np.float64) / divisor
     array.flags.writeable = False
-    return Kernel(name, array, about)
+    return Kernel(name, array, about, divisor)
 
 
 GALLERY: dict[str, Kernel] = {

@@ -7,6 +7,7 @@ The names follow the neutral layout of weights: the kernels of the layer `conv1`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,53 @@ from convlens.network import Network
 Kernels = NDArray[np.float32]
 
 
-def kernel_layers(network: Network) -> list[str]:
-    """Return the full names of the layers that have kernels, in the order of computation.
+@dataclass(frozen=True)
+class KernelLayer:
+    """A layer with kernels, and what its place in the network says about them.
 
-    >>> kernel_layers(Network(input=[1, 8, 8], layers=[{"conv": 4}, {"relu": True}, {"conv": 2}]))
-    ['conv1', 'conv2']
+    Attributes
+    ----------
+    name : str
+        Full name, as in the table of the network.
+    groups : int
+        The input channels are divided into so many groups, and so are the filters.
+    colour : bool
+        Whether its three input channels are the image's red, green and blue.
     """
-    rows = network.table().rows
-    return [row.name for row in rows if isinstance(row.layer, Conv | Depthwise)]
+
+    name: str
+    groups: int = 1
+    colour: bool = False
+
+    def input_channel(self, kernels: Kernels, number: int, channel: int) -> int:
+        """Return which channel of the layer's input a filter's n-th channel is.
+
+        Without groups they are the same; in groups, a filter sees its own group alone.
+
+        >>> KernelLayer("conv1", groups=2).input_channel(np.zeros((4, 3, 1, 1), np.float32), 2, 0)
+        3
+        """
+        filters, channels = (int(n) for n in kernels.shape[:2])
+        return number // (filters // self.groups) * channels + channel
+
+
+def kernel_layers(network: Network) -> list[KernelLayer]:
+    """Return the layers that have kernels, in the order of computation.
+
+    >>> network = Network(input=[3, 8, 8], layers=[{"conv": 4}, {"relu": True}, {"depthwise": 1}])
+    >>> for layer in kernel_layers(network):
+    ...     print(layer)
+    KernelLayer(name='conv1', groups=1, colour=True)
+    KernelLayer(name='depthwise1', groups=4, colour=False)
+    """
+    found = []
+    for place, row in enumerate(network.table().rows):
+        layer = row.layer
+        if isinstance(layer, Conv | Depthwise):
+            groups = layer.groups if isinstance(layer, Conv) else row.input[0]
+            colour = place == 0 and row.input[0] == 3 and groups == 1
+            found.append(KernelLayer(row.name, groups, colour))
+    return found
 
 
 def learned_kernels(weights: Mapping[str, NDArray[Any]], layer: str) -> Kernels:

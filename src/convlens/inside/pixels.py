@@ -56,15 +56,22 @@ class Crop:
         )
 
 
-def read_pixels(source: ImageSource) -> tuple[Pixels, list[str]]:
+def read_pixels(source: ImageSource, *, longest: int | None = None) -> tuple[Pixels, list[str]]:
     """Return an image file's own pixels, whatever its mode.
+
+    Parameters
+    ----------
+    source : path or bytes
+        The file, or its content.
+    longest : int, optional
+        Make an image whose longer side exceeds this smaller first.
 
     Returns
     -------
     uint8 array (C, H, W)
         One channel for a picture without colour, else red, green, blue.
     list of str
-        What was changed on the way to 8 bits.
+        What was changed on the way.
 
     Raises
     ------
@@ -72,6 +79,10 @@ def read_pixels(source: ImageSource) -> tuple[Pixels, list[str]]:
         Where the file is not a readable image.
     """
     image, notes = decode(source)
+    if longest is not None and max(image.size) > longest:
+        before = f"{image.width}x{image.height}"
+        image.thumbnail((longest, longest))
+        notes.append(f"{before} made smaller: {image.width}x{image.height}")
     pixels = np.asarray(image, np.uint8)
     pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(pixels), notes
