@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -79,4 +78,3 @@ def test_what_is_not_an_image_is_refused() -> None:
 def test_the_same_image_gives_the_same_bytes() -> None:
     digit = read()[1].images[1]
     assert pixels_svg(digit, rows=slice(4)) == pixels_svg(digit, rows=slice(4))
-    assert re.match("<svg", pixels_svg(digit, rows=slice(4)))

@@ -11,6 +11,7 @@ https://www.w3.org/TR/png-3/#apng-frame-based-animation
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from convlens.errors import InputError
 from convlens.figures.kernel_sheet import (
+    LINE,
     Sheet,
     choose_kernels,
     draw_sheet,
@@ -72,7 +74,12 @@ def kernels_animation(snapshots: Sequence[tuple[int, Kernels]], layer: KernelLay
     limit = scale_of(*(kernels for _, kernels in kept))
     last = kept[-1][0]
     frames = [
-        _frame(draw_sheet(kernels, choice, limit), f"{layer.name}, epoch {epoch} of {last}", limit)
+        _frame(
+            draw_sheet(kernels, choice, limit),
+            f"{layer.name}, epoch {epoch} of {last}",
+            choice.caption,
+            limit,
+        )
         for epoch, kernels in kept
     ]
     each = min(MOST_MS, max(LEAST_MS, WHOLE_MS // len(frames)))
@@ -88,10 +95,12 @@ def kernels_animation(snapshots: Sequence[tuple[int, Kernels]], layer: KernelLay
     return file.getvalue()
 
 
-def _frame(sheet: Sheet, title: str, limit: float) -> Image.Image:
-    """Write title, labels and colour scale around a sheet."""
+def _frame(sheet: Sheet, title: str, caption: str, limit: float) -> Image.Image:
+    """Write title, labels, colour scale and caption around a sheet."""
     height, width = sheet.pixels.shape[:2]
-    size = max(width, LEAST_WIDTH) + 2 * EDGE, HEADER + height + FOOTER
+    width = max(width, LEAST_WIDTH)
+    lines = textwrap.wrap(caption, width // 6)
+    size = width + 2 * EDGE, HEADER + height + FOOTER + LINE * len(lines)
     frame = Image.new("RGB", size, "white")
     frame.paste(Image.fromarray(sheet.pixels), (EDGE, HEADER))
     draw = ImageDraw.Draw(frame)
@@ -101,10 +110,12 @@ def _frame(sheet: Sheet, title: str, limit: float) -> Image.Image:
         draw.text(place, label.text, INK, _font(9), anchor="ms" if label.middle else "ls")
     scale = signed_colours(np.linspace(-1, 1, 101), 1.0)
     bar = Image.fromarray(np.broadcast_to(scale, (8, 101, 3)).copy())
-    base = size[1] - 8
+    base = HEADER + height + FOOTER - 8
     frame.paste(bar, (EDGE + 50, base - 8))
     draw.text((EDGE + 44, base), f"{-limit:.2g}", QUIET, _font(9), anchor="rs")
     draw.text((EDGE + 157, base), f"{limit:.2g}  weight", QUIET, _font(9), anchor="ls")
+    for number, line in enumerate(lines, 1):
+        draw.text((EDGE, base + LINE * number), line, QUIET, _font(9), anchor="ls")
     return frame
 
 
