@@ -24,6 +24,8 @@ COMMANDS = {
     "train": "Train a network; with no arguments, on the embedded real digits.",
     "evaluate": "Measure a run on its test set, or on other data.",
     "predict": "Classify images with a run.",
+    "pixels": "Show an image as the matrix of numbers that a computer sees.",
+    "kernels": "Apply fixed kernels to an image, or show those that a run has learned.",
     "report": "Write a run's HTML report again.",
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",

@@ -54,3 +54,22 @@ def parse_shape(text: str) -> tuple[int, int, int]:
             "write --input 3,32,32",
         )
     return channels, height, width
+
+
+def parse_span(option: str, text: str | None) -> slice | None:
+    """Read `start:stop`, either end open, or one number; None stays None.
+
+    >>> parse_span("--rows", "0:14"), parse_span("--rows", "5:"), parse_span("--rows", "7")
+    (slice(0, 14, None), slice(5, None, None), slice(7, 8, None))
+    """
+    if text is None:
+        return None
+    start, colon, stop = (part.strip() for part in text.partition(":"))
+    if all(part.isascii() and part.isdigit() for part in (start, stop) if part):
+        if colon:
+            return slice(int(start) if start else None, int(stop) if stop else None)
+        if start:
+            return slice(int(start), int(start) + 1)
+    raise InputError(
+        f"{option} is {text!r}", "start:stop, whole numbers from 0", f"write {option} 0:14"
+    )

@@ -1,8 +1,8 @@
 """The run folder: everything about one training, written by one process, readable by anyone.
 
 `layout` names the files and the folders, `writer` fills one folder under a lock, `checkpoint`
-keeps what resume needs, `manifest` the sha256 of each file, `reader` opens a run without
-executing anything, and `listing` finds runs.
+keeps what resume needs, `kernel_snapshots` how the kernels changed, `manifest` the sha256 of
+each file, `reader` opens a run without executing anything, and `listing` finds runs.
 """
 
 from convlens.runs.layout import Status, check_name, runs_root

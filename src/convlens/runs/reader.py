@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from convlens.errors import RunError
-from convlens.runs import lock, manifest
+from convlens.runs import kernel_snapshots, lock, manifest
 from convlens.runs.json_file import parse_object, read_object, read_text
 from convlens.runs.layout import (
     DATA,
@@ -141,6 +141,19 @@ class Run:
                 "restore it from a copy, or train again",
             )
         return load_tensors(path)[0] if expected is None else read_weights(path, expected)
+
+    def kernel_snapshots(self) -> list[tuple[int, dict[str, Array]]]:
+        """Return the convolutions' weights that training recorded, as `(epoch, arrays)` by epoch.
+
+        Epoch 0 is before the first step. The list is empty where the recipe's
+        `record_kernels` was 0.
+
+        Raises
+        ------
+        WeightsError
+            A snapshot is damaged.
+        """
+        return kernel_snapshots.load(self.folder)
 
     def verify(self) -> list[str]:
         """Return the files that are missing or differ from the manifest; empty when all is well."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from convlens import atomic
 from convlens.errors import RunError
-from convlens.runs import checkpoint, lock, manifest
+from convlens.runs import checkpoint, kernel_snapshots, lock, manifest
 from convlens.runs.json_file import read_object
 from convlens.runs.layout import METRICS, STATUS, check_name, runs_root
 from convlens.weights import save_tensors
@@ -183,6 +183,11 @@ class RunWriter:
         # resumed from the one before because the last is damaged: do not keep the damaged one
         self._damaged_checkpoint = previous
         return loaded
+
+    def write_kernels(self, epoch: int, kernels: Mapping[str, Array]) -> None:
+        """Write one kernel snapshot; see `kernel_snapshots.save`."""
+        self._unlist(kernel_snapshots.name(epoch))
+        kernel_snapshots.save(self.folder, epoch, kernels)
 
     def seal(self) -> None:
         """Write MANIFEST.json with the sha256 of every file that has no entry yet."""

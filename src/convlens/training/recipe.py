@@ -98,6 +98,9 @@ class Recipe(BaseModel):
     """"last" holds out the last share as they lie, as Keras's validation_split does."""
     split_seed: Whole = Field(default=0, ge=0, lt=2**32)
     seed: Whole = Field(default=0, ge=0, lt=2**32)
+    record_kernels: Whole = Field(default=0, ge=0, le=100_000)
+    """Keep the convolutions' weights before training, every so many epochs, and at the end; 0 is
+    off. The training itself is the same, bit for bit."""
 
     @classmethod
     def read(cls, written: object, where: str = "") -> Recipe:

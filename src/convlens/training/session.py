@@ -26,6 +26,7 @@ from convlens.table import shape_text
 from convlens.training.batches import TensorSet
 from convlens.training.choices import Choice, choose
 from convlens.training.interrupt import Interrupt
+from convlens.training.kernel_recorder import KernelRecorder
 from convlens.training.loop import Diverged, Event, Fitting, Weights, fit, predict
 from convlens.training.recipe import Recipe
 
@@ -147,14 +148,16 @@ def train(
         for split in (dataset.train, dataset.validation)
     )
     saver = _Saver(writer, training)
+    recorder = KernelRecorder(writer, training, network)
 
     def note(event: Event) -> None:
         if event["event"] != "step":
             writer.append(event)
+            recorder.record()
             saver.after_epoch()
         on_event(event)
 
-    start = {
+    start: Event = {
         "event": "start" if saved is None else "resume",
         "epochs": recipe.epochs,
         "epoch": training.standing.epoch,
@@ -162,9 +165,12 @@ def train(
         "validation_images": len(dataset.validation),
         "parameters": network.table().parameters,
     }
-    writer.append(start)
-    on_event(start)
+    notes: list[Event] = [{"event": "note", "message": text} for text in recorder.notes]
+    for told in (start, *notes):
+        writer.append(told)
+        on_event(told)
     try:
+        recorder.record()
         with Interrupt() as interrupt:
             finished = fit(training, train_set, validation_set, note, interrupt)
             saver.save()
