@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -63,7 +64,7 @@ def feature_maps_svg(figure: Figure, layer: FeatureMaps, *, most: int = 48) -> N
     panel = figure.add_axes((0, 0, panel_width / (panel_width + 1.0), 1))
     # the scale belongs to the layer, not to the maps that happen to be shown
     scale, colours = common_scale(layer.maps)
-    drawn = show_tiles(panel, maps, layout, scale, colours)
+    show_tiles(panel, maps, layout, scale, colours)
     for place, number in enumerate(shown):
         title_tile(panel, layout, place, str(number))
         if layer.silent[number]:
@@ -83,7 +84,7 @@ def feature_maps_svg(figure: Figure, layer: FeatureMaps, *, most: int = 48) -> N
             bar_height * 0.9,
         )
     )
-    figure.colorbar(drawn, cax=bar).outline.set_visible(False)
+    figure.colorbar(ScalarMappable(scale, colours), cax=bar).outline.set_visible(False)
     bar.tick_params(labelsize=8)
     bar.set_ylabel("value", fontsize=8)
     panel.text(

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize, to_rgb
-from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -75,8 +74,8 @@ def grid(count: int, shape: tuple[int, int], columns: int) -> Grid:
 
 def show_tiles(
     panel: Axes, tiles: NDArray[Any], layout: Grid, scale: Normalize | None, colours: str = GREY
-) -> AxesImage | None:
-    """Draw tiles on one panel, every cell as a square, and return the last for its colour scale.
+) -> None:
+    """Draw tiles on one panel, every cell as a square.
 
     Parameters
     ----------
@@ -96,11 +95,10 @@ def show_tiles(
     panel.set_xlim(-0.5, width - 0.5)
     panel.set_ylim(height - 0.5, -0.5)
     panel.set_aspect("equal")
-    drawn = None
     for number, tile in enumerate(tiles):
         top, left = layout.corner(number)
         extent = (left - 0.5, left + layout.width - 0.5, top + layout.height - 0.5, top - 0.5)
-        drawn = panel.imshow(
+        panel.imshow(
             tile, extent=extent, interpolation="none", norm=scale, cmap=colours if scale else None
         )
         # a white tile on a white page still has its edges
@@ -109,7 +107,6 @@ def show_tiles(
         panel.add_patch(frame)
     panel.set_xlim(-0.5, width - 0.5)
     panel.set_ylim(height - 0.5, -0.5)
-    return drawn
 
 
 def title_tile(panel: Axes, layout: Grid, number: int, text: str, *, quiet: bool = False) -> None:

@@ -73,8 +73,7 @@ def cascade_svg(figure: Figure, cascades: Sequence[Cascade]) -> None:
     panel.set_xticks(steps, names, rotation=30, ha="right", rotation_mode="anchor", color=INK)
     panel.set_xlabel("layers with random weights, from the top down")
     panel.set_ylabel("rank correlation with\nthe original map")
-    _, seeds_steps, images = (*cascades[0].similarity.shape,)
-    seeds = len(cascades[0].similarity)
+    seeds, _, images = cascades[0].similarity.shape
     panel.set_title(
         f"Does the map change when the weights are random? ({_of(images, 'image')}, "
         f"{_of(seeds, 'seed')})"

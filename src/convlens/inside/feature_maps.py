@@ -164,7 +164,7 @@ def _described(
         maximum=cells.max(axis=1).astype(np.float64),
         mean=cells.mean(axis=1, dtype=np.float64),
         zeros=(cells == 0).mean(axis=1, dtype=np.float64),
-        silent=~cells.any(axis=1),
+        silent=np.asarray(~cells.any(axis=1)),
         dead=dead,
     )
 
@@ -196,7 +196,8 @@ def find_dead_maps(
         normalised = preprocessing.normalise(images[start:stop])
         for name, values in model.activations(normalised).items():
             # any value that is not zero: over the batch, and over the cells of maps
-            spoke = values.any(axis=tuple(axis for axis in range(values.ndim) if axis != 1))
+            axes = tuple(axis for axis in range(values.ndim) if axis != 1)
+            spoke = np.asarray(values.any(axis=axes))
             alive[name] = alive[name] | spoke if name in alive else spoke
     return DeadMaps(len(images), {name: ~spoke for name, spoke in alive.items()})
 

@@ -159,7 +159,7 @@ def _cut(
         columns, columns_seen = _along(horizontal, int(x), width)
         seen[i] = rows_seen[:, None] & columns_seen
         # what lies outside is read at the border, then blanked
-        inside = np.ix_(range(channels), rows.clip(0, height - 1), columns.clip(0, width - 1))
+        inside = np.ix_(np.arange(channels), rows.clip(0, height - 1), columns.clip(0, width - 1))
         patches[i] = np.where(seen[i], images[image][inside], 0)
     return TopPatches(row.name, number, patches, seen, values, numbers, cells)
 

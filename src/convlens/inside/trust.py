@@ -229,7 +229,7 @@ def deletion_insertion(
     """
     places.check_image(model.network, image)
     places.check_class(model.network, target)
-    channels, height, width = image.shape
+    height, width = image.shape[1:]
     pixels = height * width
     if not np.array_equal(np.sort(order), np.arange(pixels)):
         raise InputError(
@@ -300,7 +300,8 @@ def faithfulness(
         Where there is no image, or the method cannot be used on the network.
     """
     places.check_images(model.network, images)
-    by_method, by_chance = [], []
+    by_method: list[Curves] = []
+    by_chance: list[Curves] = []
     for n, image in enumerate(images):
         found = attribute(model, image, method, baseline=baseline)
         chance = np.random.default_rng((seed, n)).permutation(found.map.size)
