@@ -107,6 +107,21 @@ def attributions_svg(
         fontsize=8.5,
         color=INK,
     )
+    legend = ["over the image:"]
+    if any(found.signed for found in attributions):
+        legend += ["red speaks for the class,", "blue against it"]
+    if not all(found.signed for found in attributions):
+        legend += ["magenta is strong"]
+    first.text(
+        1,
+        -(step_y + 0.1) / high,
+        "\n".join([*legend, "the paler, the weaker"]),
+        transform=first.transAxes,
+        ha="right",
+        va="bottom",
+        fontsize=8.5,
+        color=QUIET,
+    )
     for column, found in enumerate(attributions, start=1):
         scale, colours = _scale(found)
         panel = panel_at(column, 0)
@@ -184,7 +199,7 @@ def overlaid(image: NDArray[np.uint8], found: Attribution) -> NDArray[np.float64
     else:
         # one dark hue: a map's light end would vanish on the light image
         colour = np.broadcast_to(_end("plasma", 0.45), (*found.map.shape, 3))
-    covered = np.sqrt(strength)[..., None] * 0.9
+    covered = 0.9 * strength[..., None]
     rgb: NDArray[np.float64] = (1 - covered) * backdrop + covered * colour
     return rgb
 

@@ -61,12 +61,13 @@ def cascade_svg(figure: Figure, cascades: Sequence[Cascade]) -> None:
         low = min(low, float(one.mean.min()))
     panel.axhline(PASSES_BELOW, color=QUIET, linewidth=1, linestyle=(0, (3, 3)))
     panel.text(
-        0,
-        PASSES_BELOW - 0.02,
+        1.02,
+        PASSES_BELOW,
         f"a method passes below {PASSES_BELOW:g} at the end",
-        fontsize=8,
+        transform=panel.get_yaxis_transform(),
+        fontsize=8.5,
         color=QUIET,
-        va="top",
+        va="center",
     )
     panel.set_ylim(min(low - 0.05, -0.05), 1.04)
     names = ["as trained", *(f"+ {name}" for name in layers)]
@@ -113,8 +114,8 @@ def faithfulness_svg(figure: Figure, methods: Sequence[Faithfulness]) -> None:
     """
     if not methods:
         raise InputError("there is no method to draw", "at least one", "measure one first")
-    figure.set_size_inches((10.5, 3.2))
-    figure.subplots_adjust(wspace=0.95)
+    figure.set_size_inches((12.5, 3.2))
+    figure.subplots_adjust(wspace=1.05)
     panels = figure.subplots(1, 2)
     chance = methods[0].random
     for panel, what, better in zip(
