@@ -107,6 +107,25 @@ def test_every_network_of_the_zoo_is_built_and_reordering_changes_nothing(name: 
     np.testing.assert_allclose(model.logits(x), in_order, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["tutorial-torch", "bottleneck-resnet"])
+def test_a_frozen_copy_shows_every_layer_in_the_written_order(name: str) -> None:
+    model = TorchModel(zoo.load(name), seed=1)
+    x = images(model.network)
+    expected = model.activations(x)
+    frozen, hooked = model.module.frozen(), {}
+    for layer, child in frozen.named_modules():
+        child.register_forward_hook(
+            lambda _module, _inputs, output, layer=layer: hooked.__setitem__(layer, output)
+        )
+    logits = frozen(torch.from_numpy(x))
+    np.testing.assert_allclose(logits.numpy(), model.logits(x), rtol=1e-5, atol=1e-6)
+    for layer in expected:
+        if not layer.startswith("softmax"):
+            np.testing.assert_array_equal(hooked[layer].numpy(), expected[layer])
+    assert not any(p.requires_grad for p in frozen.parameters())
+    assert all(p.requires_grad for p in model.module.parameters())
+
+
 def test_the_tutorials_networks_have_the_published_layers() -> None:
     torch_table = zoo.load("tutorial-torch").table()
     assert torch_table.rows[-3].input == (64, 6, 6)

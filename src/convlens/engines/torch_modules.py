@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -50,6 +51,22 @@ class Stack(nn.Module):
                 images = child(images)
             seen(prefix + name, images)
         return images
+
+    def frozen(self) -> Stack:
+        """Return an independent copy for explanations: evaluation mode, weights without gradients.
+
+        Its `forward` keeps the written order, so that a hook on a layer sees what the table
+        says that layer gives; neither hooks nor gradients of an explanation touch the original.
+        """
+        twin = copy.deepcopy(self).eval().requires_grad_(False)
+        for stack in twin.modules():
+            if isinstance(stack, Stack):
+                stack._order = [
+                    name
+                    for name, child in stack.named_children()
+                    if name != "shortcut" and not isinstance(child, nn.Softmax)
+                ]
+        return twin
 
 
 class Residual(Stack):

@@ -1,0 +1,349 @@
+"""Which pixels of an image speak for a class: four published methods, computed by captum.
+
+Each answers its own question, and none says *why* in a person's sense; `docs/attribution.md`
+says what each can claim, and `convlens.inside.trust` measures which to believe on a model.
+All of them look at the logit, not at the probability: a probability also rises where the
+other classes lose.
+
+The methods see an independent copy of the network that computes every layer where the network
+writes it (`Stack.frozen`); training's reordering of ReLU and max-pool plays no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, Occlusion, Saliency
+from numpy.typing import NDArray
+from torch import Tensor
+
+from convlens.arithmetic import Pair
+from convlens.engines import Float32
+from convlens.engines.torch_engine import TorchModel
+from convlens.engines.torch_modules import Stack
+from convlens.errors import InputError, nearest
+from convlens.inside import places
+from convlens.layers import (
+    GELU,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Depthwise,
+    Dropout,
+    LeakyReLU,
+    MaxPool,
+    ReLU,
+    Residual,
+    SiLU,
+)
+from convlens.network import Network
+from convlens.table import Row, shape_text
+
+Method = Literal["grad-cam", "integrated-gradients", "occlusion", "saliency"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+INTEGRATION_STEPS = 64
+BATCH = 64
+"""Most images in one pass of occlusion and of the integral."""
+
+_ACTIVATIONS = (ReLU, LeakyReLU, GELU, SiLU)
+_SHORTCUT = ".shortcut."
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """How much each pixel speaks for a class, by one method.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`.
+    map : float64 array (H, W)
+        On the image's grid. Grad-CAM and saliency are at least 0; integrated gradients and
+        occlusion are signed: above 0 speaks for the class, below 0 against it.
+    signed : bool
+        Whether values below 0 mean something.
+    target : int
+        Number of the class.
+    logit, probability : float
+        What the network gives the class for this image.
+    layer : str, optional
+        The layer that Grad-CAM looked at.
+    baseline_logit : float, optional
+        The class's logit for the baseline (integrated gradients): `map` sums up to
+        `logit - baseline_logit`, but for the error of the numerical integral.
+    window, stride : (int, int), optional
+        The occluding window and its steps, `(height, width)`.
+    """
+
+    method: Method
+    map: NDArray[np.float64]
+    signed: bool
+    target: int
+    logit: float
+    probability: float
+    layer: str | None = None
+    baseline_logit: float | None = None
+    window: Pair | None = None
+    stride: Pair | None = None
+
+
+def attribute(
+    model: TorchModel,
+    image: Float32,
+    method: Method = "grad-cam",
+    *,
+    target: int | None = None,
+    layer: str | None = None,
+    baseline: Float32 | None = None,
+) -> Attribution:
+    """Return how much each pixel of one image speaks for a class.
+
+    Parameters
+    ----------
+    model : TorchModel
+        The network with its weights.
+    image : float32 array (C, H, W)
+        One normalised image.
+    method : {"grad-cam", "integrated-gradients", "occlusion", "saliency"}
+        - Grad-CAM (Selvaraju et al. 2016, arXiv:1610.02391): the layer's maps, each weighted by
+          the mean gradient of the logit over it, summed, ReLU, stretched bilinearly over the
+          image.
+        - Integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365): difference to the
+          baseline, times the mean gradient on the straight line from it; summed over channels.
+        - Occlusion (Zeiler and Fergus 2013, arXiv:1311.2901): how far the logit falls where a
+          window takes the baseline's values, averaged over the windows that cover a pixel. The
+          window is about a seventh of the image, and steps by half of itself.
+        - Saliency (Simonyan et al. 2013, arXiv:1312.6034): absolute gradient of the logit, the
+          largest over the channels.
+    target : int, optional
+        Number of the class; by default the predicted one.
+    layer : str, optional
+        Grad-CAM only: a layer with maps; by default `default_layer`.
+    baseline : float32 array (C, H, W), optional
+        Integrated gradients and occlusion only: the image that stands for "nothing there", on
+        the normalised scale. Zeros by default, which is the training set's mean colour where
+        the images were normalised by the set's own mean.
+
+    Raises
+    ------
+    InputError
+        Where there is no such method, class or layer, the image or baseline does not fit the
+        network, or Grad-CAM is asked of a network that has no convolution with maps.
+    """
+    if method not in METHODS:
+        raise InputError(
+            f'there is no attribution method "{method}"{nearest(method, METHODS)}',
+            "one of " + ", ".join(METHODS),
+            'use method="grad-cam"',
+        )
+    places.check_image(model.network, image)
+    if baseline is not None:
+        places.check_image(model.network, baseline)
+    if target is not None:
+        places.check_class(model.network, target)
+    places.count_classes(model.network)
+    seen = _Seen(model, image, baseline, target)
+    if method == "grad-cam":
+        return _grad_cam(seen, _layer(model.network, layer))
+    return _OF_THE_IMAGE[method](seen)
+
+
+def attribute_all(
+    model: TorchModel,
+    image: Float32,
+    methods: Sequence[Method] = METHODS,
+    *,
+    target: int | None = None,
+    baseline: Float32 | None = None,
+) -> tuple[Attribution, ...]:
+    """Return one image's attributions by several methods; see `attribute`."""
+    return tuple(
+        attribute(model, image, method, target=target, baseline=baseline) for method in methods
+    )
+
+
+def possible_methods(network: Network) -> tuple[Method, ...]:
+    """Return the methods that work on a network: all, or all but Grad-CAM."""
+    return METHODS if _convolutions(network) else METHODS[1:]
+
+
+def default_layer(network: Network) -> str:
+    """Return the layer that Grad-CAM looks at by default: the last convolution's activation.
+
+    That is the first activation after the last convolution, across batch normalisation,
+    pooling and the end of a residual block; the convolution itself where none follows. The
+    paper's own code reads a convolution's maps after the ReLU too (Caffe computes it in place).
+    Before it, maps hold values of both signs, and Grad-CAM's last step, which drops what speaks
+    against the class, often leaves nothing: see `docs/attribution.md` for the measurement.
+
+    A convolution with a single cell a map is passed over, because it tells no place from
+    another; one in a shortcut is taken only where there is no other.
+
+    Raises
+    ------
+    InputError
+        Where the network has no convolution with more than one cell a map.
+    """
+    convolutions = _convolutions(network)
+    if not convolutions:
+        raise InputError(
+            f"{network.name} has no convolution with more than one cell a map: Grad-CAM has "
+            "nothing to look at",
+            "a network with a convolution",
+            "use integrated-gradients, occlusion or saliency, or name another layer with maps",
+        )
+    last = convolutions[-1]
+    rows = network.table().rows
+    in_shortcut = _SHORTCUT in last.name
+    for row in rows[rows.index(last) + 1 :]:
+        if _SHORTCUT in row.name and not in_shortcut:
+            continue
+        if isinstance(row.layer, _ACTIVATIONS) and row.output[1:] != (1, 1):
+            return row.name
+        if not isinstance(row.layer, BatchNorm | Dropout | MaxPool | AvgPool | Residual):
+            break
+    return last.name
+
+
+def _convolutions(network: Network) -> list[Row]:
+    """Return the convolutions with more than one cell a map, those in shortcuts first."""
+    rows = [
+        row
+        for row in network.table().rows
+        if isinstance(row.layer, Conv | Depthwise) and row.output[1:] != (1, 1)
+    ]
+    return sorted(rows, key=lambda row: _SHORTCUT not in row.name)
+
+
+def _layer(network: Network, name: str | None) -> str:
+    if name is None:
+        return default_layer(network)
+    row = places.find_maps(network, name)
+    if row.output[1:] == (1, 1):
+        raise InputError(
+            f'the maps of layer "{name}" ({shape_text(row.output)}) have a single cell: '
+            "Grad-CAM cannot tell one place from another",
+            "a layer with larger maps",
+            "choose one nearer to the input",
+        )
+    return name
+
+
+class _Seen:
+    """What every method starts from: a frozen network, an image, a baseline, a class."""
+
+    def __init__(
+        self, model: TorchModel, image: Float32, baseline: Float32 | None, target: int | None
+    ) -> None:
+        self.module: Stack = model.module.frozen()
+        self.image = torch.from_numpy(np.array(image[None])).to(model.device)
+        self.baseline = (
+            torch.zeros_like(self.image)
+            if baseline is None
+            else torch.from_numpy(np.array(baseline[None])).to(model.device)
+        )
+        with torch.no_grad():
+            logits = self.module(self.image)[0].double()
+        self.target = int(logits.argmax()) if target is None else target
+        self.logit = float(logits[self.target])
+        self.probability = float(logits.softmax(0)[self.target])
+        # asked for here: captum warns where it has to
+        self.image.requires_grad_(True)
+
+    def attribution(
+        self,
+        method: Method,
+        values: Tensor,
+        *,
+        signed: bool,
+        layer: str | None = None,
+        baseline_logit: float | None = None,
+        window: Pair | None = None,
+        stride: Pair | None = None,
+    ) -> Attribution:
+        """Wrap a map `(H, W)`."""
+        return Attribution(
+            method,
+            values.detach().double().cpu().numpy(),
+            signed,
+            self.target,
+            self.logit,
+            self.probability,
+            layer,
+            baseline_logit,
+            window,
+            stride,
+        )
+
+
+def _grad_cam(seen: _Seen, layer: str) -> Attribution:
+    cam = LayerGradCam(seen.module, seen.module.get_submodule(layer))
+    coarse = cam.attribute(seen.image, target=seen.target, relu_attributions=True)
+    size = seen.image.shape[2:]
+    fine = LayerAttribution.interpolate(coarse, tuple(size), interpolate_mode="bilinear")
+    return seen.attribution("grad-cam", fine[0, 0], signed=False, layer=layer)
+
+
+def _integrated_gradients(seen: _Seen) -> Attribution:
+    values = IntegratedGradients(seen.module).attribute(
+        seen.image,
+        baselines=seen.baseline,
+        target=seen.target,
+        n_steps=INTEGRATION_STEPS,
+        internal_batch_size=BATCH,
+    )
+    with torch.no_grad():
+        baseline_logit = float(seen.module(seen.baseline)[0, seen.target])
+    return seen.attribution(
+        "integrated-gradients",
+        values[0].double().sum(0),
+        signed=True,
+        baseline_logit=baseline_logit,
+    )
+
+
+def occlusion_window(height: int, width: int) -> tuple[Pair, Pair]:
+    """Return the occluding window and its stride for an image size, both `(height, width)`.
+
+    A seventh of the side, rounded up, by steps of half of it: some 170 to 200 windows at any
+    size.
+
+    >>> occlusion_window(28, 28), occlusion_window(224, 112)
+    (((4, 4), (2, 2)), ((32, 16), (16, 8)))
+    """
+    window = ceil(height / 7), ceil(width / 7)
+    return window, (max(1, window[0] // 2), max(1, window[1] // 2))
+
+
+def _occlusion(seen: _Seen) -> Attribution:
+    channels, height, width = seen.image.shape[1:]
+    window, stride = occlusion_window(height, width)
+    with torch.no_grad():
+        values = Occlusion(seen.module).attribute(
+            seen.image,
+            sliding_window_shapes=(channels, *window),
+            strides=(channels, *stride),
+            baselines=seen.baseline,
+            target=seen.target,
+            perturbations_per_eval=BATCH,
+        )
+    # the window covers all channels at once, so each of them carries the same value
+    return seen.attribution("occlusion", values[0, 0], signed=True, window=window, stride=stride)
+
+
+def _saliency(seen: _Seen) -> Attribution:
+    values = Saliency(seen.module).attribute(seen.image, target=seen.target, abs=True)
+    return seen.attribution("saliency", values[0].amax(0), signed=False)
+
+
+_OF_THE_IMAGE: dict[Method, Callable[[_Seen], Attribution]] = {
+    "integrated-gradients": _integrated_gradients,
+    "occlusion": _occlusion,
+    "saliency": _saliency,
+}

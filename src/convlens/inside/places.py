@@ -1,0 +1,155 @@
+"""The places in a network that a person can name: a layer, one of its maps, a cell, a class.
+
+What does not exist is refused with the nearest that does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convlens.arithmetic import Pair
+from convlens.errors import InputError, nearest
+from convlens.network import Network
+from convlens.table import Row, shape_text
+
+
+def find_layer(network: Network, name: str) -> Row:
+    """Return the row of the table that a full layer name, `residual1.conv2`, stands for.
+
+    Raises
+    ------
+    InputError
+        Where there is no such layer; gives the nearest name.
+    """
+    rows = {row.name: row for row in network.table().rows}
+    if name not in rows:
+        raise InputError(
+            f'there is no layer "{name}"{nearest(name, rows)}',
+            "one of " + ", ".join(rows),
+            "take a name from `convlens shapes`",
+        )
+    return rows[name]
+
+
+def find_maps(network: Network, name: str) -> Row:
+    """Return the row of a layer that gives maps `(channels, height, width)`.
+
+    Raises
+    ------
+    InputError
+        Where there is no such layer, or it gives a vector of features.
+    """
+    row = find_layer(network, name)
+    if len(row.output) != 3:
+        with_maps = [other.name for other in network.table().rows if len(other.output) == 3]
+        raise InputError(
+            f'layer "{name}" gives {row.output[0]} features, no maps',
+            "a layer with maps: " + (", ".join(with_maps) or "this network has none"),
+            "choose a layer before flatten",
+        )
+    return row
+
+
+def check_map(row: Row, number: int) -> None:
+    """Refuse a map (or feature) number that the layer does not have.
+
+    Raises
+    ------
+    InputError
+        Where it is not from 0 to the number of maps less 1.
+    """
+    _check_number(number, row.output[0], f'layer "{row.name}"', "map")
+
+
+def check_cell(row: Row, cell: Pair) -> None:
+    """Refuse a cell `(y, x)` outside a layer's maps.
+
+    Raises
+    ------
+    InputError
+        Where the layer has no maps, or the cell is not one of theirs.
+    """
+    size = row.output[1:]
+    if not size:
+        raise InputError(
+            f'layer "{row.name}" gives features, which have no cells',
+            "a layer with maps",
+            "leave the cell out",
+        )
+    for axis, number, length in zip(("row", "column"), cell, size, strict=True):
+        _check_number(number, length, f'layer "{row.name}" ({shape_text(row.output)})', axis)
+
+
+def count_classes(network: Network) -> int:
+    """Return the number of classes.
+
+    Raises
+    ------
+    InputError
+        Where the network ends in maps, so that no value belongs to a class.
+    """
+    output = network.table().output
+    if len(output) != 1:
+        raise InputError(
+            f"{network.name} ends in maps of {shape_text(output)}: no value belongs to a class",
+            "a vector with one value a class at the end",
+            "end the layers with { flatten = true }, { linear = <classes> }",
+        )
+    return output[0]
+
+
+def check_class(network: Network, number: int) -> None:
+    """Refuse a class number that the network does not have.
+
+    Raises
+    ------
+    InputError
+        Where it is not from 0 to the number of classes less 1.
+    """
+    _check_number(number, count_classes(network), network.name, "class")
+
+
+def check_image(network: Network, image: NDArray[Any]) -> None:
+    """Refuse one image `(C, H, W)` that is not of the network's input shape.
+
+    Raises
+    ------
+    InputError
+        Where the shapes differ.
+    """
+    if image.shape != tuple(network.input):
+        raise InputError(
+            f"the image is {shape_text(image.shape)} and {network.name} takes "
+            f"{shape_text(network.input)}",
+            f"one image of (channels, height, width) = {tuple(network.input)}, no batch axis",
+            "prepare it as the run prepares its images: Preprocessing.prepare, then normalise",
+        )
+
+
+def check_images(network: Network, images: NDArray[Any]) -> None:
+    """Refuse a batch `(N, C, H, W)` that is empty or not of the network's input shape.
+
+    Raises
+    ------
+    InputError
+        Where there is no image, or the shapes differ.
+    """
+    if images.ndim != 4 or len(images) == 0:
+        raise InputError(
+            f"the images are an array of shape {images.shape}",
+            "(N, C, H, W) with N at least 1",
+            "pass a batch, such as dataset.test.images",
+        )
+    check_image(network, images[0])
+
+
+def _check_number(number: int, count: int, where: str, what: str) -> None:
+    if not 0 <= number < count:
+        closest = 0 if number < 0 else count - 1
+        raise InputError(
+            f"{where} has no {what} {number}: it has {count}",
+            f"a {what} from 0 to {count - 1}",
+            f"use {closest}, the nearest",
+        )

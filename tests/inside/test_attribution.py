@@ -1,0 +1,225 @@
+"""Attribution: each method against the same computed by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import assume, given, settings
+
+import networks
+import trained
+from convlens import zoo
+from convlens.engines.torch_engine import TorchModel
+from convlens.errors import InputError
+from convlens.inside.attribution import (
+    METHODS,
+    Method,
+    attribute,
+    attribute_all,
+    default_layer,
+    occlusion_window,
+    possible_methods,
+)
+from convlens.network import Network
+
+
+def image(number: int = 0) -> np.ndarray:
+    dataset = trained.digits()
+    return dataset.preprocessing.normalise(dataset.test.images[number : number + 1])[0]
+
+
+def noise(network: Network, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(network.input).astype(np.float32)
+
+
+def by_hand(model: TorchModel, pixels: np.ndarray, layer: str, target: int) -> np.ndarray:
+    """Compute Grad-CAM from a trace in the written order: equation 1 and 2 of the paper."""
+    found: dict[str, torch.Tensor] = {}
+    model.module.eval()
+    model.module.trace(
+        torch.from_numpy(pixels[None]), lambda name, output: found.__setitem__(name, output), ""
+    )
+    last = [row.name for row in model.network.table().rows if row.kind != "softmax"][-1]
+    (gradient,) = torch.autograd.grad(found[last][0, target], found[layer])
+    weights = gradient.mean((2, 3), keepdim=True)
+    coarse = (weights * found[layer]).sum(1, keepdim=True).clamp(min=0)
+    fine = F.interpolate(coarse, pixels.shape[1:], mode="bilinear", align_corners=False)
+    return fine[0, 0].detach().double().numpy()
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("tutorial-torch", "relu2"),  # which training computes after the pool
+        ("tutorial-torch", "conv2"),
+        ("fast-mnist", "relu2"),
+        ("small-batch-norm", "max_pool1"),
+        ("bottleneck-resnet", "relu4"),
+        ("bottleneck-resnet", "residual3"),
+        ("bottleneck-resnet", "residual3.shortcut.conv1"),
+        ("bottleneck-resnet", "residual2.relu1"),
+    ],
+)
+def test_grad_cam_is_the_paper_computed_by_hand(name: str, layer: str) -> None:
+    model = TorchModel(zoo.load(name), seed=1)
+    pixels = noise(model.network)
+    for target in range(3):
+        found = attribute(model, pixels, "grad-cam", target=target, layer=layer)
+        expected = by_hand(model, pixels, layer, target)
+        np.testing.assert_allclose(found.map, expected, rtol=1e-3, atol=1e-7)
+        assert found.layer == layer
+
+
+def test_integrated_gradients_sum_up_to_the_difference_of_the_logits() -> None:
+    model = trained.tutorial()
+    black = np.full_like(image(), image().min())
+    for number in range(4):
+        for baseline in (None, black):
+            found = attribute(model, image(number), "integrated-gradients", baseline=baseline)
+            start = np.zeros_like(black) if baseline is None else baseline
+            logits = model.logits(np.stack([image(number), start]))[:, found.target]
+            assert found.baseline_logit == pytest.approx(logits[1], abs=1e-4)
+            difference = float(logits[0] - logits[1])
+            assert abs(difference) > 1
+            assert found.map.sum() == pytest.approx(difference, rel=0.02)
+
+
+def test_integrated_gradients_of_a_linear_network_are_exact() -> None:
+    network = Network(input=(2, 3, 3), layers=[{"flatten": True}, {"linear": 4}])
+    model, pixels = TorchModel(network, seed=0), noise(Network(input=(2, 3, 3), layers=[]))
+    found = attribute(model, pixels, "integrated-gradients", target=2)
+    weight = model.weights()["linear1.weight"][2].reshape(2, 3, 3)
+    np.testing.assert_allclose(found.map, (weight * pixels).sum(0), rtol=1e-4, atol=1e-6)
+
+
+def test_saliency_is_the_largest_absolute_gradient_over_the_channels() -> None:
+    model = TorchModel(zoo.load("bottleneck-resnet"), seed=3)
+    pixels = noise(model.network)
+    found = attribute(model, pixels, "saliency", target=4)
+    inputs = torch.from_numpy(pixels[None]).requires_grad_(True)
+    model.module.eval()
+    model.module(inputs)[0, 4].backward()
+    expected = inputs.grad[0].abs().amax(0).double().numpy()
+    np.testing.assert_allclose(found.map, expected, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 17, 12)])
+def test_occlusion_is_the_mean_fall_of_the_logit_over_the_windows(
+    shape: tuple[int, int, int],
+) -> None:
+    network = Network(
+        input=shape,
+        layers=[{"conv": 4, "kernel": 3}, {"relu": True}, {"flatten": True}, {"linear": 3}],
+    )
+    model, pixels = TorchModel(network, seed=1), noise(Network(input=shape, layers=[]))
+    baseline = np.full_like(pixels, 0.3)
+    found = attribute(model, pixels, "occlusion", target=1, baseline=baseline)
+    (high, wide), (down, right) = occlusion_window(*shape[1:])
+    assert (found.window, found.stride) == ((high, wide), (down, right))
+    total, covered = np.zeros(shape[1:]), np.zeros(shape[1:])
+    logit = model.logits(pixels[None])[0, 1]
+    rows = range(0, -(-(shape[1] - high) // down) * down + 1, down)
+    columns = range(0, -(-(shape[2] - wide) // right) * right + 1, right)
+    for top in rows:
+        for left in columns:
+            window = np.s_[top : top + high, left : left + wide]
+            hidden = pixels.copy()
+            hidden[:, window[0], window[1]] = baseline[:, window[0], window[1]]
+            total[window] += logit - model.logits(hidden[None])[0, 1]
+            covered[window] += 1
+    assert covered.min() >= 1
+    np.testing.assert_allclose(found.map, total / covered, rtol=1e-3, atol=1e-5)
+
+
+def test_the_predicted_class_is_explained_by_default() -> None:
+    model = trained.tutorial()
+    logits = model.logits(image()[None])[0].astype(np.float64)
+    for found in attribute_all(model, image()):
+        assert found.target == logits.argmax()
+        assert found.logit == pytest.approx(logits.max(), rel=1e-4)
+        assert found.probability == pytest.approx(1 / np.exp(logits - logits.max()).sum(), rel=1e-4)
+        assert found.map.shape == (28, 28)
+        assert found.map.dtype == np.float64
+        assert found.signed == (found.map.min() < 0)
+
+
+@settings(max_examples=15)
+@given(networks.written)
+def test_every_method_works_on_any_network_with_classes(written: dict[str, object]) -> None:
+    network = Network.read(written)
+    assume(networks.fits(network) and len(network.table().output) == 1)
+    model, pixels = TorchModel(network, seed=0), noise(network)
+    for method in possible_methods(network):
+        found = attribute(model, pixels, method)
+        assert found.map.shape == network.input[1:]
+        assert np.isfinite(found.map).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("tutorial-torch", "relu2"),
+        ("fast-mnist", "relu2"),  # the pool stands before the activation
+        ("lenet-5", "relu2"),  # the last convolution has one cell a map
+        ("small-batch-norm", "relu5"),
+        ("bottleneck-resnet", "relu5"),  # after the sum of the last block
+        ("tiny-vgg", "relu4"),
+    ],
+)
+def test_grad_cam_looks_at_the_last_convolutions_activation(name: str, layer: str) -> None:
+    assert default_layer(zoo.load(name)) == layer
+
+
+def test_a_convolution_without_an_activation_is_looked_at_itself() -> None:
+    network = Network(input=(1, 6, 6), layers=[{"conv": 2}, {"flatten": True}, {"linear": 2}])
+    assert default_layer(network) == "conv1"
+
+
+def test_a_shortcuts_convolution_is_the_last_choice() -> None:
+    side = {"residual": [{"batch_norm": True}], "shortcut": [{"conv": 2, "kernel": 1}]}
+    head = [{"flatten": True}, {"linear": 2}]
+    only = Network(input=(2, 6, 6), layers=[side, *head])
+    assert default_layer(only) == "residual1.shortcut.conv1"
+    both = Network(input=(2, 6, 6), layers=[{"conv": 2, "kernel": 1}, side, *head])
+    assert default_layer(both) == "conv1"
+
+
+def test_grad_cam_needs_a_convolution() -> None:
+    network = Network(input=(1, 4, 4), layers=[{"flatten": True}, {"linear": 3}])
+    model = TorchModel(network)
+    with pytest.raises(InputError, match="no convolution") as caught:
+        attribute(model, noise(network), "grad-cam")
+    assert "occlusion" in caught.value.fix
+    assert possible_methods(network) == ("integrated-gradients", "occlusion", "saliency")
+
+
+def test_what_does_not_exist_is_refused() -> None:
+    model = trained.tutorial()
+    for arguments, match in (
+        ({"method": "gradcam"}, 'did you mean "grad-cam"'),
+        ({"method": "saliency", "target": 10}, "no class 10"),
+        ({"layer": "conv3"}, 'did you mean "conv'),
+        ({"layer": "linear1"}, "no maps"),
+        ({"baseline": np.zeros((1, 2, 2), np.float32)}, "1x2x2"),
+    ):
+        with pytest.raises(InputError, match=match):
+            attribute(model, image(), **arguments)
+    lenet = TorchModel(zoo.load("lenet-5"))
+    with pytest.raises(InputError, match="single cell"):
+        attribute(lenet, image(), layer="conv3")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_model_is_left_as_it_was_and_gives_the_same_again(method: Method) -> None:
+    model = TorchModel(zoo.load("small-batch-norm"), seed=1)
+    model.module.train()
+    before = model.weights()
+    first, second = attribute(model, image(), method), attribute(model, image(), method)
+    np.testing.assert_array_equal(first.map, second.map)
+    assert model.module.training
+    assert not any(child._forward_hooks for child in model.module.modules())
+    assert all(p.requires_grad and p.grad is None for p in model.module.parameters())
+    for name, array in model.weights().items():
+        np.testing.assert_array_equal(array, before[name])
