@@ -19,9 +19,7 @@ def lesson(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="A lesson; without it, they are listed.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the page and the figures.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page and the figures.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")] = 0,
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer images, epochs and seeds; not to quote.")

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
 
 from convlens.errors import InputError
 from convlens.figures.style import BLUE, QUIET, SKY, VERMILLION, as_svg
@@ -23,8 +25,8 @@ class Line:
     """One line: its name in the legend and its points; `style` is "line", "dots" or "both"."""
 
     name: str
-    x: Sequence[float]
-    y: Sequence[float]
+    x: Sequence[float] | NDArray[Any]
+    y: Sequence[float] | NDArray[Any]
     style: str = "both"
     colour: int | None = None
     """A place in `COLOURS`, for lines that belong together; by default the next one."""
@@ -65,7 +67,7 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
         raise InputError("there is no line to draw", "a chart with a line", "pass its points")
     figure.set_size_inches((4.6 * len(charts) + (2.2 if len(charts) == 1 else 0), 3.4))
     places = figure.subplots(1, len(charts), squeeze=False)[0]
-    figure.subplots_adjust(wspace=0.32)
+    figure.subplots_adjust(wspace=0.4)
     for place, chart in zip(places, charts, strict=True):
         place.set_title(chart.title)
         place.set_xlabel(chart.x)
@@ -74,6 +76,10 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             _draw(place, line, number if line.colour is None else line.colour)
         if chart.logarithmic:
             place.set_yscale("log")
+            place.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+            # the default writes powers as mathematics, which the figures' style leaves unread
+            place.yaxis.set_major_formatter("{x:g}")
+            place.minorticks_off()
         place.set_ylim(*chart.limits)
         if chart.percent:
             place.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -83,7 +89,7 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             place.legend(frameon=False, fontsize=9, labelcolor="linecolor")
 
 
-def _draw(place: Any, line: Line, number: int) -> None:
+def _draw(place: Axes, line: Line, number: int) -> None:
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     if line.style == "dots":
         # many points: small and pale, so that the lines above them stay readable

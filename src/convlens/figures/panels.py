@@ -91,15 +91,15 @@ def panels_svg(
     for place in grid.flat[len(panels) :]:
         place.set_axis_off()
     if drawn is not None:
-        bar = figure.colorbar(drawn, ax=grid.ravel().tolist(), fraction=0.06 / columns, pad=0.02)
+        # beside the first row's last panel, and as tall as it
+        last = grid[0, min(columns, len(panels)) - 1]
+        bar = figure.colorbar(drawn, cax=last.inset_axes((1.06, 0, 0.07, 1)))
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, labelsize=8)
         bar.set_label(label, color=QUIET, fontsize=9)
 
 
-def _norm(
-    panels: Sequence[Panel], scale: str, limits: tuple[float, float] | None
-) -> Normalize:
+def _norm(panels: Sequence[Panel], scale: str, limits: tuple[float, float] | None) -> Normalize:
     if limits is None:
         values = [panel.values for panel in panels if panel.values.ndim == 2]
         low = min((float(v.min()) for v in values), default=0.0)

@@ -49,7 +49,6 @@ def surfaces_svg(
     figure.set_size_inches((3.1 * len(surfaces), 3.3))
     places = figure.subplots(1, len(surfaces), squeeze=False)[0]
     figure.subplots_adjust(wspace=0.16)
-    drawn = None
     for place, surface in zip(places, surfaces, strict=True):
         place.set_title(surface.title, fontsize=10)
         place.grid(visible=False)
@@ -57,7 +56,9 @@ def surfaces_svg(
         drawn = place.imshow(
             surface.values, extent=reach, origin="lower", cmap="PuOr_r", vmin=0, vmax=1
         )
-        if surface.values.min() < 0.5 < surface.values.max():
+        low, high = surface.values.min(), surface.values.max()
+        # one half everywhere has no border: a contour would draw the rounding errors
+        if low < 0.5 < high and high - low > 0.01:
             place.contour(axis, axis, surface.values, [0.5], colors=INK, linestyles="--")
         for label, marker in ((0, "s"), (1, "o")):
             chosen = points[labels == label]

@@ -69,5 +69,6 @@ def run(name: str, out: Path | None = None, seed: int = 0, *, quick: bool = Fals
     if out is not None:
         from convlens.lessons import page
 
-        page.write(name, lesson, out)
+        command = f"convlens lesson {name} --seed {seed}" + (" --quick" if quick else "")
+        page.write(name, lesson, command, out)
     return lesson

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -74,13 +75,13 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     misses = [epoch.last / epoch.mean for epoch in history]
     wrong_way = sum(
         (after.last > before.last) != (after.mean > before.mean)
-        for before, after in zip(history, history[1:], strict=False)
+        for before, after in pairwise(history)
     )
     final = history[-1]
     images, last_size = len(data.train), int(final.sizes[-1])
     ends = np.cumsum([len(epoch.steps) for epoch in history])
     every = np.concatenate([epoch.steps for epoch in history])
-    numbers = {
+    numbers: dict[str, float] = {
         "epochs": epochs,
         "images": images,
         "batch_size": BATCH_SIZE,
@@ -115,9 +116,9 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
             "Part of the gap is time: the mean holds losses from the epoch's beginning, when the "
             "weights were worse. The rest is chance. With the weights held still after epoch "
             f"{epochs}, the {len(final.frozen)} full batches of {BATCH_SIZE} have losses from "
-            f"{final.frozen.min():.4f} to {final.frozen.max():.4f}, mean {final.frozen.mean():.4f}, "
-            f"standard deviation {final.frozen.std():.4f}: "
-            f"{final.frozen.std() / final.frozen.mean():.0%} of the mean. A single batch says that "
+            f"{final.frozen.min():.4f} to {final.frozen.max():.4f}. Their mean is "
+            f"{final.frozen.mean():.4f} and their standard deviation {final.frozen.std():.4f}, "
+            f"{final.frozen.std() / final.frozen.mean():.0%} of the mean: a single batch says that "
             "little.",
             Drawing(
                 "losses",
@@ -129,7 +130,9 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                             "cross-entropy, logarithmic scale",
                             [
                                 Line("each batch", range(1, len(every) + 1), every, "dots", 5),
-                                Line("mean of the epoch", ends, [e.mean for e in history], colour=0),
+                                Line(
+                                    "mean of the epoch", ends, [e.mean for e in history], colour=0
+                                ),
                                 Line("last batch", ends, [e.last for e in history], colour=1),
                             ],
                             logarithmic=True,

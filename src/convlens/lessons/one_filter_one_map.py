@@ -39,14 +39,15 @@ def maps(network: Network, weight: Float32, image: Float32) -> Float32:
     """Return the maps (filters, H, W) of an image (3, H, W) under given weights."""
     model = TorchModel(network)
     model.load_weights({"conv.weight": weight})
-    return model.activations(image[None])["conv"][0]
+    found: Float32 = model.activations(image[None])["conv"][0]
+    return found
 
 
 def run(seed: int, *, quick: bool = False) -> Lesson:
     """Convolve a photo with one filter, with its three slices apart, and with n filters."""
     limit_threads()
     pixels = photo()
-    image = pixels.astype(np.float32) / 255
+    image = pixels.astype(np.float32) / np.float32(255)
     one = maps(convolution(1), RED_NOT_GREEN, image)
     # the same filter with its slices kept apart: each group of one channel gives its own map
     apart = maps(convolution(3, groups=3), RED_NOT_GREEN.transpose(1, 0, 2, 3), image)
@@ -120,9 +121,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
             "maps_of_one_filter": one.shape[0],
             "maps_in_three_groups": apart.shape[0],
             "largest_difference_of_the_sum": difference,
-            **{
-                f"cell_{name}": float(p) for name, p in zip(CHANNELS, products, strict=True)
-            },
+            **{f"cell_{name}": float(p) for name, p in zip(CHANNELS, products, strict=True)},
             "cell_sum": float(products.sum()),
             "cell_map": float(one[0, row, column]),
             **{f"maps_of_{n}_filters": int(shape[0]) for n, shape in ran.items()},

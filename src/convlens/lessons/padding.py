@@ -91,9 +91,7 @@ def unpadded(model: TorchModel, images: Float32, ground: float) -> dict[str, Flo
     margin = ((0, 0), (0, 0), (DEPTH, DEPTH), (DEPTH, DEPTH))
     wide = np.pad(images, margin, constant_values=ground)
     side = wide.shape[-1]
-    bare = Network(
-        input=(1, side, side), layers=[{"conv": 8, "kernel": 3}, {"relu": True}] * DEPTH
-    )
+    bare = Network(input=(1, side, side), layers=[{"conv": 8, "kernel": 3}, {"relu": True}] * DEPTH)
     other = TorchModel(bare)
     other.load_weights({k: v for k, v in model.weights().items() if k.startswith("conv")})
     found = other.activations(wide, [f"relu{k}" for k in range(1, DEPTH + 1)])
@@ -145,6 +143,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     changed = {name: by_distance(change) for name, change in changes.items()}
     reach = {name: int((np.abs(ring) > 1e-5).sum()) for name, ring in changed.items()}
     mean_with, mean_free = by_distance(padded[names[-1]]), by_distance(free[names[-1]])
+    border_share = changed[names[-1]][0] / mean_free[0]
     away = range(8)
 
     return Lesson(
@@ -204,9 +203,12 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
             f"On real digits: an empty pixel is {ground:.2f} after normalisation, so a padding of "
             "0 is not black but the mean grey, a frame around the digit. To see what the frame "
             "does, the same weights are run without padding on the same 200 validation digits, "
-            "whose empty ground goes on around them. Layer 1 differs in "
-            f"the outer {reach['relu1']} ring of pixels, layer 2 in {reach['relu2']}, layer 3 in "
-            f"{reach['relu3']}; further inside both are the same.",
+            "whose empty ground goes on around them. Layers 1, 2 and 3 "
+            f"differ in the outer {reach['relu1']}, {reach['relu2']} and {reach['relu3']} rings of "
+            "pixels; further inside both are the same.",
+            "At the border of layer 3 the zeros change a value by "
+            f"{changed[names[-1]][0]:.3f} on average, {border_share:.0%} of the mean activation "
+            "there. Some values rise and some fall, so their mean may hardly show it.",
             Table(
                 "Mean activation of layer 3 by distance from the border",
                 ("distance", "zero padding", "ground goes on", "mean change"),

@@ -10,8 +10,8 @@ from convlens import atomic
 from convlens.lessons.lesson import Drawing, Lesson, Table
 
 
-def render(name: str, lesson: Lesson) -> str:
-    """Return the lesson as one self-contained HTML document.
+def render(name: str, lesson: Lesson, command: str) -> str:
+    """Return the lesson as one self-contained HTML document; `command` is what repeats it.
 
     jinja2 escapes all text; only the SVG that `convlens.figures` drew, which escapes its own,
     passes as markup.
@@ -27,10 +27,11 @@ def render(name: str, lesson: Lesson) -> str:
     )
     kinds = {str: "text", Table: "table", Drawing: "drawing"}
     parts = [(kinds[type(part)], part) for part in lesson.parts]
-    return environment.get_template("page.html.j2").render(name=name, lesson=lesson, parts=parts)
+    template = environment.get_template("page.html.j2")
+    return template.render(name=name, lesson=lesson, parts=parts, command=command)
 
 
-def write(name: str, lesson: Lesson, folder: Path) -> list[Path]:
+def write(name: str, lesson: Lesson, command: str, folder: Path) -> list[Path]:
     """Write `<name>.html` and `<name>-<figure>.svg` into a folder, made where it is missing.
 
     Returns
@@ -50,7 +51,7 @@ def write(name: str, lesson: Lesson, folder: Path) -> list[Path]:
     except OSError as error:
         raise atomic.explain(error, folder) from error
     page = folder / f"{name}.html"
-    atomic.write_text(page, render(name, lesson))
+    atomic.write_text(page, render(name, lesson, command))
     files = [page]
     for figure, svg in lesson.figures.items():
         files.append(folder / f"{name}-{figure}.svg")

@@ -28,8 +28,7 @@ SMALL = Network(
     input=(1, 28, 28),
     classes=10,
     layers=[
-        {"conv": 8, "kernel": 5},
-        {"max_pool": 4},
+        {"conv": 8, "kernel": 4, "stride": 2},
         {"relu": True},
         {"flatten": True},
         {"linear": 10},
@@ -76,7 +75,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     )
     shuffled = whole.take(random_order(len(whole), seed)[: 1000 if quick else None])
     by_class = shuffled.take(np.argsort(shuffled.labels, kind="stable"))
-    recipe = Recipe(epochs=2 if quick else 4, batch_size=50, learning_rate=0.01, seed=seed)
+    recipe = Recipe(epochs=2 if quick else 3, batch_size=50, learning_rate=0.01, seed=seed)
 
     labels = by_class.labels
     last, stratified = hold_out(labels, 0.1, "last"), hold_out(labels, 0.1, "stratified", seed)
@@ -104,7 +103,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
         ),
         parts=(
             "Keras's `validation_split=0.1` holds out the last tenth of the arrays as they lie, "
-            "once. (So does validation_method = \"last\" in convlens.) Ten-fold cross-validation "
+            'once. (So does validation_method = "last" in convlens.) Ten-fold cross-validation '
             "trains ten times and holds out every tenth once.",
             Table(
                 "Accuracy on what was held out",

@@ -101,15 +101,12 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     # the pair of pictures differs in the ReLU alone: same width, same first weights
     chosen = next((i for i, t in enumerate(trained["ReLU, 8 wide"]) if t.steps is not None), 0)
     axis = np.linspace(-0.5, 1.5, 81)
-    svg = surfaces_svg(
-        [
-            Surface("linear, linear", surface(trained["two linear"][chosen].model, axis)),
-            Surface("linear, ReLU, linear", surface(trained["ReLU, 8 wide"][chosen].model, axis)),
-        ],
-        axis,
-        POINTS.astype(np.float64),
-        LABELS,
-    )
+    surfaces = [
+        Surface("linear, linear", surface(trained["two linear"][chosen].model, axis)),
+        Surface("linear, ReLU, linear", surface(trained["ReLU, 8 wide"][chosen].model, axis)),
+    ]
+    svg = surfaces_svg(surfaces, axis, POINTS.astype(np.float64), LABELS)
+    flat = surfaces[0].values
     linear_best = max(best["linear"], best["two linear"])
     return Lesson(
         title="A linear network cannot do XOR; with one ReLU layer it can",
@@ -124,13 +121,15 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                 ("network", "parameters", "seeds that solved it", "best accuracy at any step"),
                 rows,
             ),
-            f"No linear network solved it. The best of them had {linear_best:.0%} at some step: "
-            "three points of four, which is the most a straight line can do.",
+            f"No linear network solved it. The best of them had {linear_best:.0%} at some step. "
+            "Three points of four are the most a straight line can put right.",
             "Why no more: a linear network answers 1 where a*x + b*y + c > 0. XOR needs c <= 0 and "
             "a + b + c <= 0, so the sum a + b + 2c is not positive. It also needs a + c > 0 and "
             "b + c > 0, so the same sum is positive. Both cannot be.",
             "A second linear layer does not help, however wide: a linear map of a linear map is a "
-            "linear map.",
+            "linear map. What training makes of it is no answer at all: in the picture its "
+            f"probability of 1 lies between {flat.min():.3f} and {flat.max():.3f} everywhere, "
+            "because one half at each point is the smallest loss a linear network can have.",
             "With a ReLU between the same two layers the plane is folded, and "
             f"{solved['ReLU, 8 wide']} of {repeats} seeds solved it with 8 hidden values, "
             f"{solved['ReLU, 4 wide']} with 4 and {solved['ReLU, 2 wide']} with 2. Two are enough "
@@ -146,6 +145,8 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
         numbers={
             "seeds": repeats,
             "steps": steps,
+            "linear_lowest_probability": float(flat.min()),
+            "linear_highest_probability": float(flat.max()),
             **{f"{_key(name)}_solved": count for name, count in solved.items()},
             **{f"{_key(name)}_best_accuracy": share for name, share in best.items()},
         },
