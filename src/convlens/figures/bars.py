@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from convlens.errors import InputError
 from convlens.figures.charts import COLOURS
@@ -66,6 +67,7 @@ def bars_svg(
     place.invert_yaxis()
     place.grid(visible=False, axis="y")
     place.set_xlim(0, 1.18 * max(*amounts, 1e-9))
-    place.xaxis.set_major_formatter("{x:,.3g}")
+    place.xaxis.set_major_locator(MaxNLocator(6))
+    place.xaxis.set_major_formatter("{x:,g}")
     place.set_xlabel(unit)
     place.set_title(title)

@@ -69,6 +69,6 @@ def surfaces_svg(
         place.set_yticks([0, 1])
         place.set_xlabel("first input")
     places[0].set_ylabel("second input")
-    bar = figure.colorbar(drawn, ax=list(places), fraction=0.06 / len(surfaces), pad=0.02)
+    bar = figure.colorbar(drawn, cax=places[-1].inset_axes((1.06, 0, 0.06, 1)))
     bar.outline.set_visible(False)
     bar.set_label("probability of 1", color=QUIET, fontsize=9)

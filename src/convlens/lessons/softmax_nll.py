@@ -172,20 +172,22 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                 (
                     "loss, optimizer",
                     "loss reported",
-                    "accuracy, each seed",
-                    "true cross-entropy",
-                    f"true class below {LOST:g}",
-                    f"gradient, first {EARLY} steps",
+                    "accuracy by seed",
+                    "cross-entropy",
+                    f"p below {LOST:g}",
+                    "gradient",
                 ),
                 rows,
             ),
             f"Its gradient is {ratio:.0f} times smaller at the start, because every gradient is "
             "multiplied by the probability of the true class, which is a tenth for ten classes. "
-            f"With SGD it reached {numbers['wrong_sgd_accuracy']:.1%} where cross-entropy reached "
+            f"(The table has the mean over the first {EARLY} steps.) With SGD it reached "
+            f"{numbers['wrong_sgd_accuracy']:.1%} where cross-entropy reached "
             f"{numbers['right_sgd_accuracy']:.1%}. Adam divides a gradient by its own usual size, "
             "which makes up for a factor that is the same for all images: there it reached "
             f"{numbers['wrong_adam_accuracy']:.1%} against {numbers['right_adam_accuracy']:.1%}.",
-            "But the factor is not the same for all images; it is worst where it matters most. For two classes, with probability p on the "
+            "But the factor is not the same for all images; it is worst where it matters most. For "
+            "two classes, with probability p on the "
             "true one, cross-entropy pulls its logit up with 1 - p, softmax and NLL with "
             f"p * (1 - p). At p = 0.01, a confident mistake, that is {right_pull:.2f} against "
             f"{wrong_pull:.4f}: the worst mistakes are hardly corrected. After Adam's "
