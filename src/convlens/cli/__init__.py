@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "Write a run's HTML report again.",
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",
+    "lesson": "Run a lesson: something true about CNNs, computed and drawn.",
     "doctor": "Show versions, devices and threads.",
 }
 

@@ -1,0 +1,99 @@
+"""Lines over a common axis, several charts side by side, one legend each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from convlens.errors import InputError
+from convlens.figures.style import BLUE, QUIET, SKY, VERMILLION, as_svg
+
+GREEN, PURPLE = "#009E73", "#CC79A7"
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY, QUIET)
+MARKERS = ("o", "s", "^", "D", "v", "x")
+"""With the colours, so that lines stay apart in grey print."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its name in the legend and its points; `style` is "line", "dots" or "both"."""
+
+    name: str
+    x: Sequence[float] | NDArray[Any]
+    y: Sequence[float] | NDArray[Any]
+    style: str = "both"
+    colour: int | None = None
+    """A place in `COLOURS`, for lines that belong together; by default the next one."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines with one pair of axes."""
+
+    title: str
+    x: str
+    y: str
+    lines: Sequence[Line]
+    percent: bool = False
+    """Write the y axis in percent of 1."""
+    logarithmic: bool = False
+    limits: tuple[float | None, float | None] = (None, None)
+    """Of the y axis."""
+    whole: bool = False
+    """Tick the x axis at whole numbers only."""
+
+
+@as_svg
+def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
+    """Draw charts side by side.
+
+    Returns
+    -------
+    str
+        An `<svg>` element.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing to draw.
+    """
+    if not charts or not all(chart.lines for chart in charts):
+        raise InputError("there is no line to draw", "a chart with a line", "pass its points")
+    figure.set_size_inches((4.6 * len(charts) + (2.2 if len(charts) == 1 else 0), 3.4))
+    places = figure.subplots(1, len(charts), squeeze=False)[0]
+    figure.subplots_adjust(wspace=0.4)
+    for place, chart in zip(places, charts, strict=True):
+        place.set_title(chart.title)
+        place.set_xlabel(chart.x)
+        place.set_ylabel(chart.y)
+        for number, line in enumerate(chart.lines):
+            _draw(place, line, number if line.colour is None else line.colour)
+        if chart.logarithmic:
+            place.set_yscale("log")
+            place.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+            # the default writes powers as mathematics, which the figures' style leaves unread
+            place.yaxis.set_major_formatter("{x:g}")
+            place.minorticks_off()
+        place.set_ylim(*chart.limits)
+        if chart.percent:
+            place.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        if chart.whole:
+            place.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+        if len(chart.lines) > 1:
+            place.legend(frameon=False, fontsize=9, labelcolor="linecolor")
+
+
+def _draw(place: Axes, line: Line, number: int) -> None:
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    if line.style == "dots":
+        # many points: small and pale, so that the lines above them stay readable
+        place.plot(line.x, line.y, ".", color=colour, markersize=3.5, alpha=0.45, label=line.name)
+    else:
+        marked = marker if line.style == "both" else ""
+        place.plot(line.x, line.y, color=colour, marker=marked, markersize=5, label=line.name)

@@ -1,0 +1,92 @@
+"""What a lesson gives back: text, tables and drawings in reading order, and its numbers."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Number = bool | int | float | str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A few rows of numbers, already written as text; the first column names the row."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        """Write the table in aligned columns, numbers to the right.
+
+        >>> print(Table("sizes", ("layer", "size"), (("conv1", "30"), ("conv2", "8"))))
+        sizes
+          layer  size
+          conv1    30
+          conv2     8
+        """
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
+        aligned = (
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+        return "\n".join([self.title, *(f"  {line}" for line in aligned)])
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: a file name's stem, SVG text, and the sentence under it."""
+
+    name: str
+    svg: str
+    caption: str
+
+
+Part = str | Table | Drawing
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Something true about CNNs, as it came out of a run.
+
+    Parameters
+    ----------
+    title : str
+        The claim in one line.
+    shows : str
+        What was run, and with what.
+    parts : tuple of str, Table or Drawing
+        Paragraphs, tables and figures in reading order.
+    numbers : mapping
+        Everything that was measured, flat, under stable keys.
+    """
+
+    title: str
+    shows: str
+    parts: tuple[Part, ...]
+    numbers: Mapping[str, Number]
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """The text alone."""
+        return tuple(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """SVG text by name."""
+        return {part.name: part.svg for part in self.parts if isinstance(part, Drawing)}
+
+    def text(self, width: int = 92) -> str:
+        """Write the lesson for a terminal; a figure is its caption."""
+        blocks = [self.title, "=" * len(self.title), textwrap.fill(self.shows, width)]
+        for part in self.parts:
+            if isinstance(part, Drawing):
+                blocks.append(textwrap.fill(f"[figure {part.name}] {part.caption}", width))
+            else:
+                blocks.append(str(part) if isinstance(part, Table) else textwrap.fill(part, width))
+        return "\n\n".join(blocks).replace("\n\n=", "\n=", 1)
