@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from convlens.data import load as load_data
     from convlens.engines import build
     from convlens.errors import ConvlensError
+    from convlens.inspection import look
     from convlens.network import Network
     from convlens.runs import Run
     from convlens.training.recipe import Recipe
@@ -27,6 +28,7 @@ _HOMES = {
     "Run": ("convlens.runs", "Run"),
     "build": ("convlens.engines", "build"),
     "evaluate": ("convlens.workflow", "evaluate"),
+    "look": ("convlens.inspection", "look"),
     "load_data": ("convlens.data", "load"),
     "open_run": ("convlens.workflow", "open_run"),
     "predict": ("convlens.workflow", "predict"),
@@ -43,6 +45,7 @@ __all__ = [
     "build",
     "evaluate",
     "load_data",
+    "look",
     "open_run",
     "predict",
     "train",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convlens import data as datasets
 from convlens import runs, weights, zoo
@@ -21,6 +21,9 @@ from convlens.runs import Run, RunWriter
 from convlens.table import shape_text
 from convlens.training import recipe as recipes
 from convlens.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from convlens.engines.torch_engine import TorchModel
 
 Event = dict[str, Any]
 
@@ -180,7 +183,7 @@ def evaluate(
     from convlens.training import session
 
     run = run if isinstance(run, Run) else open_run(run, root)
-    model = _model(run, weights_file)
+    model = load_model(run, weights_file)
     dataset = datasets.load_like(run.data, data)
     return session.evaluate_model(model, dataset, split)
 
@@ -219,7 +222,7 @@ def predict(
         Where a file is not a readable image.
     """
     run = run if isinstance(run, Run) else open_run(run, root)
-    model = _model(run)
+    model = load_model(run)
     preprocessing = Preprocessing.from_dict(run.data["preprocessing"])
     classes = [str(name) for name in run.data["classes"]]
     predictions = []
@@ -338,7 +341,14 @@ def _fitted(
     return adapted, dataset, [note]
 
 
-def _model(run: Run, weights_file: str | Path | None = None) -> Any:
+def load_model(run: Run, weights_file: str | Path | None = None) -> TorchModel:
+    """Return a run's network with its best weights, or with those of a file.
+
+    Raises
+    ------
+    RunError, WeightsError
+        Where the weights are missing, damaged, not finite or made for another network.
+    """
     from convlens.engines.torch_engine import TorchModel
 
     network = Network.from_toml(run.network_text)

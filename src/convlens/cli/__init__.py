@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": "Classify images with a run.",
     "pixels": "Show an image as the matrix of numbers that a computer sees.",
     "kernels": "Apply fixed kernels to an image, or show those that a run has learned.",
+    "look": "Show what a network computes on an image, from pixels to the answer.",
     "report": "Write a run's HTML report again.",
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",

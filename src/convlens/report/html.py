@@ -129,7 +129,7 @@ def _headline(run: ReportInput) -> str:
 def _curves(run: ReportInput) -> dict[str, Markup]:
     if not run.epochs:
         return {}
-    stacked = curves_svg(run.epochs, stacked=True).replace("curves_svg-", "narrow-")
+    stacked = curves_svg(run.epochs, stacked=True)
     # both are in the page; a media query shows the one that fits
     return {"wide": Markup(curves_svg(run.epochs)), "narrow": Markup(stacked)}  # noqa: S704
 

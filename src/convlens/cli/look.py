@@ -1,0 +1,199 @@
+"""`convlens look`: one image's way through a network, from pixels to the answer."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convlens import atomic, inspection
+from convlens.cli.options import Json, RunsRoot, new_command, print_json
+from convlens.errors import InputError
+from convlens.inside.look import Look, Subject
+
+app = new_command()
+
+
+@app.command(epilog="Example: convlens look last my-seven.png --layer conv1 --cell 3,4")
+def look(
+    subject: Annotated[
+        str, typer.Argument(metavar="RUN|NET", help="A run, last, or a network's name or file.")
+    ],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="PNG, JPEG and others.")],
+    layers: Annotated[
+        list[str] | None, typer.Option("--layer", help="Only this layer; repeatable.")
+    ] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(help="One output cell of --layer: y,x, or map,y,x, or a feature's number."),
+    ] = None,
+    map_number: Annotated[
+        int | None, typer.Option("--map", min=0, help="Which map --cell y,x is in.")
+    ] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="Only this attribution, or none; repeatable."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--class", help="The class to give reasons for.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for page and figures. [default: look-IMAGE]")
+    ] = None,
+    runs: RunsRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a network computes on an image: pixels, kernels, every map, and the reasons.
+
+    With --cell, one sum is printed as a person would write it, and drawn.
+    """
+    who = inspection.open_subject(subject, runs)
+    folder = out or Path(f"look-{_stem(image)}")
+    if cell is not None:
+        if not layers or len(layers) != 1:
+            raise InputError(
+                "--cell came without one --layer",
+                "the layer that the cell is in",
+                "add --layer, for example --layer " + who.network.table().rows[0].name,
+            )
+        result, text = _one_cell(who, image, layers[0], _cell(cell), map_number, folder)
+    else:
+        chosen: Any = methods
+        if methods == ["none"]:
+            chosen = []
+        found = inspection.look(image, who, layers=layers, methods=chosen, target=target)
+        command = _command(subject, image, layers, methods, target)
+        result, text = _whole(found, command, folder)
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(text)
+
+
+def _whole(found: Look, command: str, folder: Path) -> tuple[dict[str, Any], str]:
+    from convlens.inside.feature_maps import FeatureMaps
+    from convlens.report.look_page import make_page
+
+    page = make_page(found, command)
+    files = _write(folder, {"index.html": page.html, **page.figures})
+    rows = [
+        {
+            "name": layer.layer,
+            "kind": layer.kind,
+            "output": list(layer.shape),
+            "silent": [int(n) for n in layer.silent.nonzero()[0]],
+        }
+        for layer in found.layers
+    ]
+    top = found.top()
+    result = {
+        "image": found.image,
+        "class": top[0][0],
+        "probability": top[0][1],
+        "top": [{"class": name, "probability": share} for name, share in top],
+        "notes": found.notes,
+        "layers": rows,
+        "attributions": [a.method for a in found.attributions],
+        "page": files[0],
+        "files": files[1:],
+    }
+    lines = [f"{found.image}: " + ", ".join(f"{name} {share:.1%}" for name, share in top[:3])]
+    lines += [f"  {note}" for note in found.notes]
+    if not found.subject.trained:
+        lines.append("  the network is not trained: its weights are the initial ones")
+    for layer in found.layers:
+        if isinstance(layer, FeatureMaps) and layer.silent.any():
+            lines.append(
+                f"  {layer.layer}: {int(layer.silent.sum())} of {len(layer.silent)} maps are "
+                "silent on this image"
+            )
+    lines.append(f"page: {files[0]} ({len(files) - 1} figures beside it)")
+    return result, "\n".join(lines)
+
+
+def _one_cell(
+    who: Subject,
+    image: str,
+    layer: str,
+    cell: tuple[int, ...],
+    map_number: int | None,
+    folder: Path,
+) -> tuple[dict[str, Any], str]:
+    from convlens.figures.windows import window_svg
+    from convlens.inside.explain import explain
+    from convlens.inside.windows import window
+
+    pixels, _ = who.preprocessing.prepare(image)
+    normalised = who.preprocessing.normalise(pixels[None])[0]
+    row = who.network.table().row(layer)
+    if len(cell) == 2 and len(row.output) == 3 and map_number is None:
+        # y,x alone: the map that has the most to say there
+        maps = who.model.activations(normalised[None], [layer])[layer][0]
+        inside = cell[0] < maps.shape[1] and cell[1] < maps.shape[2]
+        map_number = int(maps[:, cell[0], cell[1]].argmax()) if inside and min(cell) >= 0 else 0
+    step = window(who.model, normalised, layer, cell, filter=map_number if len(cell) == 2 else None)
+    name = "-".join(["step", layer, *map(str, step.cell)]) + ".svg"
+    files = _write(folder, {name: window_svg(step, pixels)})
+    text = explain(step)
+    result = {
+        "image": image,
+        "layer": layer,
+        "kind": step.kind,
+        "cell": list(step.cell),
+        "total": step.total,
+        "computed": step.computed,
+        "sees": [
+            step.sees.first_row,
+            step.sees.last_row,
+            step.sees.first_column,
+            step.sees.last_column,
+        ],
+        "text": text,
+        "files": files,
+    }
+    return result, f"{text}\ndrawn: {files[0]}"
+
+
+def _cell(text: str) -> tuple[int, ...]:
+    """Read `y,x`, `map,y,x` or `n`."""
+    try:
+        cell = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        cell = ()
+    if not 1 <= len(cell) <= 3:
+        raise InputError(
+            f"--cell is {text!r}", "y,x or map,y,x, or one number of a feature", "write --cell 3,4"
+        )
+    return cell
+
+
+def _stem(image: str) -> str:
+    """Return a folder name that any system takes, from a file's name."""
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(image).stem)
+    return stem.strip("-")[:60] or "image"
+
+
+def _command(
+    subject: str,
+    image: str,
+    layers: list[str] | None,
+    methods: list[str] | None,
+    target: str | None,
+) -> str:
+    words = ["convlens", "look", subject, image]
+    for option, values in (("--layer", layers), ("--method", methods)):
+        for value in values or ():
+            words += [option, value]
+    return shlex.join(words + (["--class", target] if target else []))
+
+
+def _write(folder: Path, files: dict[str, str]) -> list[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise atomic.explain(error, folder) from error
+    for name, text in files.items():
+        atomic.write_text(folder / name, text)
+    return [str(folder / name) for name in files]

@@ -1,0 +1,99 @@
+"""What a look at one image holds: the network that was looked into, and all it computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.data import Preprocessing
+from convlens.evaluation import top_k
+from convlens.network import Network
+from convlens.table import Table
+
+if TYPE_CHECKING:
+    from convlens.engines.torch_engine import TorchModel
+    from convlens.inside.attribution import Attribution
+    from convlens.inside.feature_maps import FeatureMaps, FeatureVector
+    from convlens.inside.steps import Step
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network with weights, and how an image is brought to it.
+
+    Parameters
+    ----------
+    name : str
+        The run's name, or the network's.
+    model : TorchModel
+        The network with its weights.
+    preprocessing : Preprocessing
+        What each image goes through.
+    classes : tuple of str
+        Class names; numbers where they are not known.
+    trained : bool
+        Whether the weights were learned; a bare network has its initial ones.
+    """
+
+    name: str
+    model: TorchModel
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+    trained: bool
+
+    @property
+    def network(self) -> Network:
+        return self.model.network
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one image makes a network compute.
+
+    Parameters
+    ----------
+    subject : Subject
+        Who computed it.
+    image : str
+        The image's file.
+    pixels : uint8 array (C, H, W)
+        The image as the network sees it, before normalisation.
+    normalised : float32 array (C, H, W)
+        What goes into the first layer.
+    notes : tuple of str
+        What was changed to bring the image to the network.
+    logits, probabilities : float array (K,)
+        A score a class, before and after softmax.
+    layers : tuple of FeatureMaps or FeatureVector
+        Each layer's output, in the order of computation.
+    steps : dict of str to Step
+        For some layers, by name: one output cell taken apart.
+    attributions : tuple of Attribution
+        Where in the image the reasons for the answer lie.
+    target : int
+        The class they are for.
+    """
+
+    subject: Subject
+    image: str
+    pixels: NDArray[np.uint8]
+    normalised: NDArray[np.float32]
+    notes: tuple[str, ...]
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
+    layers: tuple[FeatureMaps | FeatureVector, ...]
+    steps: Mapping[str, Step]
+    attributions: tuple[Attribution, ...]
+    target: int
+
+    @property
+    def table(self) -> Table:
+        return self.subject.network.table()
+
+    def top(self, count: int = 5) -> list[tuple[str, float]]:
+        """Return the likeliest classes with their probabilities."""
+        return list(top_k(self.probabilities, list(self.subject.classes), count))

@@ -1,0 +1,154 @@
+"""Look inside: everything that one image makes a network compute, from pixels to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens import runs, workflow, zoo
+from convlens.data import Preprocessing
+from convlens.errors import InputError, nearest
+from convlens.evaluation import softmax
+from convlens.inside.look import Look, Subject
+
+if TYPE_CHECKING:
+    from convlens.inside.attribution import Method
+    from convlens.inside.feature_maps import FeatureMaps, FeatureVector
+    from convlens.inside.steps import Step
+
+
+def open_subject(reference: str | Path = "last", root: str | Path | None = None) -> Subject:
+    """Open a run, or a network with its initial weights.
+
+    Parameters
+    ----------
+    reference : str or Path
+        "last", a run's name or folder; or a name of the zoo, or a network's file.
+    root : path, optional
+        Folder of the runs.
+
+    Raises
+    ------
+    InputError
+        Where it is neither, or the network takes images that are neither grey nor RGB.
+    """
+    from convlens.engines.torch_engine import TorchModel
+
+    path = Path(reference)
+    if str(reference) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file()):
+        network = zoo.resolve(reference)
+        channels = network.input[0]
+        if channels not in (1, 3):
+            raise InputError(
+                f"{network.name} takes images of {channels} channels",
+                "1 channel (grey) or 3 (RGB)",
+                "look at a network for grey or RGB images",
+            )
+        half = (0.5,) * channels
+        preprocessing = Preprocessing(input=network.input, mean=half, std=half)
+        classes = tuple(map(str, range(network.table().output[0])))
+        return Subject(network.name, TorchModel(network), preprocessing, classes, trained=False)
+    run = runs.find(str(reference), root)
+    return Subject(
+        run.name,
+        workflow.load_model(run),
+        Preprocessing.from_dict(run.data["preprocessing"]),
+        tuple(str(name) for name in run.data["classes"]),
+        trained=True,
+    )
+
+
+def look(
+    image: str | Path,
+    source: Subject | str | Path = "last",
+    *,
+    layers: Sequence[str] | None = None,
+    methods: Sequence[Method] | None = None,
+    target: str | None = None,
+    root: str | Path | None = None,
+) -> Look:
+    """Compute everything that one image makes a network show.
+
+    Parameters
+    ----------
+    image : str or Path
+        An image file of any size and mode; it is prepared as in training.
+    source : Subject, str or Path
+        Whose inside: see `open_subject`.
+    layers : sequence of str, optional
+        Full names of the layers to keep; all of them by default.
+    methods : sequence of {"grad-cam", "integrated-gradients", "occlusion", "saliency"}, optional
+        Attributions to compute; all that the network allows by default.
+    target : str, optional
+        The class whose reasons are looked for; by default the answer.
+
+    Returns
+    -------
+    Look
+        Arrays of documented shapes; `convlens.report.look_page` makes a page of them.
+
+    Raises
+    ------
+    DataError
+        Where the file is not a readable image.
+    InputError
+        Where a layer, method or class does not exist; names the nearest.
+    """
+    from convlens.inside.attribution import attribute_all, possible_methods
+    from convlens.inside.feature_maps import feature_maps
+
+    subject = source if isinstance(source, Subject) else open_subject(source, root)
+    pixels, notes = subject.preprocessing.prepare(Path(image))
+    normalised = subject.preprocessing.normalise(pixels[None])[0]
+    found = feature_maps(subject.model, normalised, layers)
+    logits = subject.model.logits(normalised[None])[0]
+    number = int(logits.argmax()) if target is None else _class_number(subject, target)
+    if methods is None:
+        methods = possible_methods(subject.network)
+    return Look(
+        subject=subject,
+        image=str(image),
+        pixels=pixels,
+        normalised=normalised,
+        notes=tuple(notes),
+        logits=logits,
+        probabilities=softmax(logits[None])[0],
+        layers=found,
+        steps=_first_steps(subject, normalised, found),
+        attributions=attribute_all(subject.model, normalised, methods, target=number),
+        target=number,
+    )
+
+
+def _class_number(subject: Subject, name: str) -> int:
+    if name not in subject.classes:
+        raise InputError(
+            f'there is no class "{name}"{nearest(name, subject.classes)}',
+            "one of " + ", ".join(subject.classes[:40]),
+            "correct the name",
+        )
+    return subject.classes.index(name)
+
+
+def _first_steps(
+    subject: Subject,
+    normalised: NDArray[np.float32],
+    found: Sequence[FeatureMaps | FeatureVector],
+) -> dict[str, Step]:
+    """Take one cell of the first layer of each kind apart: the cell with the largest value."""
+    from convlens.inside.windows import window
+
+    steps: dict[str, Step] = {}
+    kinds: set[str] = set()
+    for layer in found:
+        if layer.kind in kinds or layer.kind in ("flatten", "dropout"):
+            continue
+        kinds.add(layer.kind)
+        values = layer.values if len(layer.shape) == 1 else layer.maps  # type: ignore[union-attr]
+        cell = tuple(int(n) for n in np.unravel_index(int(values.argmax()), values.shape))
+        steps[layer.layer] = window(subject.model, normalised, layer.layer, cell)
+    return steps

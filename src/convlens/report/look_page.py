@@ -1,0 +1,197 @@
+"""One image's way through a network as a folder: a page to scroll, and each figure as SVG.
+
+Everything that comes from a file is escaped by jinja2; the only markup let through is the SVG
+that `convlens.figures` draws, which escapes its own text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from convlens.figures.attribution import attributions_svg
+from convlens.figures.feature_maps import feature_maps_svg, feature_vector_svg
+from convlens.figures.learned_kernels import learned_kernels_svg
+from convlens.figures.pixels import pixels_svg
+from convlens.figures.windows import window_svg
+from convlens.inside.explain import explain
+from convlens.inside.feature_maps import FeatureMaps, FeatureVector
+from convlens.inside.learned_kernels import kernel_layers, learned_kernels
+from convlens.inside.look import Look
+from convlens.report import numbers
+from convlens.report.sentences import does
+from convlens.table import Row, shape_text
+
+NUMBERED_SIDE = 32
+"""Larger images are shown whole without numbers, and their middle with them."""
+CROP_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure: its file's name without ending, the SVG, and what to read in it."""
+
+    name: str
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One layer on the page."""
+
+    row: Row
+    sentence: str
+    drawings: tuple[Drawing, ...] = ()
+    step: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page and the figures in it."""
+
+    html: str
+    figures: dict[str, str]
+
+
+def make_page(look: Look, command: str) -> Page:
+    """Draw everything and write the page.
+
+    Parameters
+    ----------
+    look : Look
+        What `convlens.inspection.look` found.
+    command : str
+        What to type to see it again.
+
+    Returns
+    -------
+    Page
+        The HTML document, and SVG text by file name.
+    """
+    pixels = list(_pixels(look))
+    sections = [_section(look, layer) for layer in look.layers]
+    reasons = _reasons(look)
+    drawings = [*pixels, *(d for section in sections for d in section.drawings), *reasons]
+    environment = Environment(
+        loader=PackageLoader("convlens.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shape": shape_text, "percent": numbers.percent}
+    environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own
+    html = environment.get_template("look.html.j2").render(
+        look=look,
+        top=look.top(),
+        exponentials=_exponentials(look),
+        pixels=pixels,
+        sections=sections,
+        reasons=reasons,
+        target=look.subject.classes[look.target],
+        table=look.subject.network.table(),
+        command=command,
+    )
+    return Page(html, {f"{drawing.name}.svg": drawing.svg for drawing in drawings})
+
+
+def _exponentials(look: Look) -> list[tuple[str, str, str, str]]:
+    """Return softmax worked out for the likeliest classes: name, logit, e^logit, share."""
+    logits = look.logits.astype(np.float64)
+    powers = np.exp(logits - logits.max())
+    order = np.argsort(-logits, kind="stable")[:5]
+    names = look.subject.classes
+    return [
+        (names[n], f"{logits[n]:.3f}", f"{powers[n]:.4g}", f"{powers[n] / powers.sum():.2%}")
+        for n in order
+    ]
+
+
+def _pixels(look: Look) -> Iterator[Drawing]:
+    height, width = look.pixels.shape[1:]
+    what = "Each cell is one pixel and holds its value, from 0 (black) to 255."
+    if len(look.pixels) == 3:
+        what = "Each pixel is three numbers: how much red, green and blue it has, from 0 to 255."
+    if max(height, width) <= NUMBERED_SIDE:
+        yield Drawing("00-pixels", pixels_svg(look.pixels, title="input"), what)
+        return
+    yield Drawing(
+        "00-pixels", pixels_svg(look.pixels, title="input"), "The image as the network gets it."
+    )
+    rows, columns = _middle(height), _middle(width)
+    svg = pixels_svg(look.pixels, rows=rows, columns=columns, title="its middle")
+    yield Drawing("00-pixels-middle", svg, what)
+
+
+def _middle(size: int) -> slice:
+    start = max(0, (size - CROP_SIDE) // 2)
+    return slice(start, min(size, start + CROP_SIDE))
+
+
+def _section(look: Look, layer: FeatureMaps | FeatureVector) -> Section:
+    table = look.subject.network.table()
+    row = table.row(layer.layer)
+    number = f"{table.rows.index(row) + 1:02d}-{layer.layer}"
+    drawings = [
+        *_kernels(look, row, number),
+        *_step(look, layer.layer, number),
+        *_output(look, layer, number),
+    ]
+    step = look.steps.get(layer.layer)
+    return Section(row, does(row), tuple(drawings), "" if step is None else explain(step))
+
+
+def _kernels(look: Look, row: Row, number: str) -> Iterator[Drawing]:
+    found = [k for k in kernel_layers(look.subject.network) if k.name == row.name]
+    if not found:
+        return
+    array = learned_kernels(look.subject.model.weights(), row.name)
+    moment = "learned" if look.subject.trained else "initial: not trained"
+    yield Drawing(
+        f"{number}-kernels",
+        learned_kernels_svg(array, found[0], title=moment),
+        "The layer's own numbers: where the input resembles a kernel, its map is high.",
+    )
+
+
+def _step(look: Look, layer: str, number: str) -> Iterator[Drawing]:
+    step = look.steps.get(layer)
+    if step is None:
+        return
+    caption = (
+        "One step of this layer with its numbers: how the cell with the largest value came about."
+    )
+    yield Drawing(f"{number}-step", window_svg(step, look.pixels), caption)
+
+
+def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iterator[Drawing]:
+    if isinstance(layer, FeatureMaps):
+        yield Drawing(
+            f"{number}-maps",
+            feature_maps_svg(layer),
+            "What the layer makes of this image: one picture a map, all on one scale.",
+        )
+    elif layer.kind != "flatten":  # the same numbers as the maps before it, in one line
+        names = look.subject.classes if len(layer.values) == len(look.subject.classes) else None
+        yield Drawing(
+            f"{number}-features",
+            feature_vector_svg(
+                layer, names=names, marked=None if names is None else int(look.logits.argmax())
+            ),
+            "One number a class." if names else "The features with the largest values.",
+        )
+
+
+def _reasons(look: Look) -> list[Drawing]:
+    if not look.attributions:
+        return []
+    svg = attributions_svg(look.pixels, look.attributions, classes=look.subject.classes)
+    caption = (
+        "Four methods, each with a scale of its own, because they measure different things. None "
+        "of them proves a reason: they can look right on a network that learned nothing."
+    )
+    return [Drawing("99-attribution", svg, caption)]

@@ -1,0 +1,81 @@
+"""What a layer does, in one sentence, with its own numbers."""
+
+from __future__ import annotations
+
+from convlens import layers
+from convlens.table import Row, shape_text
+
+
+def does(row: Row) -> str:
+    """Say what a layer does to its input.
+
+    >>> from convlens.network import Network
+    >>> table = Network(
+    ...     input=[3, 32, 32], layers=[{"conv": 6, "kernel": 5, "padding": 2}, {"max_pool": 2}]
+    ... ).table()
+    >>> for row in table.rows:
+    ...     print(does(row))
+    Each of 6 filters of 5x5 slides over all 3 maps; at each place the products are summed, with a bias, into one value of its map.
+    Each 2x2 window keeps its largest value: 32x32 becomes 16x16.
+    """  # noqa: E501 - the sentence is one line
+    layer, shape = row.layer, row.input
+    sizes = f"{shape_text(shape[1:])} becomes {shape_text(row.output[1:])}"
+    match layer:
+        case layers.Conv():
+            sees = _maps(shape[0] // layer.groups)
+            if layer.groups > 1:
+                sees = f"{sees} of its group"
+            elif shape[0] > 1:
+                sees = f"all {sees}"
+            bias = ", with a bias," if layer.bias else ""
+            return (
+                f"Each of {layer.filters} filters of {_kernel(layer)} slides over {sees}; at each "
+                f"place the products are summed{bias} into one value of its map."
+            )
+        case layers.Depthwise():
+            own = "a filter" if layer.multiplier == 1 else f"{layer.multiplier} filters"
+            return f"Each of the {_maps(shape[0])} has {own} of {_kernel(layer)} of its own."
+        case layers.MaxPool():
+            return f"Each {_kernel(layer)} window keeps its largest value: {sizes}."
+        case layers.AvgPool():
+            return f"Each {_kernel(layer)} window becomes its mean: {sizes}."
+        case layers.GlobalMaxPool():
+            return "Each map keeps only its largest value."
+        case layers.GlobalAvgPool():
+            return "Each map becomes its mean."
+        case layers.BatchNorm():
+            return (
+                "Each map is shifted and scaled by the mean and variance that training "
+                "remembered, then by two learned numbers."
+            )
+        case layers.ReLU():
+            return "Negative values become 0, the others stay: the shape is kept."
+        case layers.LeakyReLU():
+            return f"Negative values are multiplied by {layer.slope:g}, the others stay."
+        case layers.GELU():
+            return "Values below 0 fade to 0 smoothly: x times the share of a normal below x."
+        case layers.SiLU():
+            return "Values below 0 fade to 0 smoothly: x times its sigmoid."
+        case layers.Dropout():
+            return "Does nothing here: dropout works in training only."
+        case layers.Flatten():
+            return f"The {_maps(shape[0])} are read out row by row into {row.output[0]:,} features."
+        case layers.Linear():
+            bias = ", with a bias" if layer.bias else ""
+            return (
+                f"Each of {layer.features:,} outputs is a weighted sum of all {shape[0]:,} "
+                f"features{bias}."
+            )
+        case layers.Softmax():
+            return "The scores become probabilities: each e^score divided by the sum of all."
+        case layers.Residual():
+            return "The block's output and its shortcut are added, cell by cell."
+    return ""
+
+
+def _maps(count: int) -> str:
+    return "1 map" if count == 1 else f"{count:,} maps"
+
+
+def _kernel(layer: layers.Sliding) -> str:
+    return shape_text(layer.kernel)
