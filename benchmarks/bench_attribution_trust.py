@@ -13,11 +13,15 @@ is zero on the normalised scale, the training set's mean colour.
   are zero everywhere, and the areas.
 - Seconds: all feature maps and all four attributions of one image, median of 5 after a warm-up;
   other programs may have been running.
+
+`--table` measures nothing and prints the kept result as the table of `docs/attribution.md`.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
+import sys
 import tempfile
 import time
 from typing import Any
@@ -31,7 +35,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.inside import trust
 from convlens.inside.attribution import METHODS, attribute, attribute_all, default_layer
 from convlens.inside.feature_maps import feature_maps
-from measure import keep
+from measure import RESULTS, keep
 
 CASCADE_IMAGES, CASCADE_SEEDS, CURVE_IMAGES = 16, (0, 1), 40
 NETWORKS = (
@@ -112,7 +116,34 @@ def measured(network: str, data: str, epochs: int, convolution: str) -> dict[str
     }
 
 
+def table(result: dict[str, Any]) -> str:
+    """Write a kept result as Markdown."""
+    lines = [
+        "| network, data, test accuracy | method | similarity, all random | cascade "
+        "| deletion area (lower is better) | insertion area (higher is better) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, network in result["networks"].items():
+        label = f"`{name}`, {network['data']}, {network['test_accuracy']:.1%}"
+        for method, row in network["methods"].items():
+            similarity = list(row["similarity"].values())[-1]
+            verdict = "passes" if row["passes_cascade"] else "**fails**"
+            lines.append(
+                f"| {label} | {method} | {similarity:.2f} | {verdict} "
+                f"| {row['deletion_auc']:.3f} | {row['insertion_auc']:.3f} |"
+            )
+        chance = network["random_order"]
+        lines.append(
+            f"| {label} | random order | | | {chance['deletion_auc']:.3f} "
+            f"| {chance['insertion_auc']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
+    if "--table" in sys.argv:
+        print(table(json.loads((RESULTS / "attribution_trust.json").read_text())))
+        return
     keep(
         "attribution_trust",
         {
