@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 
 from convlens import build, zoo
 from convlens.errors import InputError
@@ -21,6 +21,7 @@ from convlens.network import Network
 from networks import fits, written
 
 
+@settings(max_examples=40)
 @given(written)
 def test_every_convolution_of_a_network_has_kernels_of_its_channels(description: dict) -> None:
     network = Network.read(description)

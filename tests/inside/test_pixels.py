@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -48,6 +48,7 @@ def test_a_real_digit_is_printed_with_its_own_numbers() -> None:
     assert all(digit[0, row, column] == value for (row, column), value in cells.items())
 
 
+@settings(max_examples=40)
 @given(
     channels=st.sampled_from([1, 3]),
     height=st.integers(1, 40),

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, Concatenate, ParamSpec
 
 import matplotlib.style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 # Okabe and Ito 2008: eight colours that colour-blind readers tell apart.
@@ -61,13 +62,14 @@ def as_svg(draw: Callable[Concatenate[Figure, P], None]) -> Callable[P, str]:
         with _LOCK, matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
             # the page's font has the letters that matplotlib's own lacks
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure = Figure()
+            figure = Figure(dpi=72)  # as SVG counts: what is measured is what is written
             draw(figure, *args, **kwargs)
+            # measured here: savefig's own "tight" draws the whole figure twice
+            around = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
             figure.savefig(
                 file,
                 format="svg",
-                bbox_inches="tight",
-                pad_inches=0.08,
+                bbox_inches=around.padded(0.08),
                 metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
             )
         return _named(file.getvalue())
