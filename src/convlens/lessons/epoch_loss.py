@@ -69,7 +69,7 @@ def train(data: digits.Digits, seed: int, epochs: int) -> list[Epoch]:
 
 def run(seed: int, *, quick: bool = False) -> Lesson:
     """Train a few epochs and put the two losses side by side."""
-    data = digits.load(800 if quick else None)
+    data = digits.load(500 if quick else None)
     epochs = 2 if quick else 5
     history = train(data, seed, epochs)
     misses = [epoch.last / epoch.mean for epoch in history]
