@@ -248,8 +248,9 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                         ),
                     ]
                 ),
-                "Each 3x3 layer carries the border one pixel further in: layer k is changed in its "
-                "outer k rings and nowhere else.",
+                "Left: where the two lines meet, rises and falls cancel. Right: each 3x3 layer "
+                "carries the border one pixel further in; layer k is changed in its outer k rings "
+                "and nowhere else.",
             ),
             Drawing(
                 "change-maps",

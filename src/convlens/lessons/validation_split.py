@@ -137,7 +137,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                             "fold",
                             "validation accuracy",
                             [
-                                Line("ten folds", range(1, FOLDS + 1), folds),
+                                Line("ten folds", range(1, FOLDS + 1), folds, "points"),
                                 Line(
                                     "their mean",
                                     [1, FOLDS],
