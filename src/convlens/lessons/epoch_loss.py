@@ -139,8 +139,8 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                         )
                     ]
                 ),
-                "Both are drawn at the end of their epoch. The mean falls smoothly; the last batch "
-                "jumps with the images that happen to be in it.",
+                "Both are drawn at the end of their epoch. The mean is of all the dots of an "
+                "epoch; the last batch is one of them.",
             ),
             "convlens reports the mean over the epoch's images, and the validation loss with the "
             "weights of the epoch's end beside it.",
