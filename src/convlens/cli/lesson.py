@@ -59,4 +59,4 @@ def _list(as_json: bool) -> None:
         print_json({"lessons": rows})
         return
     for name, entry in lessons.LESSONS.items():
-        typer.echo(f"{name:20} {entry.about}  (at most about {entry.seconds} s)")
+        typer.echo(f"{name:20} {entry.about}  (about {entry.seconds} s)")
