@@ -83,7 +83,7 @@ def test_an_error_with_json_is_one_json_object_on_stdout() -> None:
 
 
 def test_light_commands_do_not_import_torch() -> None:
-    for arguments in ("--help", "shapes tutorial-torch", "zoo"):
+    for arguments in ("--help", "shapes tutorial-torch", "zoo", "lesson"):
         code = (
             "import sys; sys.argv = ['convlens', *sys.argv[1:]]\n"
             "from convlens.cli import main\n"
@@ -216,3 +216,10 @@ def test_doctor_tells_versions_and_threads() -> None:
     facts = succeed("doctor")
     assert facts["threads"] >= 1
     assert facts["torch"].startswith("2.")
+
+
+def test_a_lesson_prints_its_numbers_and_an_unknown_one_the_nearest(tmp_path: Path) -> None:
+    found = succeed("lesson", "batch-dimension", "--out", "pages", cwd=tmp_path)
+    assert found["largest_difference_from_alone"] < 1e-5
+    assert (tmp_path / found["page"]).is_file()
+    assert 'did you mean "padding"' in fail("lesson", "pading")

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
@@ -22,7 +22,11 @@ MARKERS = ("o", "s", "^", "D", "v", "x")
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its name in the legend and its points; `style` is "line", "dots" or "both"."""
+    """One line: its name in the legend and its points; its style.
+
+    "line" joins the points, "both" marks them too, "points" only marks them, and "dots" marks
+    very many.
+    """
 
     name: str
     x: Sequence[float] | NDArray[Any]
@@ -82,7 +86,7 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             place.minorticks_off()
         place.set_ylim(*chart.limits)
         if chart.percent:
-            place.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
         if chart.whole:
             place.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         if len(chart.lines) > 1:
@@ -95,5 +99,12 @@ def _draw(place: Axes, line: Line, number: int) -> None:
         # many points: small and pale, so that the lines above them stay readable
         place.plot(line.x, line.y, ".", color=colour, markersize=3.5, alpha=0.45, label=line.name)
     else:
-        marked = marker if line.style == "both" else ""
-        place.plot(line.x, line.y, color=colour, marker=marked, markersize=5, label=line.name)
+        place.plot(
+            line.x,
+            line.y,
+            color=colour,
+            marker="" if line.style == "line" else marker,
+            linestyle="" if line.style == "points" else "-",
+            markersize=5,
+            label=line.name,
+        )

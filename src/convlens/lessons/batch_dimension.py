@@ -97,10 +97,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
             Drawing(
                 "groups",
                 panels_svg(
-                    [
-                        Panel(f"groups = {g}, weights {'x'.join(map(str, weights[g]))}", matrix)
-                        for g, matrix in matrices.items()
-                    ],
+                    [Panel(f"groups = {g}", matrix) for g, matrix in matrices.items()],
                     scale="amount",
                     label="mean change of the map",
                     columns=3,

@@ -69,7 +69,7 @@ def train(data: digits.Digits, seed: int, epochs: int) -> list[Epoch]:
 
 def run(seed: int, *, quick: bool = False) -> Lesson:
     """Train a few epochs and put the two losses side by side."""
-    data = digits.load(800 if quick else None)
+    data = digits.load(500 if quick else None)
     epochs = 2 if quick else 5
     history = train(data, seed, epochs)
     misses = [epoch.last / epoch.mean for epoch in history]
@@ -139,8 +139,8 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                         )
                     ]
                 ),
-                "Both are drawn at the end of their epoch. The mean falls smoothly; the last batch "
-                "jumps with the images that happen to be in it.",
+                "Both are drawn at the end of their epoch. The mean is of all the dots of an "
+                "epoch; the last batch is one of them.",
             ),
             "convlens reports the mean over the epoch's images, and the validation loss with the "
             "weights of the epoch's end beside it.",

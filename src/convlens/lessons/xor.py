@@ -88,7 +88,7 @@ def surface(model: TorchModel, axis: NDArray[np.float64]) -> NDArray[np.float64]
 def run(seed: int, *, quick: bool = False) -> Lesson:
     """Train five networks from several seeds each and count those that get XOR right."""
     limit_threads()
-    repeats, steps = (4, 200) if quick else (10, 300)
+    repeats, steps = (3, 120) if quick else (10, 300)
     seeds = range(seed, seed + repeats)
     trained = {
         name: [train(network, each, steps) for each in seeds] for name, network in NETWORKS.items()
