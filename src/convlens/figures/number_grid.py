@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from convlens.figures.cell_numbers import write_numbers
 from convlens.figures.style import INK, QUIET
 from convlens.inside.printed import Rounded
 
@@ -22,6 +23,8 @@ Float64 = NDArray[np.float64]
 
 CELL = 0.5
 """Side of a cell with a number in it."""
+
+PADDING, LINE = "#f2f3f4", "#c4c9ce"
 
 READABLE = 0.3
 """Below this side no number is readable."""
@@ -80,33 +83,18 @@ def draw_grid(
         Numbers of the rows and columns, written on the left and above.
     """
     height, width = values.shape
-    for (y, x), value in np.ndenumerate(values):
-        hidden = padding is not None and bool(padding[y, x])
-        colour = colours(scale(value)) if np.isfinite(value) else (0.5, 0.5, 0.5, 1.0)
-        axes.add_patch(
-            Rectangle(
-                (x, y),
-                1,
-                1,
-                facecolor="#f2f3f4" if hidden else colour,
-                edgecolor="#c4c9ce",
-                linewidth=0.6,
-                hatch="////" if hidden else None,
-            )
-        )
-        if side >= READABLE:
-            number = "0" if value == 0 else f"{shown(value):f}"
-            text = pad_text if hidden else number
-            axes.text(
-                x + 0.5,
-                y + 0.5,
-                text,
-                ha="center",
-                va="center",
-                fontsize=min(9.5, 106 * side / max(len(text), 5)),
-                color=QUIET if hidden else _ink_on(colour),
-                bbox={"facecolor": "#f2f3f4", "linewidth": 0, "pad": 1} if hidden else None,
-            )
+    hidden = np.zeros(values.shape, np.bool_) if padding is None else padding
+    cells = np.asarray(colours(scale(values)))
+    cells[~np.isfinite(values)] = (0.5, 0.5, 0.5, 1.0)
+    cells[hidden] = to_rgba(PADDING)
+    axes.imshow(cells, extent=(0, width, height, 0), interpolation="none", aspect="auto")
+    axes.hlines(range(height + 1), 0, width, color=LINE, linewidth=0.6)
+    axes.vlines(range(width + 1), 0, height, color=LINE, linewidth=0.6)
+    for y, x in np.argwhere(hidden):
+        hatched = Rectangle((x, y), 1, 1, fill=False, linewidth=0, hatch="////", edgecolor=LINE)
+        axes.add_patch(hatched)
+    if side >= READABLE:
+        _write(axes, values, cells, hidden, shown, side, pad_text)
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.tick_params(length=0, labelsize=8, pad=2)
@@ -114,6 +102,33 @@ def draw_grid(
     _number(axes, rows, columns)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _write(
+    axes: Axes,
+    values: Float64,
+    cells: NDArray[np.float64],
+    hidden: NDArray[np.bool_],
+    shown: Rounded,
+    side: float,
+    pad_text: str,
+) -> None:
+    """Write the numbers: what is padding quietly, the rest in black or white."""
+    texts = ["0" if value == 0 else f"{shown(value):f}" for value in values[~hidden]]
+    size = min(9.5, 106 * side / max(5, *map(len, texts))) if texts else 9.5
+    places = np.argwhere(~hidden)[:, ::-1] + 0.5
+    write_numbers(axes, places, texts, [_ink_on(colour) for colour in cells[~hidden]], size)
+    for y, x in np.argwhere(hidden):
+        axes.text(
+            x + 0.5,
+            y + 0.5,
+            pad_text,
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=QUIET,
+            bbox={"facecolor": PADDING, "linewidth": 0, "pad": 1},
+        )
 
 
 def _number(axes: Axes, rows: Sequence[int] | None, columns: Sequence[int] | None) -> None:
@@ -128,7 +143,7 @@ def _number(axes: Axes, rows: Sequence[int] | None, columns: Sequence[int] | Non
     axes.set_yticks(np.arange(0, len(rows), down) + 0.5, [str(n) for n in rows[::down]])
 
 
-def _ink_on(colour: tuple[float, ...]) -> str:
+def _ink_on(colour: Sequence[float]) -> str:
     """Return black or white, whichever is read better on a colour (WCAG relative luminance)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from convlens.figures.cell_numbers import write_numbers
 from convlens.figures.placement import add_panel
 from convlens.figures.style import INK, QUIET, as_svg
 from convlens.inside.pixels import CHANNELS, Crop, Pixels, crop
@@ -137,14 +138,7 @@ def _ticks(places: range, points: float) -> list[int]:
 
 
 def _numbers(axes: Axes, values: NDArray[np.uint8], part: Crop, points: float) -> None:
-    size = min(0.42 * points, 14.0)
-    for (row, column), value in np.ndenumerate(values):
-        axes.text(
-            part.columns[column],
-            part.rows[row],
-            str(value),
-            ha="center",
-            va="center",
-            fontsize=size,
-            color="black" if value >= 128 else "white",
-        )
+    texts = [str(value) for value in values.flat]
+    colours = ["black" if value >= 128 else "white" for value in values.flat]
+    places = [(x, y) for y in part.rows for x in part.columns]
+    write_numbers(axes, places, texts, colours, min(0.42 * points, 14.0))

@@ -27,6 +27,8 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "convlens",
     "text.parse_math": False,  # a class may be called "$"
+    # matplotlib brings it, so every machine measures the same; pages show their own font
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": QUIET,
@@ -65,7 +67,7 @@ def as_svg(draw: Callable[Concatenate[Figure, P], None]) -> Callable[P, str]:
             figure = Figure(dpi=72)  # as SVG counts: what is measured is what is written
             draw(figure, *args, **kwargs)
             # measured here: savefig's own "tight" draws the whole figure twice
-            around = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+            around = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
             figure.savefig(
                 file,
                 format="svg",
