@@ -245,6 +245,11 @@ def check_sixteen_cells(written: dict[str, Any], seed: int) -> None:
 
 def test_a_thousand_random_cells_recomputed_from_their_steps_match_both_engines() -> None:
     CELLS.clear()
-    check_sixteen_cells()
+    kinds = {"conv", "depthwise", "max_pool", "avg_pool", "linear"}
+    # a round of random networks may lack one kind of layer
+    for _ in range(4):
+        check_sixteen_cells()
+        if CELLS.total() >= 1000 and kinds <= set(CELLS):
+            break
     assert CELLS.total() >= 1000
-    assert {"conv", "depthwise", "max_pool", "avg_pool", "linear"} <= set(CELLS)
+    assert kinds <= set(CELLS)
