@@ -57,7 +57,7 @@ def assert_engines_agree(network: Network, seed: int) -> None:
     np.testing.assert_allclose(double_logits, reference.logits(x), rtol=0, atol=1e-10 * scale)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(networks.written, st.integers(0, 2**32 - 1))
 def test_every_layer_of_random_networks_agrees_with_torch(
     written: dict[str, Any], seed: int

@@ -220,9 +220,9 @@ def recomputed(step: Step) -> float:
 CELLS = Counter[str]()
 
 
-@settings(max_examples=125, suppress_health_check=list(HealthCheck))
+@settings(max_examples=63, suppress_health_check=list(HealthCheck))
 @given(networks.written, st.integers(0, 2**32 - 1))
-def check_eight_cells(written: dict[str, Any], seed: int) -> None:
+def check_sixteen_cells(written: dict[str, Any], seed: int) -> None:
     network = Network.read(written)
     assume(networks.fits(network))
     rng, table = np.random.default_rng(seed), network.table()
@@ -232,7 +232,7 @@ def check_eight_cells(written: dict[str, Any], seed: int) -> None:
     exact, rounded = reference.activations(image[None]), torch_model.activations(image[None])
     sliding = [row for row in table.rows if "pool" in row.kind or row.parameters] or table.rows
     scale = max(1.0, *(float(np.abs(values).max()) for values in exact.values()))
-    for _ in range(8):
+    for _ in range(16):
         row = sliding[rng.integers(len(sliding))]
         cell = tuple(int(rng.integers(n)) for n in row.output)
         step = window(reference, image, row.name, cell)
@@ -245,6 +245,11 @@ def check_eight_cells(written: dict[str, Any], seed: int) -> None:
 
 def test_a_thousand_random_cells_recomputed_from_their_steps_match_both_engines() -> None:
     CELLS.clear()
-    check_eight_cells()
+    kinds = {"conv", "depthwise", "max_pool", "avg_pool", "linear"}
+    # a round of random networks may lack one kind of layer
+    for _ in range(4):
+        check_sixteen_cells()
+        if CELLS.total() >= 1000 and kinds <= set(CELLS):
+            break
     assert CELLS.total() >= 1000
-    assert {"conv", "depthwise", "max_pool", "avg_pool", "linear"} <= set(CELLS)
+    assert kinds <= set(CELLS)
