@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from convlens import runs, workflow, zoo
 from convlens.data import Preprocessing
-from convlens.errors import InputError, nearest
+from convlens.errors import InputError, RunError, nearest
 from convlens.evaluation import softmax
 from convlens.inside.look import Look, Subject
+from convlens.runs import Run
 
 if TYPE_CHECKING:
     from convlens.inside.attribution import Method
@@ -52,7 +53,7 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
         classes = tuple(map(str, range(network.table().output[0])))
         return Subject(network.name, TorchModel(network), preprocessing, classes, trained=False)
-    run = runs.find(str(reference), root)
+    run = _find_run(str(reference), root)
     return Subject(
         run.name,
         workflow.load_model(run),
@@ -60,6 +61,20 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         tuple(str(name) for name in run.data["classes"]),
         trained=True,
     )
+
+
+def _find_run(reference: str, root: str | Path | None) -> Run:
+    try:
+        return runs.find(reference, root)
+    except RunError as error:
+        meant = nearest(reference, zoo.names())
+        if not meant:
+            raise
+        raise InputError(
+            error.what + ", and no network of that name" + meant,
+            "a run, or a network of the zoo: " + ", ".join(zoo.names()),
+            "see convlens runs and convlens zoo",
+        ) from None
 
 
 def look(

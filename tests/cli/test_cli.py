@@ -223,3 +223,25 @@ def test_a_lesson_prints_its_numbers_and_an_unknown_one_the_nearest(tmp_path: Pa
     assert found["largest_difference_from_alone"] < 1e-5
     assert (tmp_path / found["page"]).is_file()
     assert 'did you mean "padding"' in fail("lesson", "pading")
+
+
+def test_look_writes_a_page_and_a_cell_is_printed_as_a_sum(trained: Path) -> None:
+    from PIL import Image
+
+    from convlens.data.digits import read
+
+    Image.fromarray(read()[1].images[0, 0]).save(trained / "zero.png")
+    found = succeed("look", "last", "zero.png", "--layer", "relu1", "--method", "none", cwd=trained)
+    assert found["page"] == str(Path("look-zero") / "index.html")
+    assert (trained / found["page"]).is_file()
+    assert all((trained / name).is_file() for name in found["files"])
+    assert [layer["output"] for layer in found["layers"]] == [[24, 12, 12]]
+
+    cell = ("--layer", "conv1", "--cell", "3,4", "--map", "2")
+    step = succeed("look", "last", "zero.png", *cell, cwd=trained)
+    assert step["cell"] == [2, 3, 4]
+    assert step["total"] == pytest.approx(step["computed"], abs=1e-5)
+    assert "= total" in step["text"]
+    assert "columns 0 to 23" in fail(
+        "look", "last", "zero.png", "--layer", "conv1", "--cell", "3,40", cwd=trained
+    )

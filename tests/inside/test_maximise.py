@@ -101,7 +101,7 @@ def test_what_does_not_exist_is_refused() -> None:
         maximise_class(model, preprocessing, 10)
     with pytest.raises(InputError, match="use 31, the nearest"):
         maximise_map(model, preprocessing, "conv1", 40)
-    with pytest.raises(InputError, match="no row 26"):
+    with pytest.raises(InputError, match=r"the nearest is \(0, 25, 0\)"):
         maximise_map(model, preprocessing, "conv1", 0, cell=(26, 0))
     with pytest.raises(InputError, match="at least 1 step"):
         Ascent(steps=0)

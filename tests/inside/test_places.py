@@ -13,15 +13,6 @@ from convlens.network import Network
 RESNET = zoo.load("bottleneck-resnet")
 
 
-def test_a_layer_inside_a_block_is_found_by_its_full_name() -> None:
-    assert places.find_layer(RESNET, "residual1.conv2").output == (16, 32, 32)
-
-
-def test_a_layer_that_does_not_exist_names_the_nearest() -> None:
-    with pytest.raises(InputError, match=r'did you mean "residual1\.conv2"'):
-        places.find_layer(RESNET, "residual1.con2")
-
-
 def test_features_are_no_maps() -> None:
     with pytest.raises(InputError, match="gives 10 features, no maps"):
         places.find_maps(RESNET, "linear1")
@@ -30,18 +21,7 @@ def test_features_are_no_maps() -> None:
 @pytest.mark.parametrize(("number", "closest"), [(-1, 0), (32, 31), (1000, 31)])
 def test_a_map_that_does_not_exist_names_the_nearest(number: int, closest: int) -> None:
     with pytest.raises(InputError, match=f"use {closest}, the nearest"):
-        places.check_map(places.find_layer(RESNET, "conv1"), number)
-
-
-def test_a_cell_outside_is_refused_on_either_axis() -> None:
-    row = places.find_layer(RESNET, "conv1")
-    places.check_cell(row, (31, 0))
-    with pytest.raises(InputError, match="no row 32"):
-        places.check_cell(row, (32, 0))
-    with pytest.raises(InputError, match="no column -1"):
-        places.check_cell(row, (0, -1))
-    with pytest.raises(InputError, match="features, which have no cells"):
-        places.check_cell(places.find_layer(RESNET, "linear1"), (0, 0))
+        places.check_map(RESNET.table().row("conv1"), number)
 
 
 def test_a_network_without_a_vector_at_the_end_has_no_classes() -> None:

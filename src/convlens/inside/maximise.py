@@ -28,6 +28,7 @@ from convlens.data import Preprocessing
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import InputError
 from convlens.inside import places
+from convlens.inside.cells import checked_cell
 
 STARTS = 16
 """So many seeded noises compete to be the start: a ReLU that is zero has no gradient to climb."""
@@ -133,11 +134,11 @@ def maximise_map(
     InputError
         Where there is no such layer, map or cell.
     """
-    row = places.find_layer(model.network, layer)
+    row = model.network.table().row(layer)
     places.check_map(row, map_number)
     where = "mean"
     if cell is not None:
-        places.check_cell(row, cell)
+        checked_cell(row, cell, map_number)
         where = f"cell {cell[0]},{cell[1]}"
     module = model.module.frozen()
 

@@ -9,28 +9,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from convlens.arithmetic import Pair
-from convlens.errors import InputError, nearest
+from convlens.errors import InputError
 from convlens.network import Network
 from convlens.table import Row, shape_text
-
-
-def find_layer(network: Network, name: str) -> Row:
-    """Return the row of the table that a full layer name, `residual1.conv2`, stands for.
-
-    Raises
-    ------
-    InputError
-        Where there is no such layer; gives the nearest name.
-    """
-    rows = {row.name: row for row in network.table().rows}
-    if name not in rows:
-        raise InputError(
-            f'there is no layer "{name}"{nearest(name, rows)}',
-            "one of " + ", ".join(rows),
-            "take a name from `convlens shapes`",
-        )
-    return rows[name]
 
 
 def find_maps(network: Network, name: str) -> Row:
@@ -41,7 +22,7 @@ def find_maps(network: Network, name: str) -> Row:
     InputError
         Where there is no such layer, or it gives a vector of features.
     """
-    row = find_layer(network, name)
+    row = network.table().row(name)
     if len(row.output) != 3:
         with_maps = [other.name for other in network.table().rows if len(other.output) == 3]
         raise InputError(
@@ -61,25 +42,6 @@ def check_map(row: Row, number: int) -> None:
         Where it is not from 0 to the number of maps less 1.
     """
     _check_number(number, row.output[0], f'layer "{row.name}"', "map")
-
-
-def check_cell(row: Row, cell: Pair) -> None:
-    """Refuse a cell `(y, x)` outside a layer's maps.
-
-    Raises
-    ------
-    InputError
-        Where the layer has no maps, or the cell is not one of theirs.
-    """
-    size = row.output[1:]
-    if not size:
-        raise InputError(
-            f'layer "{row.name}" gives features, which have no cells',
-            "a layer with maps",
-            "leave the cell out",
-        )
-    for axis, number, length in zip(("row", "column"), cell, size, strict=True):
-        _check_number(number, length, f'layer "{row.name}" ({shape_text(row.output)})', axis)
 
 
 def count_classes(network: Network) -> int:
