@@ -8,11 +8,12 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 demo: .venv/demo.stamp
 	$(BIN)/convlens train --runs runs
 
+# two workers of one thread each: two of two threads would wait for each other on two cores
 test: .venv/dev.stamp
-	$(BIN)/pytest -m "not slow" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2
 
 test-all: .venv/dev.stamp
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

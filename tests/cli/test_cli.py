@@ -242,6 +242,6 @@ def test_look_writes_a_page_and_a_cell_is_printed_as_a_sum(trained: Path) -> Non
     assert step["cell"] == [2, 3, 4]
     assert step["total"] == pytest.approx(step["computed"], abs=1e-5)
     assert "= total" in step["text"]
-    assert "columns 0 to 23" in fail(
+    assert "the nearest is (0, 3, 23)" in fail(
         "look", "last", "zero.png", "--layer", "conv1", "--cell", "3,40", cwd=trained
     )
