@@ -1,11 +1,13 @@
 """Claim: the embedded digits reach 99.2% on the 1,000 held out, mean of 5 seeds, in under 10 s.
 
-Protocol: `digits-5k`, its fixed 4,000 / 1,000 split, 400 of the 4,000 held out for validation;
-`fast-mnist` with the `digits` recipe, chosen by cross-validation on the 4,000. Five seeds; nothing
-but the seed changes. The test set is read once by each training, at its end, with the weights that
-validation chose; all five results are reported. Seconds: the training steps alone, as the run
-folder states them. `seconds_a_step_probe` is a bare forward and backward of the same network on
-the same threads, so that the seconds can be read against this machine's speed on the day.
+Protocol: `digits-5k`, its fixed 4,000 / 1,000 split, 200 of the 4,000 held out for validation;
+`fast-batch-norm` with the `digits` recipe, chosen by cross-validation on the 4,000 and on 15,000
+other training digits of MNIST. Five seeds; nothing but the seed changes. The test set is read once
+by each training, at its end, with the weights that validation chose; all five results are kept.
+Seconds: the training steps alone, as the run folder states them. The peer is the plain trial that
+set the goal: `fast-mnist`, 15 epochs over the same training images, batch 100, AdamW one-cycle
+0.01, small random affine, written by hand in float32; its seconds in the same run say how fast this
+machine is. That trial took 5 s on the two cores on which the goal of 10 s was set.
 """
 
 from __future__ import annotations
@@ -25,26 +27,36 @@ from measure import keep, machine
 SEEDS = range(5)
 
 
-def bare_step() -> float:
-    """Return the median seconds of forward and backward on one batch of 100 random images."""
+def plain_trial(dataset: convlens.Dataset) -> float:
+    """Train the plain trial once; return seconds."""
     torch.manual_seed(0)
     module = network_module(zoo.load("fast-mnist"))
-    images, labels = torch.randn(100, 1, 28, 28), torch.randint(10, (100,))
-    times = []
-    for _ in range(60):
-        started = time.perf_counter()
-        F.cross_entropy(module(images), labels).backward()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[10:])
+    images = torch.from_numpy(dataset.train.images).float() / 255
+    images = (images - images.mean()) / images.std()
+    labels = torch.from_numpy(dataset.train.labels)
+    steps = 15 * -(-len(labels) // 100)
+    optimizer = torch.optim.AdamW(module.parameters(), 0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
+    started = time.perf_counter()
+    for _ in range(15):
+        for index in torch.randperm(len(labels)).split(100):
+            turn = torch.eye(2, 3) + torch.randn(len(index), 2, 3) * 0.05
+            grid = F.affine_grid(turn, [len(index), 1, 28, 28], align_corners=False)
+            batch = F.grid_sample(images[index], grid, padding_mode="border", align_corners=False)
+            optimizer.zero_grad()
+            F.cross_entropy(module(batch), labels[index]).backward()
+            optimizer.step()
+            schedule.step()
+    return time.perf_counter() - started
 
 
 def main() -> None:
     machine()
-    step = bare_step()
+    plain = plain_trial(convlens.load_data("digits-5k", validation=0.05))
     rows = []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
-            run = convlens.train("fast-mnist", "digits-5k", seed=seed, root=folder)
+            run = convlens.train("fast-batch-norm", "digits-5k", seed=seed, root=folder)
             rows.append((run.status["test_accuracy"], run.status["train_seconds"]))
     accuracies, seconds = zip(*rows, strict=True)
     keep(
@@ -57,7 +69,7 @@ def main() -> None:
             "test_accuracies": list(accuracies),
             "train_seconds": [round(value, 2) for value in seconds],
             "train_seconds_median": round(statistics.median(seconds), 2),
-            "seconds_a_step_probe": round(step, 5),
+            "plain_trial_seconds": round(plain, 2),
         },
     )
 

@@ -2,7 +2,7 @@
 
 import convlens
 
-run = convlens.train("fast-mnist", data="digits-5k", seed=0)
+run = convlens.train("fast-batch-norm", data="digits-5k", seed=0)
 print(f"test accuracy {run.status['test_accuracy']:.1%} after {run.status['train_seconds']:.1f} s")
 
 evaluation = convlens.evaluate(run)

@@ -329,7 +329,7 @@ def _fitted(
     )
     shape = tuple(dataset.preprocessing.input)
     if network is None:
-        network = zoo.load("fast-mnist" if shape[0] == 1 else "tiny-vgg")
+        network = zoo.load("fast-batch-norm" if shape[0] == 1 else "tiny-vgg")
     classes = len(dataset.classes)
     if network.input == shape and network.table().output == (classes,):
         return network, dataset, []

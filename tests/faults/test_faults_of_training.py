@@ -103,7 +103,7 @@ def trained(folder: Path, dataset: Dataset, recipe: Recipe) -> runs.Run:
 def test_fault_21_fewer_images_than_a_batch_is_found_before_training(tmp_path: Path) -> None:
     told = convlens("train", "--batch-size", "5000", "--runs", "r", cwd=tmp_path)
     assert told.returncode == 2
-    assert "3600 images and a batch 5000" in told.stderr
+    assert "3800 images and a batch 5000" in told.stderr
     assert not (tmp_path / "r").exists()
 
 
