@@ -29,6 +29,9 @@ from convlens.table import Row, shape_text
 NUMBERED_SIDE = 32
 """Larger images are shown whole without numbers, and their middle with them."""
 CROP_SIDE = 16
+"""Side of that middle; the three panels of a colour image have room for no more."""
+WHOLE_POINTS = 240.0
+"""Longer side of an image that is shown whole, without numbers."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,11 @@ def _pixels(look: Look) -> Iterator[Drawing]:
     what = "Each cell is one pixel and holds its value, from 0 (black) to 255."
     if len(look.pixels) == 3:
         what = "Each pixel is three numbers: how much red, green and blue it has, from 0 to 255."
-    if max(height, width) <= NUMBERED_SIDE:
+    if max(height, width) <= (NUMBERED_SIDE if len(look.pixels) == 1 else CROP_SIDE):
         yield Drawing("00-pixels", pixels_svg(look.pixels, title="input"), what)
         return
-    yield Drawing(
-        "00-pixels", pixels_svg(look.pixels, title="input"), "The image as the network gets it."
-    )
+    whole = pixels_svg(look.pixels, zoom=WHOLE_POINTS / max(height, width), title="input")
+    yield Drawing("00-pixels", whole, "The image as the network gets it.")
     rows, columns = _middle(height), _middle(width)
     svg = pixels_svg(look.pixels, rows=rows, columns=columns, title="its middle")
     yield Drawing("00-pixels-middle", svg, what)
