@@ -14,7 +14,7 @@ from convlens.cli.folder import write_folder
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 
 if TYPE_CHECKING:
-    from convlens.inside.excitation import ExcitedMap, Excitation
+    from convlens.inside.excitation import Excitation, ExcitedMap
 
 app = new_command()
 
@@ -34,9 +34,7 @@ def excite(
         list[str] | None,
         typer.Option("--class", help="Make an image for this class too; repeatable."),
     ] = None,
-    split: Annotated[
-        str, typer.Option(help="Whose images: train, validation or test.")
-    ] = "train",
+    split: Annotated[str, typer.Option(help="Whose images: train, validation or test.")] = "train",
     maximise: Annotated[
         bool, typer.Option("--maximise/--no-maximise", help="Make a patch for each map.")
     ] = True,
@@ -82,7 +80,7 @@ def excite(
         return
     typer.echo(
         f"{found.row.name} of {found.subject.name}: {found.choice()}, over {found.images:,} "
-        f"{found.split} images of {found.data}"
+        f"images of {found.data} ({found.split})"
     )
     for one in found.maps:
         typer.echo(f"map {one.number}: {answers_to(one.classes)}" + _made(one))
@@ -143,5 +141,7 @@ def _made(one: ExcitedMap) -> str:
 
 
 def _images(one: ExcitedMap) -> list[str]:
-    told = [f"#{image} ({name}) {value:.3g}" for image, name, value, _ in _patches(one)]
-    return textwrap.wrap(", ".join(told), 90, break_long_words=False, break_on_hyphens=False)
+    # joined by a no-break space while the lines are broken, so that no image is torn apart
+    told = [f"#{image}\xa0({name})\xa0{value:.3g}" for image, name, value, _ in _patches(one)]
+    lines = textwrap.wrap(", ".join(told), 90, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines]

@@ -57,9 +57,7 @@ def trust(
         seeds != 2
     )
     options += [("--method", method) for method in methods or ()]
-    command = shlex.join(
-        ["convlens", "trust", run, *(word for pair in options for word in pair)]
-    )
+    command = shlex.join(["convlens", "trust", run, *(word for pair in options for word in pair)])
     page = make_page(found, command)
     folder = out or Path(f"trust-{found.subject.name}")
     files = write_folder(folder, {"index.html": page.html, **page.figures})
@@ -71,7 +69,7 @@ def trust(
         f"on {found.images} of {found.available:,} validation images, for the predicted class; "
         f"{found.seeds} sets of random weights; in brackets: standard errors"
     )
-    typer.echo(found.sentence())
+    typer.echo(f"{found.subject.name}: {found.sentence()}")
     typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
 
 
@@ -102,20 +100,20 @@ def _result(found: Trust, files: list[str]) -> dict[str, Any]:
 
 
 def _table(found: Trust) -> str:
+    rows = [
+        ("method", "similarity,", "sanity", "deletion", "insertion", "n"),
+        ("", "all random", "check", "lower: better", "higher: better", ""),
+    ]
+    for v in found.verdicts:
+        check = "passes" if v.passes else "fails"
+        taken, put = _area(v.deletion), _area(v.insertion)
+        rows.append((v.method, f"{v.similarity:.2f}", check, taken, put, str(found.images)))
+    taken, put = map(_area, found.chance)
+    rows.append(("random order", "", "", taken, put, str(found.images)))
     lines = [
-        f"{'method':<21}{'similarity,':>12}  {'sanity':<7}{'deletion':>15}{'insertion':>15}{'n':>5}",
-        f"{'':<21}{'all random':>12}  {'check':<7}{'lower: better':>15}{'higher: better':>15}",
+        f"{method:<21}{similarity:>12}  {check:<7}{deletion:>15}{insertion:>16}{n:>5}"
+        for method, similarity, check, deletion, insertion, n in rows
     ]
-    lines += [
-        f"{v.method:<21}{v.similarity:>12.2f}  {'passes' if v.passes else 'fails':<7}"
-        f"{_area(v.deletion):>15}{_area(v.insertion):>15}{found.images:>5}"
-        for v in found.verdicts
-    ]
-    deletion, insertion = found.chance
-    lines.append(
-        f"{'random order':<21}{'':>12}  {'':<7}{_area(deletion):>15}{_area(insertion):>15}"
-        f"{found.images:>5}"
-    )
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -17,7 +17,7 @@ from convlens.inside.excitation import MadePatch
 from convlens.inside.top_patches import TopPatches
 
 TILE_INCHES = 0.8
-LABEL_LETTERS = 9
+LABEL_LETTERS = 8
 """A tile has room for so many letters beside a value."""
 
 
@@ -61,7 +61,11 @@ def top_patches_svg(
         )
     for name, given in (("rows of labels", labels), ("made patches", made)):
         if given is not None and len(given) != len(maps):
-            raise InputError(f"{len(maps)} maps came with {len(given)} {name}", "one a map", "")
+            raise InputError(
+                f"{len(maps)} maps came with {len(given)} {name}",
+                "one for each map",
+                "give as many, or leave them out",
+            )
     columns = max(1, *(len(one.values) for one in maps), 1)
     height, width = maps[0].patches.shape[2:]
     layout = grid(columns * len(maps), (height, width), columns)
@@ -95,6 +99,7 @@ def top_patches_svg(
                 va="center",
                 fontsize=9,
                 color=QUIET,
+                bbox={"facecolor": BLANK, "edgecolor": "none", "pad": 1.5},
             )
     show_tiles(panel, tiles, layout, None)
     if made is not None:
@@ -124,9 +129,7 @@ def _rgb(pixels: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.float
     return rgb
 
 
-def _titles(
-    panel: Axes, layout: Grid, first: int, one: TopPatches, texts: Sequence[str]
-) -> None:
+def _titles(panel: Axes, layout: Grid, first: int, one: TopPatches, texts: Sequence[str]) -> None:
     """Write a value to the left and a text to the right over each patch of a row."""
     for place, (value, text) in enumerate(zip(one.values, texts, strict=True)):
         title_tile(panel, layout, first + place, f"{value:.3g}", quiet=True)
@@ -139,14 +142,15 @@ def _right(panel: Axes, layout: Grid, top: float, left: float, text: str) -> Non
         left + layout.width - 0.5,
         top - 0.5 - 0.25 * layout.title,
         text,
-        fontsize=6.5,
-        color=QUIET,
+        fontsize=8 if len(text) <= 2 else 6.5,  # a digit may be as large as the value
+        color=INK,
         ha="right",
     )
 
 
 def _made_column(panel: Axes, layout: Grid, made: Sequence[MadePatch]) -> None:
     """Draw the made patches to the right of all others, framed so that none is taken for real."""
+    gap = 0.06 * layout.width  # the frame stands off, or a coloured patch hides it
     left = layout.size[1] + 0.5 * layout.width
     for row, one in enumerate(made):
         top, _ = layout.corner(row * layout.columns)
@@ -154,8 +158,10 @@ def _made_column(panel: Axes, layout: Grid, made: Sequence[MadePatch]) -> None:
         right, bottom = left + layout.width, top + layout.height
         extent = (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5)
         panel.imshow(rgb, extent=extent, interpolation="none")
-        frame = Rectangle((left - 0.5, top - 0.5), layout.width, layout.height)
-        frame.set(fill=False, edgecolor=VERMILLION, linewidth=1.2)
+        frame = Rectangle(
+            (left - 0.5 - gap, top - 0.5 - gap), layout.width + 2 * gap, layout.height + 2 * gap
+        )
+        frame.set(fill=False, edgecolor=VERMILLION, linewidth=1.2, clip_on=False)
         panel.add_patch(frame)
         panel.text(
             left - 0.5, top - 0.5 - 0.25 * layout.title, f"{one.value:.3g}", fontsize=8, color=QUIET
@@ -169,6 +175,6 @@ def _shortened(text: str) -> str:
     """Cut a long name.
 
     >>> _shortened("automobile"), _shortened("seven")
-    ('automobi…', 'seven')
+    ('automob…', 'seven')
     """
     return text if len(text) <= LABEL_LETTERS else text[: LABEL_LETTERS - 1] + "…"

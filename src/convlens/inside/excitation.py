@@ -198,9 +198,7 @@ def excite(
         on_progress("making an image for " + ", ".join(subject.classes[n] for n in targets))
     class_images = tuple(_class_image(subject, target, seed) for target in targets)
     named = numbers is not None
-    return Excitation(
-        subject, row, dataset.name, split, len(part), excited, named, class_images
-    )
+    return Excitation(subject, row, dataset.name, split, len(part), excited, named, class_images)
 
 
 def last_convolution(network: Network) -> str:

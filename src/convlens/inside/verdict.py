@@ -62,7 +62,7 @@ class Verdict:
     def deletes_faster_than_chance(self) -> bool:
         """Whether its deletion area is clearly below a random order's on the same images."""
         own, chance = self.faithfulness.curves, self.faithfulness.random
-        gain = np.trapezoid(chance.deletion - own.deletion, own.share, axis=1)
+        gain = _areas(chance.deletion - own.deletion, own.share)
         return bool(gain.mean() > CLEARLY * _standard_error(gain))
 
 
@@ -103,7 +103,7 @@ class Trust:
         return _area(random, "deletion"), _area(random, "insertion")
 
     def sentence(self) -> str:
-        """Say in one sentence what to make of the measurements."""
+        """Say what to make of the measurements: a sentence to stand behind a colon."""
         faster = [v for v in self.verdicts if v.deletes_faster_than_chance()]
         good = [v for v in faster if v.passes]
         several = len(self.verdicts) > 1
@@ -207,8 +207,13 @@ def _fastest(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _area(curves: Curves, what: str) -> Area:
-    areas = np.trapezoid(getattr(curves, what), curves.share, axis=1)
+    areas = _areas(getattr(curves, what), curves.share)
     return Area(float(areas.mean()), _standard_error(areas))
+
+
+def _areas(curves: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area under each of the curves `(N, S + 1)`."""
+    return np.asarray(np.trapezoid(curves, share, axis=1))
 
 
 def _standard_error(values: NDArray[np.float64]) -> float:
@@ -221,11 +226,11 @@ def _who_passes(verdicts: Sequence[Verdict]) -> str:
     if len(verdicts) == 1:
         return f"{verdicts[0].method} {'passes' if passing else 'fails'} the sanity check"
     if not failing or not passing:
-        return f"All {len(verdicts)} methods {'pass' if passing else 'fail'} the sanity check"
+        return f"all {len(verdicts)} methods {'pass' if passing else 'fail'} the sanity check"
     one = "passes" if len(passing) == 1 else "pass"
     other = "fails" if len(failing) == 1 else "fail"
     return (
-        f"Of {len(verdicts)} methods, {_listed(passing)} {one} the sanity check and "
+        f"of {len(verdicts)} methods, {_listed(passing)} {one} the sanity check and "
         f"{_listed(failing)} {other} it"
     )
 
