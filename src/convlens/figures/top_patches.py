@@ -39,7 +39,7 @@ def top_patches_svg(
         For each map, what stands over each patch beside the value, such as the class of its
         image; the image's number by default.
     made : sequence of MadePatch, optional
-        For each map, the patch that ascent made; a last column, set apart.
+        For each map, the patch that ascent made; a last column, set apart by a line.
 
     Returns
     -------
@@ -112,12 +112,13 @@ def top_patches_svg(
         "light grey: outside of the image, or not seen by the cell",
     ]
     if made is not None:
-        lines.append("last column: made by ascent for one cell, no image of the set")
-    panel.text(
-        0,
-        -0.02,
+        lines.append("right of the line: made by ascent for one cell, no image of the set")
+    panel.annotate(
         "\n".join(lines),
-        transform=panel.transAxes,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(0, -9),
+        textcoords="offset points",
         va="top",
         fontsize=8.5,
         color=QUIET,
@@ -132,43 +133,51 @@ def _rgb(pixels: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.float
 def _titles(panel: Axes, layout: Grid, first: int, one: TopPatches, texts: Sequence[str]) -> None:
     """Write a value to the left and a text to the right over each patch of a row."""
     for place, (value, text) in enumerate(zip(one.values, texts, strict=True)):
-        title_tile(panel, layout, first + place, f"{value:.3g}", quiet=True)
+        title_tile(panel, layout, first + place, _short(float(value)), quiet=True)
         top, left = layout.corner(first + place)
         _right(panel, layout, top, left, _shortened(text))
 
 
-def _right(panel: Axes, layout: Grid, top: float, left: float, text: str) -> None:
+def _right(
+    panel: Axes, layout: Grid, top: float, left: float, text: str, colour: str = INK
+) -> None:
     panel.text(
         left + layout.width - 0.5,
         top - 0.5 - 0.25 * layout.title,
         text,
         fontsize=8 if len(text) <= 2 else 6.5,  # a digit may be as large as the value
-        color=INK,
+        color=colour,
         ha="right",
     )
 
 
 def _made_column(panel: Axes, layout: Grid, made: Sequence[MadePatch]) -> None:
-    """Draw the made patches to the right of all others, framed so that none is taken for real."""
-    gap = 0.06 * layout.width  # the frame stands off, or a coloured patch hides it
-    left = layout.size[1] + 0.5 * layout.width
+    """Draw the made patches to the right of a line, so that none is taken for a real one."""
+    height, width = layout.size
+    left = width + 0.5 * layout.width
     for row, one in enumerate(made):
         top, _ = layout.corner(row * layout.columns)
         rgb = _rgb(one.pixels[None], one.seen[None])[0]
-        right, bottom = left + layout.width, top + layout.height
-        extent = (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5)
+        extent = (left - 0.5, left + layout.width - 0.5, top + layout.height - 0.5, top - 0.5)
         panel.imshow(rgb, extent=extent, interpolation="none")
-        frame = Rectangle(
-            (left - 0.5 - gap, top - 0.5 - gap), layout.width + 2 * gap, layout.height + 2 * gap
-        )
-        frame.set(fill=False, edgecolor=VERMILLION, linewidth=1.2, clip_on=False)
+        frame = Rectangle((left - 0.5, top - 0.5), layout.width, layout.height)
+        frame.set(fill=False, edgecolor="#c4c9ce", linewidth=0.5)
         panel.add_patch(frame)
-        panel.text(
-            left - 0.5, top - 0.5 - 0.25 * layout.title, f"{one.value:.3g}", fontsize=8, color=QUIET
-        )
-        _right(panel, layout, top, left, "made" if one.rose else "no rise")
-    height, _ = layout.size
+        value_top = top - 0.5 - 0.25 * layout.title
+        panel.text(left - 0.5, value_top, _short(one.value), fontsize=8, color=QUIET)
+        _right(panel, layout, top, left, "made" if one.rose else "no rise", VERMILLION)
+    middle = width + 0.25 * layout.width - 0.5
+    panel.plot((middle, middle), (-0.5, height - 0.5), color=VERMILLION, linewidth=1)
     panel.set_ylim(height - 0.5, -0.5)
+
+
+def _short(value: float) -> str:
+    """Write a value with few letters.
+
+    >>> _short(3.206), _short(0.00145)
+    ('3.21', '0.001')
+    """
+    return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.1g}"
 
 
 def _shortened(text: str) -> str:

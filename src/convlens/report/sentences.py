@@ -85,20 +85,18 @@ def answers_to(classes: Sequence[str]) -> str:
     ('only 7 (9 of 9)', 'mostly 7 and 1 (7 of 9)')
     >>> answers_to(list("7" * 7 + "12")), answers_to(list("0123456"))
     ('mostly 7 (7 of 9)', 'no class in particular (7 classes in 7 images)')
-    >>> answers_to([]), answers_to(["7"])
-    ('no image', 'its only image is 7')
+    >>> answers_to([]), answers_to(["7"]), answers_to(list("4949"))
+    ('no image', 'its only image is 7', 'only 4 and 9 (4 of 4)')
     """
     counts = Counter(classes).most_common()
     images = len(classes)
     if images <= 1:
         return f"its only image is {classes[0]}" if images else "no image"
-    if len(counts) == 1:
-        return f"only {counts[0][0]} ({images} of {images})"
     for named in (1, 2):
         share = sum(count for _, count in counts[:named])
         if 3 * share >= 2 * images:
             names = " and ".join(name for name, _ in counts[:named])
-            return f"mostly {names} ({share} of {images})"
+            return f"{'only' if share == images else 'mostly'} {names} ({share} of {images})"
     return f"no class in particular ({len(counts)} classes in {images} images)"
 
 

@@ -51,7 +51,7 @@ def make_page(found: Trust, command: str) -> Page:
     curves = Drawing(
         "deletion-insertion",
         faithfulness_svg([verdict.faithfulness for verdict in found.verdicts]),
-        "Left: the important pixels are taken away first, so a good method falls fast. Right: "
+        "Above: the important pixels are taken away first, so a good method falls fast. Below: "
         "they are put back first into the blurred image, so a good method rises fast. Only the "
         "distance from the dashed line, a random order, means something.",
     )
