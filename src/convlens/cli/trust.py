@@ -28,8 +28,9 @@ def trust(
         list[str] | None,
         typer.Option("--method", help="Only this attribution; repeatable. [default: all]"),
     ] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="How many networks of random weights to compare with.")
+    random_seeds: Annotated[
+        int,
+        typer.Option("--seeds", min=1, help="How many networks of random weights to compare with."),
     ] = 2,
     out: Annotated[
         Path | None, typer.Option(help="Folder for page and figures. [default: trust-RUN]")
@@ -49,12 +50,12 @@ def trust(
         run,
         images=images,
         methods=chosen,
-        seeds=seeds,
+        seeds=random_seeds,
         root=runs,
         on_progress=lambda message: typer.echo(message, err=True),
     )
-    options = [("--images", str(images))] * (images != 20) + [("--seeds", str(seeds))] * (
-        seeds != 2
+    options = [("--images", str(images))] * (images != 20) + [("--seeds", str(random_seeds))] * (
+        random_seeds != 2
     )
     options += [("--method", method) for method in methods or ()]
     command = shlex.join(["convlens", "trust", run, *(word for pair in options for word in pair)])
@@ -65,9 +66,10 @@ def trust(
         print_json(_result(found, files))
         return
     typer.echo(_table(found))
+    seeds = "1 set" if found.seeds == 1 else f"{found.seeds} sets"
     typer.echo(
         f"on {found.images} of {found.available:,} validation images, for the predicted class; "
-        f"{found.seeds} sets of random weights; in brackets: standard errors"
+        f"{seeds} of random weights; in brackets: standard errors"
     )
     typer.echo(f"{found.subject.name}: {found.sentence()}")
     typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")

@@ -61,9 +61,11 @@ class Verdict:
 
     def deletes_faster_than_chance(self) -> bool:
         """Whether its deletion area is clearly below a random order's on the same images."""
-        own, chance = self.faithfulness.curves, self.faithfulness.random
-        gain = _areas(chance.deletion - own.deletion, own.share)
-        return bool(gain.mean() > CLEARLY * _standard_error(gain))
+        return _clearly_below(self.faithfulness.curves, self.faithfulness.random)
+
+    def deletes_faster_than(self, other: Verdict) -> bool:
+        """Whether its deletion area is clearly below another method's on the same images."""
+        return _clearly_below(self.faithfulness.curves, other.faithfulness.curves)
 
 
 @dataclass(frozen=True)
@@ -109,19 +111,23 @@ class Trust:
         several = len(self.verdicts) > 1
         parts = [_who_passes(self.verdicts)]
         if faster:
-            best = _fastest(faster)
+            best, *others = sorted(faster, key=lambda verdict: verdict.deletion.mean)
+            alike = [best, *(v for v in others if not best.deletes_faster_than(v))]
+            areas = _listed([f"{v.deletion.mean:.3f}" for v in alike])
+            verb = "lowers" if len(alike) == 1 else "lower"
             parts.append(
-                f"{best.method if several else 'it'} lowers the score "
-                f"{'fastest' if several else 'faster than chance'} (deletion area "
-                f"{best.deletion.mean:.3f}, a random order {self.chance[0].mean:.3f})"
+                f"{_listed([v.method for v in alike]) if several else 'it'} {verb} the score "
+                f"{'fastest' if several else 'faster than chance'} (deletion area {areas}, "
+                f"{'not told apart by these images; ' if len(alike) > 1 else ''}"
+                f"a random order {self.chance[0].mean:.3f})"
             )
         else:
             who = "no method lowers" if several else "it does not lower"
             parts.append(f"{who} the score clearly faster than a random order")
         if not good:
             parts.append("take no map for a reason here")
-        elif several and _fastest(good) is best:
-            parts.append("begin with it")
+        elif several and _fastest(good) in alike:
+            parts.append(f"begin with {_fastest(good).method}")
         elif several:
             parts.append(f"of those that pass, {_fastest(good).method} does: begin with it")
         return "; ".join(parts) + "."
@@ -191,7 +197,7 @@ def judge(
     for number, method in enumerate(chosen, start=1):
         on_progress(
             f"{method} ({number} of {len(chosen)}): {len(drawn)} images, {layers} layers made "
-            f"random one after the other, {seeds} times"
+            f"random one after the other, {seeds} {'seed' if seeds == 1 else 'seeds'}"
         )
         verdicts.append(
             Verdict(
@@ -204,6 +210,12 @@ def judge(
 
 def _fastest(verdicts: Sequence[Verdict]) -> Verdict:
     return min(verdicts, key=lambda verdict: verdict.deletion.mean)
+
+
+def _clearly_below(first: Curves, second: Curves) -> bool:
+    """Whether the first's deletion areas are lower, image by image, beyond chance."""
+    gain = _areas(second.deletion - first.deletion, first.share)
+    return bool(gain.mean() > CLEARLY * _standard_error(gain))
 
 
 def _area(curves: Curves, what: str) -> Area:
