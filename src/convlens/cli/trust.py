@@ -30,7 +30,7 @@ def trust(
     ] = None,
     random_seeds: Annotated[
         int,
-        typer.Option("--seeds", min=1, help="How many networks of random weights to compare with."),
+        typer.Option("--seeds", min=1, help="How many networks of random weights."),
     ] = 2,
     out: Annotated[
         Path | None, typer.Option(help="Folder for page and figures. [default: trust-RUN]")
@@ -54,9 +54,8 @@ def trust(
         root=runs,
         on_progress=lambda message: typer.echo(message, err=True),
     )
-    options = [("--images", str(images))] * (images != 20) + [("--seeds", str(random_seeds))] * (
-        random_seeds != 2
-    )
+    options = [("--images", str(images))] * (images != 20)
+    options += [("--seeds", str(random_seeds))] * (random_seeds != 2)
     options += [("--method", method) for method in methods or ()]
     command = shlex.join(["convlens", "trust", run, *(word for pair in options for word in pair)])
     page = make_page(found, command)
