@@ -21,6 +21,7 @@ def test_the_document_covers_every_command_that_looks_inside() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a training and eleven processes
 def test_every_command_of_the_document_runs(tmp_path: Path) -> None:
     (script,) = re.findall(r"```python\n(.+?)```", TEXT, re.DOTALL)
     for line in [*COMMANDS, f"python -c '{script}'"]:

@@ -63,6 +63,5 @@ def _classes(found: Excitation) -> Iterator[Drawing]:
         "classes",
         maximised_svg(found.class_images),
         "Each image was made by ascent to raise one class's score, the logit, from noise; below "
-        "it, how the score grew. It shows what raises the score, not what the class looks like: "
-        "no image of the set gets as far from the others as these.",
+        "it, how the score grew. It shows what raises the score, not what the class looks like.",
     )
