@@ -1,16 +1,17 @@
-"""Look inside: everything that one image makes a network compute, from pixels to the answer."""
+"""Open a run or a network, and compute what can be seen inside: one image, a map, the reasons."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens import data as datasets
 from convlens import runs, workflow, zoo
-from convlens.data import Preprocessing
+from convlens.data import Dataset, Preprocessing
 from convlens.errors import InputError, RunError, nearest
 from convlens.evaluation import softmax
 from convlens.inside.look import Look, Subject
@@ -18,8 +19,10 @@ from convlens.runs import Run
 
 if TYPE_CHECKING:
     from convlens.inside.attribution import Method
+    from convlens.inside.excitation import Excitation
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector
     from convlens.inside.steps import Step
+    from convlens.inside.verdict import Trust
 
 
 def open_subject(reference: str | Path = "last", root: str | Path | None = None) -> Subject:
@@ -39,8 +42,7 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
     """
     from convlens.engines.torch_engine import TorchModel
 
-    path = Path(reference)
-    if str(reference) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file()):
+    if _is_network(reference):
         network = zoo.resolve(reference)
         channels = network.input[0]
         if channels not in (1, 3):
@@ -75,6 +77,40 @@ def _find_run(reference: str, root: str | Path | None) -> Run:
             "a run, or a network of the zoo: " + ", ".join(zoo.names()),
             "see convlens runs and convlens zoo",
         ) from None
+
+
+def open_with_data(
+    reference: str | Path = "last", root: str | Path | None = None
+) -> tuple[Subject, Dataset]:
+    """Open a run together with the data that it was trained on.
+
+    Parameters
+    ----------
+    reference : str or Path
+        "last", or a run's name or folder.
+    root : path, optional
+        Folder of the runs.
+
+    Raises
+    ------
+    InputError
+        Where it is a network: that was trained on nothing.
+    DataError
+        Where the data is not there, or has changed since.
+    """
+    if _is_network(reference):
+        raise InputError(
+            f"{reference} is a network that was not trained: it has no data",
+            "a run, which knows the data it was trained on",
+            f"train it first: convlens train {reference}, then take the run: last",
+        )
+    dataset = datasets.load_like(runs.find(str(reference), root).data)
+    return open_subject(reference, root), dataset
+
+
+def _is_network(reference: str | Path) -> bool:
+    path = Path(reference)
+    return str(reference) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file())
 
 
 def look(
@@ -121,7 +157,7 @@ def look(
     normalised = subject.preprocessing.normalise(pixels[None])[0]
     found = feature_maps(subject.model, normalised, layers)
     logits = subject.model.logits(normalised[None])[0]
-    number = int(logits.argmax()) if target is None else _class_number(subject, target)
+    number = int(logits.argmax()) if target is None else subject.class_number(target)
     if methods is None:
         methods = possible_methods(subject.network)
     return Look(
@@ -139,14 +175,85 @@ def look(
     )
 
 
-def _class_number(subject: Subject, name: str) -> int:
-    if name not in subject.classes:
-        raise InputError(
-            f'there is no class "{name}"{nearest(name, subject.classes)}',
-            "one of " + ", ".join(subject.classes[:40]),
-            "correct the name",
-        )
-    return subject.classes.index(name)
+def excite(
+    reference: str | Path = "last",
+    *,
+    layer: str | None = None,
+    maps: Sequence[int] | None = None,
+    top: int = 9,
+    classes: Sequence[str] = (),
+    split: str = "train",
+    maximise: bool = True,
+    seed: int = 0,
+    root: str | Path | None = None,
+    on_progress: Callable[[str], None] = lambda message: None,
+) -> Excitation:
+    """Find what excites the maps of one layer of a run: see `inside.excitation.excite`.
+
+    Parameters
+    ----------
+    reference, root
+        Whose layer: see `open_with_data`.
+    layer, maps, top, classes, split, maximise, seed, on_progress
+        See `convlens.inside.excitation.excite`.
+
+    Returns
+    -------
+    Excitation
+        `convlens.report.excite_page` makes a page of it.
+    """
+    subject, dataset = open_with_data(reference, root)
+    from convlens.inside import excitation
+
+    return excitation.excite(
+        subject,
+        dataset,
+        layer=layer,
+        maps=maps,
+        top=top,
+        classes=classes,
+        split=split,
+        maximise=maximise,
+        seed=seed,
+        on_progress=on_progress,
+    )
+
+
+def trust(
+    reference: str | Path = "last",
+    *,
+    images: int = 20,
+    methods: Sequence[Method] | None = None,
+    seeds: int = 2,
+    root: str | Path | None = None,
+    on_progress: Callable[[str], None] = lambda message: None,
+) -> Trust:
+    """Measure which attribution methods to believe on a run: see `inside.verdict.judge`.
+
+    Parameters
+    ----------
+    reference, root
+        Which run: see `open_with_data`. The images are of its validation split: the test set
+        is not for choosing, not even between methods.
+    images, methods, seeds, on_progress
+        See `convlens.inside.verdict.judge`.
+
+    Returns
+    -------
+    Trust
+        `convlens.report.trust_page` makes a page of it.
+    """
+    subject, dataset = open_with_data(reference, root)
+    from convlens.inside import verdict
+
+    return verdict.judge(
+        subject,
+        dataset.validation,
+        images=images,
+        methods=methods,
+        seeds=seeds,
+        on_progress=on_progress,
+    )
 
 
 def _first_steps(

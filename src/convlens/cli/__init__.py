@@ -27,6 +27,8 @@ COMMANDS = {
     "pixels": "Show an image as the matrix of numbers that a computer sees.",
     "kernels": "Apply fixed kernels to an image, or show those that a run has learned.",
     "look": "Show what a network computes on an image, from pixels to the answer.",
+    "excite": "Show what excites a layer's maps most, in a run's images and in made ones.",
+    "trust": "Measure which attributions to believe on a run.",
     "report": "Write a run's HTML report again.",
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from convlens import atomic, inspection
+from convlens import inspection
+from convlens.cli.folder import write_folder
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
 from convlens.errors import InputError
 from convlens.inside.look import Look, Subject
@@ -77,7 +78,7 @@ def _whole(found: Look, command: str, folder: Path) -> tuple[dict[str, Any], str
     from convlens.report.look_page import make_page
 
     page = make_page(found, command)
-    files = _write(folder, {"index.html": page.html, **page.figures})
+    files = write_folder(folder, {"index.html": page.html, **page.figures})
     rows = [
         {
             "name": layer.layer,
@@ -135,7 +136,7 @@ def _one_cell(
         map_number = int(maps[:, cell[0], cell[1]].argmax()) if inside and min(cell) >= 0 else 0
     step = window(who.model, normalised, layer, cell, filter=map_number if len(cell) == 2 else None)
     name = "-".join(["step", layer, *map(str, step.cell)]) + ".svg"
-    files = _write(folder, {name: window_svg(step, pixels)})
+    files = write_folder(folder, {name: window_svg(step, pixels)})
     text = explain(step)
     result = {
         "image": image,
@@ -187,13 +188,3 @@ def _command(
         for value in values or ():
             words += [option, value]
     return shlex.join(words + (["--class", target] if target else []))
-
-
-def _write(folder: Path, files: dict[str, str]) -> list[str]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise atomic.explain(error, folder) from error
-    for name, text in files.items():
-        atomic.write_text(folder / name, text)
-    return [str(folder / name) for name in files]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data.preprocessing import Preprocessing
-from convlens.errors import DataError
+from convlens.errors import DataError, InputError, nearest
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,23 @@ class Dataset:
                 "at least one of every class",
                 "add images, or leave that class out",
             )
+
+    def part(self, name: str) -> Split:
+        """Return the part called "train", "validation" or "test".
+
+        Raises
+        ------
+        InputError
+            Where the name is another.
+        """
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        if name not in parts:
+            raise InputError(
+                f'{self.name} has no split "{name}"{nearest(name, parts)}',
+                "train, validation or test",
+                "correct the name",
+            )
+        return parts[name]
 
     @cached_property
     def fingerprint(self) -> str:

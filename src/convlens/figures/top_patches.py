@@ -1,28 +1,45 @@
-"""The patches that excite maps most: one row a map, strongest first."""
+"""The patches that excite maps most: one row a map, strongest first, and the patch made for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.figures.mosaic import BLANK, as_rgb, grid, show_tiles, title_tile
-from convlens.figures.style import INK, QUIET, as_svg
+from convlens.figures.mosaic import BLANK, Grid, as_rgb, grid, show_tiles, title_tile
+from convlens.figures.style import INK, QUIET, VERMILLION, as_svg
+from convlens.inside.excitation import MadePatch
 from convlens.inside.top_patches import TopPatches
 
 TILE_INCHES = 0.8
+LABEL_LETTERS = 8
+"""A tile has room for so many letters beside a value."""
 
 
 @as_svg
-def top_patches_svg(figure: Figure, maps: Sequence[TopPatches]) -> None:
+def top_patches_svg(
+    figure: Figure,
+    maps: Sequence[TopPatches],
+    *,
+    labels: Sequence[Sequence[str]] | None = None,
+    made: Sequence[MadePatch] | None = None,
+) -> None:
     """Draw the patches that excite several maps of one layer, with the winning cell's value.
 
     Parameters
     ----------
     maps : sequence of TopPatches
         All of one layer.
+    labels : sequence of sequence of str, optional
+        For each map, what stands over each patch beside the value, such as the class of its
+        image; the image's number by default.
+    made : sequence of MadePatch, optional
+        For each map, the patch that ascent made; a last column, set apart by a line.
 
     Returns
     -------
@@ -32,7 +49,8 @@ def top_patches_svg(figure: Figure, maps: Sequence[TopPatches]) -> None:
     Raises
     ------
     InputError
-        Where there is no map, or they are of different layers.
+        Where there is no map, they are of different layers, or there is not one row of labels
+        and one made patch for each.
     """
     layers = sorted({one.layer for one in maps})
     if len(layers) != 1:
@@ -41,29 +59,28 @@ def top_patches_svg(figure: Figure, maps: Sequence[TopPatches]) -> None:
             "maps of one layer",
             "draw a figure for each layer",
         )
+    for name, given in (("rows of labels", labels), ("made patches", made)):
+        if given is not None and len(given) != len(maps):
+            raise InputError(
+                f"{len(maps)} maps came with {len(given)} {name}",
+                "one for each map",
+                "give as many, or leave them out",
+            )
     columns = max(1, *(len(one.values) for one in maps), 1)
     height, width = maps[0].patches.shape[2:]
     layout = grid(columns * len(maps), (height, width), columns)
     cells_high, cells_wide = layout.size
+    if made is not None:
+        cells_wide += 1.5 * width
     scale = TILE_INCHES / width
     figure.set_size_inches((scale * cells_wide, scale * cells_high))
     panel = figure.add_axes((0, 0, 1, 1))
     tiles = np.full((columns * len(maps), height, width, 3), BLANK)
     for row, one in enumerate(maps):
         first = row * columns
-        rgb = np.where(one.seen[..., None], as_rgb(one.patches), BLANK)
-        tiles[first : first + len(rgb)] = rgb
-        for place, (value, image) in enumerate(zip(one.values, one.images, strict=True)):
-            title_tile(panel, layout, first + place, f"{value:.3g}", quiet=True)
-            panel_top, left = layout.corner(first + place)
-            panel.text(
-                left + width - 0.5,
-                panel_top - 0.5 - 0.25 * layout.title,
-                f"#{image}",
-                fontsize=6,
-                color=QUIET,
-                ha="right",
-            )
+        tiles[first : first + len(one.patches)] = _rgb(one.patches, one.seen)
+        texts = labels[row] if labels is not None else [f"#{image}" for image in one.images]
+        _titles(panel, layout, first, one, texts)
         top, _ = layout.corner(first)
         panel.text(
             -0.5 - 0.15 * width,
@@ -82,16 +99,91 @@ def top_patches_svg(figure: Figure, maps: Sequence[TopPatches]) -> None:
                 va="center",
                 fontsize=9,
                 color=QUIET,
+                bbox={"facecolor": BLANK, "edgecolor": "none", "pad": 1.5},
             )
     show_tiles(panel, tiles, layout, None)
+    if made is not None:
+        _made_column(panel, layout, made)
+        panel.set_xlim(-0.5, cells_wide - 0.5)
     panel.set_title(f"{layers[0]}: what excites its maps most ({height}x{width} pixels)")
-    panel.text(
-        0,
-        -0.02,
-        "above each patch: the winning cell's value and the image's number; light grey: outside "
-        "of\nthe image, or not seen by the cell",
-        transform=panel.transAxes,
+    what = "image's number" if labels is None else "true class of the image"
+    lines = [
+        f"above each patch: the winning cell's value and the {what}",
+        "light grey: outside of the image, or not seen by the cell",
+    ]
+    if made is not None:
+        lines.append("right of the line: made by ascent for one cell, no image of the set")
+    panel.annotate(
+        "\n".join(lines),
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(0, -9),
+        textcoords="offset points",
         va="top",
         fontsize=8.5,
         color=QUIET,
     )
+
+
+def _rgb(pixels: NDArray[np.uint8], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    rgb: NDArray[np.float64] = np.where(seen[..., None], as_rgb(pixels), BLANK)
+    return rgb
+
+
+def _titles(panel: Axes, layout: Grid, first: int, one: TopPatches, texts: Sequence[str]) -> None:
+    """Write a value to the left and a text to the right over each patch of a row."""
+    for place, (value, text) in enumerate(zip(one.values, texts, strict=True)):
+        title_tile(panel, layout, first + place, _short(float(value)), quiet=True)
+        top, left = layout.corner(first + place)
+        _right(panel, layout, top, left, _shortened(text))
+
+
+def _right(
+    panel: Axes, layout: Grid, top: float, left: float, text: str, colour: str = INK
+) -> None:
+    panel.text(
+        left + layout.width - 0.5,
+        top - 0.5 - 0.25 * layout.title,
+        text,
+        fontsize=8 if len(text) <= 2 else 6.5,  # a digit may be as large as the value
+        color=colour,
+        ha="right",
+    )
+
+
+def _made_column(panel: Axes, layout: Grid, made: Sequence[MadePatch]) -> None:
+    """Draw the made patches to the right of a line, so that none is taken for a real one."""
+    height, width = layout.size
+    left = width + 0.5 * layout.width
+    for row, one in enumerate(made):
+        top, _ = layout.corner(row * layout.columns)
+        rgb = _rgb(one.pixels[None], one.seen[None])[0]
+        extent = (left - 0.5, left + layout.width - 0.5, top + layout.height - 0.5, top - 0.5)
+        panel.imshow(rgb, extent=extent, interpolation="none")
+        frame = Rectangle((left - 0.5, top - 0.5), layout.width, layout.height)
+        frame.set(fill=False, edgecolor="#c4c9ce", linewidth=0.5)
+        panel.add_patch(frame)
+        value_top = top - 0.5 - 0.25 * layout.title
+        panel.text(left - 0.5, value_top, _short(one.value), fontsize=8, color=QUIET)
+        _right(panel, layout, top, left, "made" if one.rose else "no rise", VERMILLION)
+    middle = width + 0.25 * layout.width - 0.5
+    panel.plot((middle, middle), (-0.5, height - 0.5), color=VERMILLION, linewidth=1)
+    panel.set_ylim(height - 0.5, -0.5)
+
+
+def _short(value: float) -> str:
+    """Write a value with few letters.
+
+    >>> _short(3.206), _short(0.00145)
+    ('3.21', '0.001')
+    """
+    return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.1g}"
+
+
+def _shortened(text: str) -> str:
+    """Cut a long name.
+
+    >>> _shortened("automobile"), _shortened("seven")
+    ('automob…', 'seven')
+    """
+    return text if len(text) <= LABEL_LETTERS else text[: LABEL_LETTERS - 1] + "…"

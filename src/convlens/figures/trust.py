@@ -114,9 +114,10 @@ def faithfulness_svg(figure: Figure, methods: Sequence[Faithfulness]) -> None:
     """
     if not methods:
         raise InputError("there is no method to draw", "at least one", "measure one first")
-    figure.set_size_inches((12.5, 3.2))
-    figure.subplots_adjust(wspace=1.05)
-    panels = figure.subplots(1, 2)
+    # one above the other: side by side a page would shrink the legends beyond reading
+    figure.set_size_inches((5.6, 6.6))
+    figure.subplots_adjust(hspace=0.6)
+    panels = figure.subplots(2, 1)
     chance = methods[0].random
     for panel, what, better in zip(
         panels, ("deletion", "insertion"), ("lower", "higher"), strict=True

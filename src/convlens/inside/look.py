@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data import Preprocessing
+from convlens.errors import InputError, nearest
 from convlens.evaluation import top_k
 from convlens.network import Network
 from convlens.table import Table
@@ -48,6 +49,22 @@ class Subject:
     @property
     def network(self) -> Network:
         return self.model.network
+
+    def class_number(self, name: str) -> int:
+        """Return the number of a class.
+
+        Raises
+        ------
+        InputError
+            Where there is no such class; gives the nearest name.
+        """
+        if name not in self.classes:
+            raise InputError(
+                f'there is no class "{name}"{nearest(name, self.classes)}',
+                "one of " + ", ".join(self.classes[:40]),
+                "correct the name",
+            )
+        return self.classes.index(name)
 
 
 @dataclass(frozen=True, eq=False)

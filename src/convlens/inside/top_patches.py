@@ -60,11 +60,12 @@ class TopPatches:
 def top_patches(
     model: Model,
     layer: str,
-    map_numbers: Sequence[int],
+    map_numbers: Sequence[int] | None,
     images: NDArray[np.uint8],
     preprocessing: Preprocessing,
     *,
     count: int = 9,
+    most: int | None = None,
 ) -> tuple[TopPatches, ...]:
     """Find the images that excite some maps of a layer most, and cut what the winning cell sees.
 
@@ -77,14 +78,17 @@ def top_patches(
         The network with its weights.
     layer : str
         Full name of a layer with maps.
-    map_numbers : sequence of int
-        Which of its maps.
+    map_numbers : sequence of int, optional
+        Which of its maps; None for all of them.
     images : uint8 array (N, C, H, W)
         The set, for example `dataset.train.images`.
     preprocessing : Preprocessing
         How its pixels are normalised.
     count : int
         Most patches a map.
+    most : int, optional
+        Return at most so many of these maps: those with the strongest responses, the strongest
+        first. All of them in their own order by default.
 
     Raises
     ------
@@ -93,19 +97,20 @@ def top_patches(
         fit the network.
     """
     row = places.find_maps(model.network, layer)
-    for number in map_numbers:
+    chosen = list(range(row.output[0]) if map_numbers is None else map_numbers)
+    for number in chosen:
         places.check_map(row, number)
     if count < 1:
         raise InputError(f"count is {count}", "at least 1 patch a map", "use count=9")
     places.check_images(model.network, images)
-    chosen = list(map_numbers)
     best = _Best(len(chosen), count)
     for start, stop in batches(model, len(images)):
         normalised = preprocessing.normalise(images[start:stop])
         cells = model.activations(normalised, [layer])[layer][:, chosen]
         flat = cells.reshape(len(cells), len(chosen), -1)
         best.merge(flat.max(axis=2), flat.argmax(axis=2), first_image=start)
-    return tuple(_cut(row, number, *best.of(i), images) for i, number in enumerate(chosen))
+    kept = range(len(chosen)) if most is None else best.strongest(most)
+    return tuple(_cut(row, chosen[i], *best.of(i), images) for i in kept)
 
 
 class _Best:
@@ -129,6 +134,10 @@ class _Best:
             np.take_along_axis(array, order, axis=0) for array in (values, images, cells)
         )
 
+    def strongest(self, most: int) -> list[int]:
+        """Return the positions of the maps with the largest values, the largest first."""
+        return [int(i) for i in np.argsort(-self.values[0], kind="stable")[:most]]
+
     def of(self, position: int) -> tuple[Float32, NDArray[np.int64], NDArray[np.int64]]:
         """Return values, images and cells of one map, without those that do not excite it."""
         excited = self.values[:, position] > 0
@@ -148,20 +157,47 @@ def _cut(
     images: NDArray[np.uint8],
 ) -> TopPatches:
     """Cut the receptive field of each winning cell out of its image."""
-    channels, height, width = images.shape[1:]
     cells = np.stack(np.unravel_index(flat_cells, row.output[1:]), axis=1).astype(np.int64)
+    channels, height, width = images.shape[1:]
     vertical, horizontal = row.receptive_field
     shape = min(vertical.size, height), min(horizontal.size, width)
     patches = np.zeros((len(values), channels, *shape), np.uint8)
     seen = np.zeros((len(values), *shape), bool)
     for i, (image, (y, x)) in enumerate(zip(numbers, cells, strict=True)):
-        rows, rows_seen = _along(vertical, int(y), height)
-        columns, columns_seen = _along(horizontal, int(x), width)
-        seen[i] = rows_seen[:, None] & columns_seen
-        # what lies outside is read at the border, then blanked
-        inside = np.ix_(np.arange(channels), rows.clip(0, height - 1), columns.clip(0, width - 1))
-        patches[i] = np.where(seen[i], images[image][inside], 0)
+        patches[i], seen[i] = seen_by_cell(row, (int(y), int(x)), images[image])
     return TopPatches(row.name, number, patches, seen, values, numbers, cells)
+
+
+def seen_by_cell(
+    row: Row, cell: Pair, image: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Cut what one cell of a layer sees out of an image.
+
+    Parameters
+    ----------
+    row : Row
+        The layer, as the network's table has it.
+    cell : (int, int)
+        `(y, x)` of the cell.
+    image : uint8 array (C, H, W)
+        The pixels.
+
+    Returns
+    -------
+    uint8 array (C, height, width)
+        The receptive field; an axis on which it is longer than the image is the whole image.
+        Zero where the cell sees nothing.
+    bool array (height, width)
+        Where it is a pixel of the image that the cell depends on.
+    """
+    height, width = image.shape[1:]
+    vertical, horizontal = row.receptive_field
+    rows, rows_seen = _along(vertical, cell[0], height)
+    columns, columns_seen = _along(horizontal, cell[1], width)
+    seen = rows_seen[:, None] & columns_seen
+    # what lies outside is read at the border, then blanked
+    inside = np.ix_(np.arange(len(image)), rows.clip(0, height - 1), columns.clip(0, width - 1))
+    return np.where(seen, image[inside], np.uint8(0)), seen
 
 
 def _along(

@@ -1,8 +1,4 @@
-"""One image's way through a network as a folder: a page to scroll, and each figure as SVG.
-
-Everything that comes from a file is escaped by jinja2; the only markup let through is the SVG
-that `convlens.figures` draws, which escapes its own text.
-"""
+"""One image's way through a network as a folder: a page to scroll, and each figure as SVG."""
 
 from __future__ import annotations
 
@@ -10,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
 
 from convlens.figures.attribution import attributions_svg
 from convlens.figures.feature_maps import feature_maps_svg, feature_vector_svg
@@ -22,9 +16,9 @@ from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.inside.learned_kernels import kernel_layers, learned_kernels
 from convlens.inside.look import Look
-from convlens.report import numbers
+from convlens.report.page import Drawing, Page, fill
 from convlens.report.sentences import does
-from convlens.table import Row, shape_text
+from convlens.table import Row
 
 NUMBERED_SIDE = 32
 """Larger images are shown whole without numbers, and their middle with them."""
@@ -35,15 +29,6 @@ WHOLE_POINTS = 240.0
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """One figure: its file's name without ending, the SVG, and what to read in it."""
-
-    name: str
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Section:
     """One layer on the page."""
 
@@ -51,14 +36,6 @@ class Section:
     sentence: str
     drawings: tuple[Drawing, ...] = ()
     step: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """The page and the figures in it."""
-
-    html: str
-    figures: dict[str, str]
 
 
 def make_page(look: Look, command: str) -> Page:
@@ -80,15 +57,9 @@ def make_page(look: Look, command: str) -> Page:
     sections = [_section(look, layer) for layer in look.layers]
     reasons = _reasons(look)
     drawings = [*pixels, *(d for section in sections for d in section.drawings), *reasons]
-    environment = Environment(
-        loader=PackageLoader("convlens.report", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"shape": shape_text, "percent": numbers.percent}
-    environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own
-    html = environment.get_template("look.html.j2").render(
+    return fill(
+        "look.html.j2",
+        drawings,
         look=look,
         top=look.top(),
         exponentials=_exponentials(look),
@@ -99,7 +70,6 @@ def make_page(look: Look, command: str) -> Page:
         table=look.subject.network.table(),
         command=command,
     )
-    return Page(html, {f"{drawing.name}.svg": drawing.svg for drawing in drawings})
 
 
 def _exponentials(look: Look) -> list[tuple[str, str, str, str]]:

@@ -1,6 +1,9 @@
-"""What a layer does, in one sentence, with its own numbers."""
+"""What a layer does, and what a map answers to, in one sentence with its own numbers."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
 
 from convlens import layers
 from convlens.table import Row, shape_text
@@ -71,6 +74,30 @@ def does(row: Row) -> str:
         case layers.Residual():
             return "The block's output and its shortcut are added, cell by cell."
     return ""
+
+
+def answers_to(classes: Sequence[str]) -> str:
+    """Say what a map answers to, from the true classes of the images that excite it most.
+
+    Few classes are named where they are two thirds of the images or more.
+
+    >>> answers_to(["7"] * 9), answers_to(list("771771919"))
+    ('only 7 (9 of 9)', 'mostly 7 and 1 (7 of 9)')
+    >>> answers_to(list("7" * 7 + "12")), answers_to(list("0123456"))
+    ('mostly 7 (7 of 9)', 'no class in particular (7 classes in 7 images)')
+    >>> answers_to([]), answers_to(["7"]), answers_to(list("4949"))
+    ('no image', 'its only image is 7', 'only 4 and 9 (4 of 4)')
+    """
+    counts = Counter(classes).most_common()
+    images = len(classes)
+    if images <= 1:
+        return f"its only image is {classes[0]}" if images else "no image"
+    for named in (1, 2):
+        share = sum(count for _, count in counts[:named])
+        if 3 * share >= 2 * images:
+            names = " and ".join(name for name, _ in counts[:named])
+            return f"{'only' if share == images else 'mostly'} {names} ({share} of {images})"
+    return f"no class in particular ({len(counts)} classes in {images} images)"
 
 
 def _maps(count: int) -> str:

@@ -219,7 +219,7 @@ def _test_once(
 
 def evaluate_model(model: TorchModel, dataset: Dataset, split: str = "test") -> Evaluation:
     """Measure a model on one split: float32, no gradients, no augmentation, no shuffling."""
-    part = getattr(dataset, split)
+    part = dataset.part(split)
     logits = predict(model.module, TensorSet(part, dataset.preprocessing, model.device))
     return evaluate_logits(
         logits.cpu().numpy(), part.labels, dataset.classes, part.images, split=split

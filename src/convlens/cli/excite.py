@@ -1,0 +1,147 @@
+"""`convlens excite`: what the maps of a layer answer to, in real images and in made ones."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convlens import inspection
+from convlens.cli.folder import write_folder
+from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
+
+if TYPE_CHECKING:
+    from convlens.inside.excitation import Excitation, ExcitedMap
+
+app = new_command()
+
+
+@app.command(epilog="Example: convlens excite last --layer conv2 --class 7")
+def excite(
+    run: RunArgument = "last",
+    layer: Annotated[
+        str | None, typer.Option(help="A layer with maps. [default: the last convolution]")
+    ] = None,
+    maps: Annotated[
+        list[int] | None,
+        typer.Option("--map", help="Only this map; repeatable. [default: the 12 strongest]"),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Most patches a map.")] = 9,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Make an image for this class too; repeatable."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Whose images: train, validation or test.")] = "train",
+    maximise: Annotated[
+        bool, typer.Option("--maximise/--no-maximise", help="Make a patch for each map.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for page and figures. [default: excite-LAYER]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise that ascent starts from.")] = 0,
+    runs: RunsRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Find the patches of a run's data that excite each map of a layer most, and make one.
+
+    The patches say what a map answers to; the made one, how far its filter can be driven.
+    """
+    from convlens.report.excite_page import make_page
+    from convlens.report.sentences import answers_to
+
+    found = inspection.excite(
+        run,
+        layer=layer,
+        maps=maps or None,
+        top=top,
+        classes=classes or (),
+        split=split,
+        maximise=maximise,
+        seed=seed,
+        root=runs,
+        on_progress=lambda message: typer.echo(message, err=True),
+    )
+    options = [("--layer", layer)] if layer else []
+    options += [("--map", str(number)) for number in maps or ()]
+    options += [("--class", name) for name in classes or ()]
+    options += [("--top", str(top))] * (top != 9) + [("--split", split)] * (split != "train")
+    options += [("--seed", str(seed))] * (seed != 0)
+    words = ["convlens", "excite", run, *(word for pair in options for word in pair)]
+    command = shlex.join(words + ["--no-maximise"] * (not maximise))
+    page = make_page(found, command)
+    files = write_folder(
+        out or Path(f"excite-{found.row.name}"), {"index.html": page.html, **page.figures}
+    )
+    if as_json:
+        print_json(_result(found, files))
+        return
+    typer.echo(
+        f"{found.row.name} of {found.subject.name}: {found.choice()}, over {found.images:,} "
+        f"images of {found.data} ({found.split})"
+    )
+    for one in found.maps:
+        typer.echo(f"map {one.number}: {answers_to(one.classes)}" + _made(one))
+        for line in _images(one):
+            typer.echo(f"  {line}")
+    for made in found.class_images:
+        typer.echo(f"{made.place}: {made.activations[0]:.3g} -> {made.activations[-1]:.3g}")
+    typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
+
+
+def _result(found: Excitation, files: list[str]) -> dict[str, Any]:
+    return {
+        "run": found.subject.name,
+        "layer": found.row.name,
+        "of_maps": found.row.output[0],
+        "data": found.data,
+        "split": found.split,
+        "images": found.images,
+        "maps": [
+            {
+                "map": one.number,
+                "made": None if one.made is None else one.made.value,
+                "patches": [
+                    {"image": image, "class": name, "value": value, "cell": cell}
+                    for image, name, value, cell in _patches(one)
+                ],
+            }
+            for one in found.maps
+        ],
+        "classes": [
+            {"place": made.place, "start": made.activations[0], "end": made.activations[-1]}
+            for made in found.class_images
+        ],
+        "page": files[0],
+        "files": files[1:],
+    }
+
+
+def _patches(one: ExcitedMap) -> list[tuple[int, str, float, list[int]]]:
+    """Return each patch's image, true class, value and cell, as plain numbers."""
+    found = one.patches
+    return list(
+        zip(
+            found.images.tolist(),
+            one.classes,
+            found.values.tolist(),
+            found.cells.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _made(one: ExcitedMap) -> str:
+    if one.made is None:
+        return ""
+    real = f", the strongest real one {one.patches.values[0]:.3g}" if one.classes else ""
+    return f"; the made patch gives {one.made.value:.3g}{real}"
+
+
+def _images(one: ExcitedMap) -> list[str]:
+    # joined by a no-break space while the lines are broken, so that no image is torn apart
+    told = [f"#{image}\xa0({name})\xa0{value:.3g}" for image, name, value, _ in _patches(one)]
+    lines = textwrap.wrap(", ".join(told), 90, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines]

@@ -1,0 +1,122 @@
+"""`convlens trust`: which attribution methods to believe on a run, measured."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convlens import inspection
+from convlens.cli.folder import write_folder
+from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
+
+if TYPE_CHECKING:
+    from convlens.inside.verdict import Area, Trust
+
+app = new_command()
+
+
+@app.command(epilog="Example: convlens trust last --images 40")
+def trust(
+    run: RunArgument = "last",
+    images: Annotated[
+        int, typer.Option(min=2, help="How many validation images to measure on.")
+    ] = 20,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="Only this attribution; repeatable. [default: all]"),
+    ] = None,
+    random_seeds: Annotated[
+        int,
+        typer.Option("--seeds", min=1, help="How many networks of random weights."),
+    ] = 2,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for page and figures. [default: trust-RUN]")
+    ] = None,
+    runs: RunsRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Measure which of the attributions that `convlens look` draws to believe on a run.
+
+    Sanity check: does a method's map change when the weights are made random? Deletion and
+    insertion: do the pixels that it calls important carry the class?
+    """
+    from convlens.report.trust_page import make_page
+
+    chosen: Any = methods or None
+    found = inspection.trust(
+        run,
+        images=images,
+        methods=chosen,
+        seeds=random_seeds,
+        root=runs,
+        on_progress=lambda message: typer.echo(message, err=True),
+    )
+    options = [("--images", str(images))] * (images != 20)
+    options += [("--seeds", str(random_seeds))] * (random_seeds != 2)
+    options += [("--method", method) for method in methods or ()]
+    command = shlex.join(["convlens", "trust", run, *(word for pair in options for word in pair)])
+    page = make_page(found, command)
+    folder = out or Path(f"trust-{found.subject.name}")
+    files = write_folder(folder, {"index.html": page.html, **page.figures})
+    if as_json:
+        print_json(_result(found, files))
+        return
+    typer.echo(_table(found))
+    seeds = "1 set" if found.seeds == 1 else f"{found.seeds} sets"
+    typer.echo(
+        f"on {found.images} of {found.available:,} validation images, for the predicted class; "
+        f"{seeds} of random weights; in brackets: standard errors"
+    )
+    typer.echo(f"{found.subject.name}: {found.sentence()}")
+    typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
+
+
+def _result(found: Trust, files: list[str]) -> dict[str, Any]:
+    deletion, insertion = found.chance
+    return {
+        "run": found.subject.name,
+        "split": "validation",
+        "images": found.images,
+        "seeds": found.seeds,
+        "methods": [
+            {
+                "method": verdict.method,
+                "similarity_all_random": verdict.similarity,
+                "passes": verdict.passes,
+                "deletion_area": verdict.deletion.mean,
+                "deletion_standard_error": verdict.deletion.error,
+                "insertion_area": verdict.insertion.mean,
+                "insertion_standard_error": verdict.insertion.error,
+            }
+            for verdict in found.verdicts
+        ],
+        "random_order": {"deletion_area": deletion.mean, "insertion_area": insertion.mean},
+        "sentence": found.sentence(),
+        "page": files[0],
+        "files": files[1:],
+    }
+
+
+def _table(found: Trust) -> str:
+    rows = [
+        ("method", "similarity,", "sanity", "deletion", "insertion", "n"),
+        ("", "all random", "check", "lower: better", "higher: better", ""),
+    ]
+    for v in found.verdicts:
+        check = "passes" if v.passes else "fails"
+        taken, put = _area(v.deletion), _area(v.insertion)
+        rows.append((v.method, f"{v.similarity:.2f}", check, taken, put, str(found.images)))
+    taken, put = map(_area, found.chance)
+    rows.append(("random order", "", "", taken, put, str(found.images)))
+    lines = [
+        f"{method:<21}{similarity:>12}  {check:<7}{deletion:>15}{insertion:>16}{n:>5}"
+        for method, similarity, check, deletion, insertion, n in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _area(area: Area) -> str:
+    return f"{area.mean:.3f} ({area.error:.3f})"

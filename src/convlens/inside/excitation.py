@@ -1,0 +1,240 @@
+"""What excites the maps of one layer: patches of real images, and patches made by ascent.
+
+The two answer the same question with the same number, the value of one cell. Real patches show
+what the map answers to among the images that there are; a made patch shows how far its filter
+can be driven, whether or not any image looks like that. The made one is the image that
+`convlens.inside.maximise` climbs to for the cell in the middle of the map, cut to what that
+cell sees. A map's mean would be another number than the patches', so it is not used here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.data import Dataset
+from convlens.errors import InputError
+from convlens.inside import places
+from convlens.inside.learned_kernels import kernel_layers
+from convlens.inside.look import Subject
+from convlens.inside.maximise import Ascent, Maximised, maximise_class, maximise_map
+from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
+from convlens.network import Network
+from convlens.table import Row
+
+SHOWN_MAPS = 12
+"""So many maps are shown where none is named."""
+CELL_ASCENT = Ascent(jitter=0)
+"""Without jitter: a cell sees one place, and a shifted image is another place's."""
+
+
+@dataclass(frozen=True, eq=False)
+class MadePatch:
+    """What ascent made for the cell in the middle of a map.
+
+    Parameters
+    ----------
+    pixels : uint8 array (C, height, width)
+        What the cell sees of the image, of the same size as the map's real patches.
+    seen : bool array (height, width)
+        Where it is a pixel of the image.
+    value : float
+        The cell's value for the image.
+    rose : bool
+        Whether the ascent found anything to climb.
+    """
+
+    pixels: NDArray[np.uint8]
+    seen: NDArray[np.bool_]
+    value: float
+    rose: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ExcitedMap:
+    """One map, and what excites it.
+
+    Parameters
+    ----------
+    patches : TopPatches
+        Of real images, strongest first.
+    classes : tuple of str
+        The true class of each patch's image.
+    made : MadePatch, optional
+        None where none was asked for.
+    """
+
+    patches: TopPatches
+    classes: tuple[str, ...]
+    made: MadePatch | None
+
+    @property
+    def number(self) -> int:
+        return self.patches.map_number
+
+    def counts(self) -> list[tuple[str, int]]:
+        """Return how many of the patches are of each class, the most frequent first."""
+        return Counter(self.classes).most_common()
+
+
+@dataclass(frozen=True, eq=False)
+class Excitation:
+    """What excites the maps of one layer of a run.
+
+    Parameters
+    ----------
+    subject : Subject
+        Whose layer.
+    row : Row
+        The layer, as the network's table has it.
+    data, split : str
+        The set that the patches are of, and which part of it.
+    images : int
+        How many images were looked at.
+    maps : tuple of ExcitedMap
+        The strongest first, or as they were named.
+    named : bool
+        Whether the maps were named; otherwise the strongest were taken.
+    class_images : tuple of Maximised
+        Whole images that raise a class's logit.
+    """
+
+    subject: Subject
+    row: Row
+    data: str
+    split: str
+    images: int
+    maps: tuple[ExcitedMap, ...]
+    named: bool
+    class_images: tuple[Maximised, ...]
+
+    def choice(self) -> str:
+        """Say which maps these are, and how many there are.
+
+        A reader who sees 12 of 64 maps must know that 52 are not shown.
+        """
+        total, shown = self.row.output[0], len(self.maps)
+        if shown == total:
+            return f"all {total} maps" if total > 1 else "its only map"
+        if self.named:
+            return f"{shown} of {total} maps, as asked for"
+        return f"{shown} of {total} maps, those with the strongest responses"
+
+
+def excite(
+    subject: Subject,
+    dataset: Dataset,
+    *,
+    layer: str | None = None,
+    maps: Sequence[int] | None = None,
+    top: int = 9,
+    classes: Sequence[str] = (),
+    split: str = "train",
+    maximise: bool = True,
+    seed: int = 0,
+    on_progress: Callable[[str], None] = lambda message: None,
+) -> Excitation:
+    """Find what excites the maps of a layer most.
+
+    Parameters
+    ----------
+    subject : Subject
+        The trained network.
+    dataset : Dataset
+        The data that it was trained on.
+    layer : str, optional
+        Full name of a layer with maps; the last convolution by default.
+    maps : sequence of int, optional
+        Which maps; by default the `SHOWN_MAPS` with the strongest responses over the set.
+    top : int
+        Most patches a map.
+    classes : sequence of str
+        Classes whose logits are maximised too.
+    split : {"train", "validation", "test"}
+        Where the patches are from.
+    maximise : bool
+        Whether to make a patch for each map. Classes that are named are made in any case.
+    seed : int
+        Of the starts of the ascents.
+    on_progress : callable
+        Told in words what is about to be computed.
+
+    Raises
+    ------
+    InputError
+        Where a layer, map, class or split does not exist; names the nearest.
+    """
+    row = places.find_maps(subject.network, layer or last_convolution(subject.network))
+    numbers = None if maps is None else list(dict.fromkeys(maps))
+    for number in numbers or ():
+        places.check_map(row, number)
+    targets = [subject.class_number(name) for name in dict.fromkeys(classes)]
+    part = dataset.part(split)
+    on_progress(f"{row.name}: looking at {len(part):,} images")
+    found = top_patches(
+        subject.model,
+        row.name,
+        numbers,
+        part.images,
+        subject.preprocessing,
+        count=top,
+        most=SHOWN_MAPS if numbers is None else None,
+    )
+    if maximise:
+        on_progress(f"{row.name}: making a patch for each of {len(found)} maps")
+    excited = tuple(
+        ExcitedMap(
+            one,
+            tuple(subject.classes[part.labels[image]] for image in one.images),
+            _made(subject, row, one.map_number, seed) if maximise else None,
+        )
+        for one in found
+    )
+    if targets:
+        on_progress("making an image for " + ", ".join(subject.classes[n] for n in targets))
+    class_images = tuple(_class_image(subject, target, seed) for target in targets)
+    named = numbers is not None
+    return Excitation(subject, row, dataset.name, split, len(part), excited, named, class_images)
+
+
+def last_convolution(network: Network) -> str:
+    """Return the last convolution, one in a shortcut only where there is no other.
+
+    Raises
+    ------
+    InputError
+        Where the network has none.
+    """
+    names = [layer.name for layer in kernel_layers(network)]
+    if not names:
+        raise InputError(
+            f"{network.name} has no convolution",
+            "a layer with maps",
+            "name one: take it from `convlens shapes`",
+        )
+    return next((name for name in reversed(names) if ".shortcut." not in name), names[-1])
+
+
+def _made(subject: Subject, row: Row, number: int, seed: int) -> MadePatch:
+    _, height, width = row.output
+    cell = height // 2, width // 2
+    made = maximise_map(
+        subject.model,
+        subject.preprocessing,
+        row.name,
+        number,
+        cell=cell,
+        seed=seed,
+        ascent=CELL_ASCENT,
+    )
+    pixels, seen = seen_by_cell(row, cell, made.image)
+    return MadePatch(pixels, seen, float(made.activations[-1]), made.rose)
+
+
+def _class_image(subject: Subject, target: int, seed: int) -> Maximised:
+    made = maximise_class(subject.model, subject.preprocessing, target, seed=seed)
+    return replace(made, place=f"logit of {subject.classes[target]}")

@@ -1,0 +1,256 @@
+"""All attribution methods of one network before the same judges: who passes, who finds pixels.
+
+`convlens.inside.trust` measures one method; here the measurements stand side by side, and one
+sentence says what they come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.data import Split
+from convlens.errors import InputError, nearest
+from convlens.inside import places
+from convlens.inside.attribution import METHODS, Method, possible_methods
+from convlens.inside.look import Subject
+from convlens.inside.trust import (
+    Cascade,
+    Curves,
+    Faithfulness,
+    cascade,
+    faithfulness,
+    randomised_order,
+)
+
+CLEARLY = 2.0
+"""A mean difference counts from so many of its standard errors on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Both measurements of one method."""
+
+    cascade: Cascade
+    faithfulness: Faithfulness
+
+    @property
+    def method(self) -> Method:
+        return self.cascade.method
+
+    @property
+    def similarity(self) -> float:
+        """Mean rank correlation with the original maps when all weights are random."""
+        return float(self.cascade.mean[-1])
+
+    @property
+    def passes(self) -> bool:
+        """Whether it passes the cascade."""
+        return self.cascade.passes
+
+    @property
+    def deletion(self) -> Area:
+        return _area(self.faithfulness.curves, "deletion")
+
+    @property
+    def insertion(self) -> Area:
+        return _area(self.faithfulness.curves, "insertion")
+
+    def deletes_faster_than_chance(self) -> bool:
+        """Whether its deletion area is clearly below a random order's on the same images."""
+        return _clearly_below(self.faithfulness.curves, self.faithfulness.random)
+
+    def deletes_faster_than(self, other: Verdict) -> bool:
+        """Whether its deletion area is clearly below another method's on the same images."""
+        return _clearly_below(self.faithfulness.curves, other.faithfulness.curves)
+
+
+@dataclass(frozen=True)
+class Area:
+    """Mean area under the images' curves, 0 to 1, and the mean's standard error."""
+
+    mean: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """What was measured of a network's attribution methods.
+
+    Parameters
+    ----------
+    subject : Subject
+        Whose methods.
+    images, available : int
+        How many images were drawn, out of how many.
+    seeds : int
+        How many networks of random weights.
+    verdicts : tuple of Verdict
+        One a method.
+    """
+
+    subject: Subject
+    images: int
+    available: int
+    seeds: int
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def chance(self) -> tuple[Area, Area]:
+        """Deletion and insertion area of random orders, the same for every method."""
+        random = self.verdicts[0].faithfulness.random
+        return _area(random, "deletion"), _area(random, "insertion")
+
+    def sentence(self) -> str:
+        """Say what to make of the measurements: a sentence to stand behind a colon."""
+        faster = [v for v in self.verdicts if v.deletes_faster_than_chance()]
+        good = [v for v in faster if v.passes]
+        several = len(self.verdicts) > 1
+        parts = [_who_passes(self.verdicts)]
+        if faster:
+            best, *others = sorted(faster, key=lambda verdict: verdict.deletion.mean)
+            alike = [best, *(v for v in others if not best.deletes_faster_than(v))]
+            areas = _listed([f"{v.deletion.mean:.3f}" for v in alike])
+            verb = "lowers" if len(alike) == 1 else "lower"
+            parts.append(
+                f"{_listed([v.method for v in alike]) if several else 'it'} {verb} the score "
+                f"{'fastest' if several else 'faster than chance'} (deletion area {areas}, "
+                f"{'not told apart by these images; ' if len(alike) > 1 else ''}"
+                f"a random order {self.chance[0].mean:.3f})"
+            )
+        else:
+            who = "no method lowers" if several else "it does not lower"
+            parts.append(f"{who} the score clearly faster than a random order")
+        if not good:
+            parts.append("take no map for a reason here")
+        elif several and _fastest(good) in alike:
+            parts.append(f"begin with {_fastest(good).method}")
+        elif several:
+            parts.append(f"of those that pass, {_fastest(good).method} does: begin with it")
+        return "; ".join(parts) + "."
+
+
+def judge(
+    subject: Subject,
+    split: Split,
+    *,
+    images: int = 20,
+    methods: Sequence[Method] | None = None,
+    seeds: int = 2,
+    on_progress: Callable[[str], None] = lambda message: None,
+) -> Trust:
+    """Measure attribution methods on a network by the cascade, deletion and insertion.
+
+    The images are drawn at random by a fixed seed, so that all measurements of one split are
+    of the same images; all of them are taken where there are fewer. The methods run as in
+    `convlens look`: for the predicted class, with zeros on the normalised scale as baseline.
+
+    Parameters
+    ----------
+    subject : Subject
+        The trained network.
+    split : Split
+        Where the images are from.
+    images : int
+        How many.
+    methods : sequence of {"grad-cam", "integrated-gradients", "occlusion", "saliency"}, optional
+        All that the network allows by default.
+    seeds : int
+        How many networks of random weights.
+    on_progress : callable
+        Told in words what is about to be measured.
+
+    Raises
+    ------
+    InputError
+        Where there are fewer than 2 images or 1 seed, or a method does not exist or cannot be
+        used.
+    """
+    if min(images, len(split)) < 2 or seeds < 1:
+        raise InputError(
+            f"{min(images, len(split))} images and {seeds} seeds",
+            "at least 2 images, or nothing can be said of others, and at least 1 seed",
+            "leave them at their defaults",
+        )
+    model = subject.model
+    places.count_classes(model.network)
+    possible = possible_methods(model.network)
+    chosen = possible if methods is None else tuple(dict.fromkeys(methods))
+    for method in chosen:
+        if method not in possible:
+            raise InputError(
+                f"grad-cam cannot be used on {model.network.name}: it has no convolution"
+                if method in METHODS
+                else f'there is no attribution method "{method}"{nearest(method, METHODS)}',
+                "one of " + ", ".join(possible),
+                "choose another",
+            )
+    if not chosen:
+        raise InputError("no method is named", "one of " + ", ".join(possible), "name one")
+    drawn = np.sort(np.random.default_rng(0).permutation(len(split))[:images])
+    normalised = subject.preprocessing.normalise(split.images[drawn])
+    layers = len(randomised_order(model.network))
+    verdicts = []
+    for number, method in enumerate(chosen, start=1):
+        on_progress(
+            f"{method} ({number} of {len(chosen)}): {len(drawn)} images, {layers} layers made "
+            f"random one after the other, {seeds} {'seed' if seeds == 1 else 'seeds'}"
+        )
+        verdicts.append(
+            Verdict(
+                cascade(model, normalised, method, seeds=range(seeds)),
+                faithfulness(model, normalised, method),
+            )
+        )
+    return Trust(subject, len(drawn), len(split), seeds, tuple(verdicts))
+
+
+def _fastest(verdicts: Sequence[Verdict]) -> Verdict:
+    return min(verdicts, key=lambda verdict: verdict.deletion.mean)
+
+
+def _clearly_below(first: Curves, second: Curves) -> bool:
+    """Whether the first's deletion areas are lower, image by image, beyond chance."""
+    gain = _areas(second.deletion - first.deletion, first.share)
+    return bool(gain.mean() > CLEARLY * _standard_error(gain))
+
+
+def _area(curves: Curves, what: str) -> Area:
+    areas = _areas(getattr(curves, what), curves.share)
+    return Area(float(areas.mean()), _standard_error(areas))
+
+
+def _areas(curves: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area under each of the curves `(N, S + 1)`."""
+    return np.asarray(np.trapezoid(curves, share, axis=1))
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _who_passes(verdicts: Sequence[Verdict]) -> str:
+    passing = [verdict.method for verdict in verdicts if verdict.passes]
+    failing = [verdict.method for verdict in verdicts if not verdict.passes]
+    if len(verdicts) == 1:
+        return f"{verdicts[0].method} {'passes' if passing else 'fails'} the sanity check"
+    if not failing or not passing:
+        return f"all {len(verdicts)} methods {'pass' if passing else 'fail'} the sanity check"
+    one = "passes" if len(passing) == 1 else "pass"
+    other = "fails" if len(failing) == 1 else "fail"
+    return (
+        f"of {len(verdicts)} methods, {_listed(passing)} {one} the sanity check and "
+        f"{_listed(failing)} {other} it"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join names as a sentence does.
+
+    >>> _listed(["a"]), _listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

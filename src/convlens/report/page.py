@@ -1,0 +1,63 @@
+"""What pages of figures are made of: drawings with captions, put into a template.
+
+Everything that comes from a file is escaped by jinja2; the only markup let through is the SVG
+that `convlens.figures` draws, which escapes its own text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from convlens.report import numbers
+from convlens.table import shape_text
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure: its file's name without ending, the SVG, and what to read in it."""
+
+    name: str
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page and the figures in it."""
+
+    html: str
+    figures: dict[str, str]
+
+
+def fill(template: str, drawings: Iterable[Drawing], **values: Any) -> Page:
+    """Fill a template of `convlens.report`.
+
+    Parameters
+    ----------
+    template : str
+        Its file name.
+    drawings : iterable of Drawing
+        All figures of the page; each becomes a file as well.
+    **values
+        What the template names.
+    """
+    environment = Environment(
+        loader=PackageLoader("convlens.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "shape": shape_text,
+        "percent": numbers.percent,
+        "decimal": numbers.decimal,
+        "whole": numbers.whole,
+    }
+    environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own
+    html = environment.get_template(template).render(**values)
+    return Page(html, {f"{drawing.name}.svg": drawing.svg for drawing in drawings})

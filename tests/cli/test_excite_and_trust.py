@@ -1,0 +1,133 @@
+"""`convlens excite` and `convlens trust`: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import convlens as package
+from convlens import cli
+from recorded_runs import NETWORK, RECIPE, digits, train
+
+OF_PATCHES = ["excite-depthwise1/index.html", "excite-depthwise1/depthwise1-patches.svg"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small run on the embedded digits, whole."""
+    folder = tmp_path_factory.mktemp("work")
+    package.train(NETWORK, epochs=1, root=folder / "runs", name="small", device="cpu")
+    train(folder / "runs" / "other-data", RECIPE.changed({"epochs": 1, "record_kernels": 0}))
+    return folder
+
+
+@pytest.fixture
+def convlens(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """Run the program in this process: its own `main`, arguments, exit code and output."""
+    monkeypatch.chdir(place)
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        monkeypatch.setattr(sys, "argv", ["convlens", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        assert (ended.value.code or 0) == code, told.err
+        assert "Traceback" not in told.err
+        if code:
+            return told.err
+        return json.loads(told.out) if "--json" in arguments else (told.out, told.err)
+
+    return run
+
+
+def process(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "convlens", *arguments],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+
+def test_excite_prints_each_maps_images_and_writes_a_page(place: Path) -> None:
+    done = process(place, "excite", "small", "--map", "2", "--top", "3", "--class", "7")
+    lines = done.stdout.splitlines()
+    assert lines[0] == (
+        "depthwise1 of small: 1 of 8 maps, as asked for, over 3,600 images of digits-5k (train)"
+    )
+    assert lines[1].startswith("map 2: ")
+    assert lines[2].count("#") == 3
+    assert lines[3].startswith("logit of 7: ")
+    assert lines[4] == f"page: {OF_PATCHES[0]} (2 figures beside it)"
+    assert "making an image for 7" in done.stderr
+    page = (place / OF_PATCHES[0]).read_text()
+    assert "convlens excite small --map 2 --class 7 --top 3" in page
+
+
+def test_excite_gives_plain_numbers_as_json(convlens: Any, place: Path) -> None:
+    result = convlens(
+        "excite", "small", "--split", "validation", "--no-maximise", "--top", "2", "--json"
+    )
+    assert (result["layer"], result["of_maps"], result["images"]) == ("depthwise1", 8, 400)
+    assert result["files"] == OF_PATCHES[1:]
+    labels = package.load_data("digits-5k").validation.labels
+    peaks = [one["patches"][0]["value"] for one in result["maps"] if one["patches"]]
+    assert peaks == sorted(peaks, reverse=True)
+    for one in result["maps"]:
+        assert one["made"] is None
+        for patch in one["patches"]:
+            assert patch["class"] == str(labels[patch["image"]])
+            assert len(patch["cell"]) == 2
+
+
+def test_trust_prints_a_table_and_what_to_make_of_it(convlens: Any, place: Path) -> None:
+    chosen = ["--method", "saliency", "--method", "grad-cam", "--images", "3", "--seeds", "1"]
+    out, err = convlens("trust", "small", *chosen, "--out", "page")
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["saliency", "grad-cam"]
+    assert lines[4].startswith("random order")
+    assert lines[5].startswith("on 3 of 400 validation images")
+    assert lines[6].startswith("small: ")
+    assert lines[7] == "page: page/index.html (2 figures beside it)"
+    assert len(err.splitlines()) == 2
+    assert lines[6].removeprefix("small: ") in (place / "page" / "index.html").read_text()
+
+
+def test_trust_gives_plain_numbers_as_json(convlens: Any) -> None:
+    chosen = ["--method", "saliency", "--images", "2", "--seeds", "1"]
+    result = convlens("trust", "small", *chosen, "--json")
+    (row,) = result["methods"]
+    assert row["passes"] == (row["similarity_all_random"] < 0.5)
+    assert 0 <= row["deletion_area"] <= 1
+    assert result["page"] == "trust-small/index.html"
+    assert result["sentence"].startswith("saliency ")
+
+
+def test_networks_have_no_data_and_changed_data_is_no_data(convlens: Any) -> None:
+    for command in ("excite", "trust"):
+        told = convlens(command, "lenet-5", code=2)
+        assert "lenet-5 is a network that was not trained: it has no data" in told
+        assert "convlens train lenet-5" in told
+        # trained on a part of the digits that `digits-5k` no longer is
+        assert "has changed since" in convlens(command, "other-data", code=2)
+    assert len(digits().train) < 3600
+
+
+def test_what_does_not_exist_is_refused_with_the_nearest(convlens: Any) -> None:
+    assert 'did you mean "conv1"' in convlens("excite", "small", "--layer", "conv", code=2)
+    assert "no map 8" in convlens("excite", "small", "--map", "8", code=2)
+    assert 'no class "ten"' in convlens("excite", "small", "--class", "ten", code=2)
+    assert 'no split "tests", did you mean "test"' in convlens(
+        "excite", "small", "--split", "tests", code=2
+    )
+    assert 'did you mean "occlusion"' in convlens("trust", "small", "--method", "oclusion", code=2)
+    assert 'no split "tests"' in convlens("evaluate", "small", "--split", "tests", code=2)
