@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
 from convlens.figures.mosaic import (
-    BLANK,
     common_scale,
     cross_tile,
     grid,
     show_tiles,
-    title_tile,
+    title_tiles,
 )
 from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
@@ -64,12 +62,11 @@ def feature_maps_svg(figure: Figure, layer: FeatureMaps, *, most: int = 48) -> N
     panel = figure.add_axes((0, 0, panel_width / (panel_width + 1.0), 1))
     # the scale belongs to the layer, not to the maps that happen to be shown
     scale, colours = common_scale(layer.maps)
-    show_tiles(panel, maps, layout, scale, colours)
+    show_tiles(panel, maps, layout, scale, colours, blank=layer.silent[shown])
+    title_tiles(panel, layout, [str(number) for number in shown])
     for place, number in enumerate(shown):
-        title_tile(panel, layout, place, str(number))
         if layer.silent[number]:
             dead = layer.dead is not None and bool(layer.dead[number])
-            _blank(panel, layout.corner(place), (height, width))
             cross_tile(panel, layout, place, both=dead)
     count = f"{len(shown)} of {channels} shown, the strongest" if len(shown) < channels else ""
     titles = [f"{layer.layer}: {layer.kind}, {shape_text(layer.shape)}", count]
@@ -95,16 +92,6 @@ def feature_maps_svg(figure: Figure, layer: FeatureMaps, *, most: int = 48) -> N
 def _check_most(most: int) -> None:
     if most < 1:
         raise InputError(f"most is {most}", "at least 1 to draw", "leave it at its default")
-
-
-def _blank(panel: Axes, corner: tuple[float, float], shape: tuple[int, int]) -> None:
-    """Cover a silent map in light grey, so that it is not read as merely low values."""
-    top, left = corner
-    extent = (left - 0.5, left + shape[1] - 0.5, top + shape[0] - 0.5, top - 0.5)
-    limits = panel.get_xlim(), panel.get_ylim()
-    panel.imshow(np.full((1, 1, 3), BLANK), extent=extent, interpolation="none")
-    panel.set_xlim(limits[0])
-    panel.set_ylim(limits[1])
 
 
 def _caption(layer: FeatureMaps) -> str:

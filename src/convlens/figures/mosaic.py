@@ -5,16 +5,20 @@ A layer may have hundreds of maps; an axis for each would take seconds to draw.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import CenteredNorm, Normalize, to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from convlens.figures.many_texts import ManyTexts
 from convlens.figures.style import INK, QUIET
 
 SIGNED, UNSIGNED, GREY = "RdBu_r", "cividis", "gray"
@@ -68,14 +72,31 @@ class Grid:
 
 def grid(count: int, shape: tuple[int, int], columns: int) -> Grid:
     """Return the grid of `count` tiles of `(height, width)` cells, with room for a title each."""
-    side = max(shape)
-    return Grid(count, max(1, min(columns, count)), *shape, gap=0.1 * side, title=0.24 * side)
+    side, dots = max(shape), dots_of_a_cell(shape)
+    # whole dots, so that all tiles are one picture
+    gap, title = (ceil(share * side * dots) / dots for share in (0.1, 0.24))
+    return Grid(count, max(1, min(columns, count)), *shape, gap=gap, title=title)
+
+
+def dots_of_a_cell(shape: tuple[int, int]) -> int:
+    """Return how many dots a side a cell gets: small tiles need some for their gaps.
+
+    >>> dots_of_a_cell((5, 5)), dots_of_a_cell((24, 24))
+    (4, 1)
+    """
+    return ceil(20 / max(shape))
 
 
 def show_tiles(
-    panel: Axes, tiles: NDArray[Any], layout: Grid, scale: Normalize | None, colours: str = GREY
+    panel: Axes,
+    tiles: NDArray[Any],
+    layout: Grid,
+    scale: Normalize | None,
+    colours: str = GREY,
+    *,
+    blank: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Draw tiles on one panel, every cell as a square.
+    """Draw tiles on one panel as one picture, every cell as a square.
 
     Parameters
     ----------
@@ -89,24 +110,34 @@ def show_tiles(
         The common colour scale; None for RGB.
     colours : str
         Name of the colour map.
+    blank : bool array (N,), optional
+        Tiles to cover in light grey, so that they are not read as merely low values.
     """
     height, width = layout.size
+    dots = dots_of_a_cell((layout.height, layout.width))
+    picture = np.zeros((round(height * dots), round(width * dots), 4))
+    frames = []
+    for number, tile in enumerate(tiles):
+        top, left = layout.corner(number)
+        rgb = tile if scale is None else matplotlib.colormaps[colours](scale(tile))
+        if blank is not None and blank[number]:
+            rgb = np.broadcast_to(BLANK, (*rgb.shape[:2], 3))
+        place = picture[
+            round(top * dots) : round((top + layout.height) * dots),
+            round(left * dots) : round((left + layout.width) * dots),
+        ]
+        place[..., 3] = 1
+        place[..., : rgb.shape[-1]] = rgb.repeat(dots, axis=0).repeat(dots, axis=1)
+        # a white tile on a white page still has its edges
+        frames.append(Rectangle((left - 0.5, top - 0.5), layout.width, layout.height))
     panel.set_axis_off()
     panel.set_xlim(-0.5, width - 0.5)
     panel.set_ylim(height - 0.5, -0.5)
-    panel.set_aspect("equal")
-    for number, tile in enumerate(tiles):
-        top, left = layout.corner(number)
-        extent = (left - 0.5, left + layout.width - 0.5, top + layout.height - 0.5, top - 0.5)
-        panel.imshow(
-            tile, extent=extent, interpolation="none", norm=scale, cmap=colours if scale else None
-        )
-        # a white tile on a white page still has its edges
-        frame = Rectangle((left - 0.5, top - 0.5), layout.width, layout.height)
-        frame.set(fill=False, edgecolor="#c4c9ce", linewidth=0.5)
-        panel.add_patch(frame)
-    panel.set_xlim(-0.5, width - 0.5)
-    panel.set_ylim(height - 0.5, -0.5)
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    panel.imshow(picture, extent=extent, interpolation="none", aspect="equal")
+    panel.add_collection(
+        PatchCollection(frames, facecolor="none", edgecolor="#c4c9ce", linewidth=0.5)
+    )
 
 
 def title_tile(panel: Axes, layout: Grid, number: int, text: str, *, quiet: bool = False) -> None:
@@ -120,6 +151,13 @@ def title_tile(panel: Axes, layout: Grid, number: int, text: str, *, quiet: bool
         color=QUIET if quiet else INK,
         va="baseline",
     )
+
+
+def title_tiles(panel: Axes, layout: Grid, texts: Sequence[str]) -> None:
+    """Write a short title over each tile."""
+    corners = [layout.corner(number) for number in range(len(texts))]
+    points = [(left - 0.5, top - 0.5 - 0.25 * layout.title) for top, left in corners]
+    panel.add_artist(ManyTexts(points, texts, [INK] * len(texts), 8, centred=False))
 
 
 def cross_tile(panel: Axes, layout: Grid, number: int, *, both: bool) -> None:

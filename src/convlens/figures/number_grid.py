@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from convlens.figures.cell_numbers import write_numbers
+from convlens.figures.many_texts import write_numbers
 from convlens.figures.style import INK, QUIET
 from convlens.inside.printed import Rounded
 

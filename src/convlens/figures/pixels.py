@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convlens.figures.cell_numbers import write_numbers
+from convlens.figures.many_texts import write_numbers
 from convlens.figures.placement import add_panel
 from convlens.figures.style import INK, QUIET, as_svg
 from convlens.inside.pixels import CHANNELS, Crop, Pixels, crop
