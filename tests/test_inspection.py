@@ -14,8 +14,8 @@ from PIL import Image
 from convlens import inspection, zoo
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import DataError, InputError
-from convlens.inside.attribution import METHODS
 from convlens.inside.look import Look, Subject
+from convlens.inside.reasons import METHODS
 from convlens.network import Network
 from convlens.report.look_page import Page, make_page
 from trained import digits, tutorial

@@ -18,9 +18,9 @@ from convlens.inside.look import Look, Subject
 from convlens.runs import Run
 
 if TYPE_CHECKING:
-    from convlens.inside.attribution import Method
     from convlens.inside.excitation import Excitation
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector
+    from convlens.inside.reasons import Method
     from convlens.inside.steps import Step
     from convlens.inside.verdict import Trust
 

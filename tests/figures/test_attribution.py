@@ -9,7 +9,7 @@ import pytest
 
 from convlens.errors import InputError
 from convlens.figures.attribution import attributions_svg, overlaid
-from convlens.inside.attribution import Attribution, Method
+from convlens.inside.reasons import Attribution, Method
 
 
 def texts(svg: str) -> str:

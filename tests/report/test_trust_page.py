@@ -41,7 +41,7 @@ def test_the_page_has_the_sentence_the_numbers_and_the_caveats_of_what_was_measu
 
 
 def test_every_method_has_its_caveat() -> None:
-    from convlens.inside.attribution import METHODS
+    from convlens.inside.reasons import METHODS
 
     assert set(trust_page.CAVEATS) == set(METHODS)
 

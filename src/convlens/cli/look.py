@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convlens import inspection
 from convlens.cli.folder import write_folder
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
 from convlens.errors import InputError
-from convlens.inside.look import Look, Subject
+from convlens.report.artists import Artists
+
+if TYPE_CHECKING:
+    from convlens.inside.look import Look, Subject
 
 app = new_command()
 
@@ -50,6 +52,31 @@ def look(
 
     With --cell, one sum is printed as a person would write it, and drawn.
     """
+    # first of all, before anything heavy is loaded; one cell is one drawing
+    with Artists(helped=cell is None) as artists:
+        result, text = _look(
+            subject, image, layers, cell, map_number, methods, target, out, runs, artists
+        )
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(text)
+
+
+def _look(
+    subject: str,
+    image: str,
+    layers: list[str] | None,
+    cell: str | None,
+    map_number: int | None,
+    methods: list[str] | None,
+    target: str | None,
+    out: Path | None,
+    runs: str | None,
+    artists: Artists,
+) -> tuple[dict[str, Any], str]:
+    from convlens import inspection
+
     who = inspection.open_subject(subject, runs)
     folder = out or Path(f"look-{_stem(image)}")
     if cell is not None:
@@ -59,25 +86,18 @@ def look(
                 "the layer that the cell is in",
                 "add --layer, for example --layer " + who.network.table().rows[0].name,
             )
-        result, text = _one_cell(who, image, layers[0], _cell(cell), map_number, folder)
-    else:
-        chosen: Any = methods
-        if methods == ["none"]:
-            chosen = []
-        found = inspection.look(image, who, layers=layers, methods=chosen, target=target)
-        command = _command(subject, image, layers, methods, target)
-        result, text = _whole(found, command, folder)
-    if as_json:
-        print_json(result)
-    else:
-        typer.echo(text)
+        return _one_cell(who, image, layers[0], _cell(cell), map_number, folder)
+    chosen: Any = [] if methods == ["none"] else methods
+    found = inspection.look(image, who, layers=layers, methods=chosen, target=target)
+    command = _command(subject, image, layers, methods, target)
+    return _whole(found, command, folder, artists)
 
 
-def _whole(found: Look, command: str, folder: Path) -> tuple[dict[str, Any], str]:
+def _whole(found: Look, command: str, folder: Path, artists: Artists) -> tuple[dict[str, Any], str]:
     from convlens.inside.feature_maps import FeatureMaps
     from convlens.report.look_page import make_page
 
-    page = make_page(found, command)
+    page = make_page(found, command, artists)
     files = write_folder(folder, {"index.html": page.html, **page.figures})
     rows = [
         {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convlens.errors import InputError
 from convlens.figures.mosaic import SIGNED, UNSIGNED, as_rgb
 from convlens.figures.style import INK, QUIET, as_svg
-from convlens.inside.attribution import Attribution
+from convlens.inside.reasons import Attribution
 
 PANEL = 1.75
 """Inches of a picture's side."""

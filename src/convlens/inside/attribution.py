@@ -12,14 +12,11 @@ writes it (`Stack.frozen`); training's reordering of ReLU and max-pool plays no 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import ceil
-from typing import Literal, get_args
 
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, Occlusion, Saliency
-from numpy.typing import NDArray
 from torch import Tensor
 
 from convlens.arithmetic import Pair
@@ -28,6 +25,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.engines.torch_modules import Stack
 from convlens.errors import InputError, nearest
 from convlens.inside import places
+from convlens.inside.reasons import METHODS, Attribution, Method
 from convlens.layers import (
     GELU,
     AvgPool,
@@ -44,53 +42,12 @@ from convlens.layers import (
 from convlens.network import Network
 from convlens.table import Row, shape_text
 
-Method = Literal["grad-cam", "integrated-gradients", "occlusion", "saliency"]
-METHODS: tuple[Method, ...] = get_args(Method)
-
 INTEGRATION_STEPS = 64
 BATCH = 64
 """Most images in one pass of occlusion and of the integral."""
 
 _ACTIVATIONS = (ReLU, LeakyReLU, GELU, SiLU)
 _SHORTCUT = ".shortcut."
-
-
-@dataclass(frozen=True, eq=False)
-class Attribution:
-    """How much each pixel speaks for a class, by one method.
-
-    Parameters
-    ----------
-    method : str
-        One of `METHODS`.
-    map : float64 array (H, W)
-        On the image's grid. Grad-CAM and saliency are at least 0; integrated gradients and
-        occlusion are signed: above 0 speaks for the class, below 0 against it.
-    signed : bool
-        Whether values below 0 mean something.
-    target : int
-        Number of the class.
-    logit, probability : float
-        What the network gives the class for this image.
-    layer : str, optional
-        The layer that Grad-CAM looked at.
-    baseline_logit : float, optional
-        The class's logit for the baseline (integrated gradients): `map` sums up to
-        `logit - baseline_logit`, but for the error of the numerical integral.
-    window, stride : (int, int), optional
-        The occluding window and its steps, `(height, width)`.
-    """
-
-    method: Method
-    map: NDArray[np.float64]
-    signed: bool
-    target: int
-    logit: float
-    probability: float
-    layer: str | None = None
-    baseline_logit: float | None = None
-    window: Pair | None = None
-    stride: Pair | None = None
 
 
 def attribute(

@@ -17,8 +17,8 @@ from convlens.table import Table
 
 if TYPE_CHECKING:
     from convlens.engines.torch_engine import TorchModel
-    from convlens.inside.attribution import Attribution
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector
+    from convlens.inside.reasons import Attribution
     from convlens.inside.steps import Step
 
 

@@ -21,7 +21,8 @@ from convlens.engines import Float32
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import InputError
 from convlens.inside import places
-from convlens.inside.attribution import Method, attribute
+from convlens.inside.attribution import attribute
+from convlens.inside.reasons import Method
 from convlens.network import Network
 
 Floats = NDArray[np.float64]

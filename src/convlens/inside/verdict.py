@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from convlens.data import Split
 from convlens.errors import InputError, nearest
 from convlens.inside import places
-from convlens.inside.attribution import METHODS, Method, possible_methods
+from convlens.inside.attribution import possible_methods
 from convlens.inside.look import Subject
+from convlens.inside.reasons import METHODS, Method
 from convlens.inside.trust import (
     Cascade,
     Curves,

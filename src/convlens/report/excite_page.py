@@ -31,7 +31,7 @@ def make_page(found: Excitation, command: str) -> Page:
     patches, classes = list(_patches(found)), list(_classes(found))
     return fill(
         "excite.html.j2",
-        [*patches, *classes],
+        {drawing.name: drawing.svg for drawing in (*patches, *classes)},
         found=found,
         split=_SPLITS[found.split],
         patches=patches,

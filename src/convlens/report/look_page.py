@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.inside.learned_kernels import kernel_layers, learned_kernels
 from convlens.inside.look import Look
-from convlens.report.page import Drawing, Page, fill
+from convlens.report.artists import Artists, Sketch
+from convlens.report.page import Page, fill
 from convlens.report.sentences import does
 from convlens.table import Row
 
@@ -34,11 +36,11 @@ class Section:
 
     row: Row
     sentence: str
-    drawings: tuple[Drawing, ...] = ()
+    drawings: tuple[Sketch, ...] = ()
     step: str = ""
 
 
-def make_page(look: Look, command: str) -> Page:
+def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
     """Draw everything and write the page.
 
     Parameters
@@ -47,6 +49,8 @@ def make_page(look: Look, command: str) -> Page:
         What `convlens.inspection.look` found.
     command : str
         What to type to see it again.
+    artists : Artists, optional
+        Who draws the figures; this process alone by default.
 
     Returns
     -------
@@ -56,10 +60,10 @@ def make_page(look: Look, command: str) -> Page:
     pixels = list(_pixels(look))
     sections = [_section(look, layer) for layer in look.layers]
     reasons = _reasons(look)
-    drawings = [*pixels, *(d for section in sections for d in section.drawings), *reasons]
+    sketches = [*pixels, *(s for section in sections for s in section.drawings), *reasons]
     return fill(
         "look.html.j2",
-        drawings,
+        (artists or Artists()).draw(sketches),
         look=look,
         top=look.top(),
         exponentials=_exponentials(look),
@@ -84,19 +88,19 @@ def _exponentials(look: Look) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _pixels(look: Look) -> Iterator[Drawing]:
+def _pixels(look: Look) -> Iterator[Sketch]:
     height, width = look.pixels.shape[1:]
     what = "Each cell is one pixel and holds its value, from 0 (black) to 255."
     if len(look.pixels) == 3:
         what = "Each pixel is three numbers: how much red, green and blue it has, from 0 to 255."
     if max(height, width) <= (NUMBERED_SIDE if len(look.pixels) == 1 else CROP_SIDE):
-        yield Drawing("00-pixels", pixels_svg(look.pixels, title="input"), what)
+        yield Sketch("00-pixels", what, pixels_svg, (look.pixels,), {"title": "input"})
         return
-    whole = pixels_svg(look.pixels, zoom=WHOLE_POINTS / max(height, width), title="input")
-    yield Drawing("00-pixels", whole, "The image as the network gets it.")
-    rows, columns = _middle(height), _middle(width)
-    svg = pixels_svg(look.pixels, rows=rows, columns=columns, title="its middle")
-    yield Drawing("00-pixels-middle", svg, what)
+    whole = {"zoom": WHOLE_POINTS / max(height, width), "title": "input"}
+    caption = "The image as the network gets it."
+    yield Sketch("00-pixels", caption, pixels_svg, (look.pixels,), whole)
+    middle = {"rows": _middle(height), "columns": _middle(width), "title": "its middle"}
+    yield Sketch("00-pixels-middle", what, pixels_svg, (look.pixels,), middle)
 
 
 def _middle(size: int) -> slice:
@@ -117,53 +121,47 @@ def _section(look: Look, layer: FeatureMaps | FeatureVector) -> Section:
     return Section(row, does(row), tuple(drawings), "" if step is None else explain(step))
 
 
-def _kernels(look: Look, row: Row, number: str) -> Iterator[Drawing]:
+def _kernels(look: Look, row: Row, number: str) -> Iterator[Sketch]:
     found = [k for k in kernel_layers(look.subject.network) if k.name == row.name]
     if not found:
         return
     array = learned_kernels(look.subject.model.weights(), row.name)
     moment = "learned" if look.subject.trained else "initial: not trained"
-    yield Drawing(
-        f"{number}-kernels",
-        learned_kernels_svg(array, found[0], title=moment),
-        "The layer's own numbers: where the input resembles a kernel, its map is high.",
-    )
+    caption = "The layer's own numbers: where the input resembles a kernel, its map is high."
+    options = {"title": moment}
+    yield Sketch(f"{number}-kernels", caption, learned_kernels_svg, (array, found[0]), options)
 
 
-def _step(look: Look, layer: str, number: str) -> Iterator[Drawing]:
+def _step(look: Look, layer: str, number: str) -> Iterator[Sketch]:
     step = look.steps.get(layer)
     if step is None:
         return
     caption = (
         "One step of this layer with its numbers: how the cell with the largest value came about."
     )
-    yield Drawing(f"{number}-step", window_svg(step, look.pixels), caption)
+    yield Sketch(f"{number}-step", caption, window_svg, (step, look.pixels))
 
 
-def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iterator[Drawing]:
+def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iterator[Sketch]:
     if isinstance(layer, FeatureMaps):
-        yield Drawing(
-            f"{number}-maps",
-            feature_maps_svg(layer),
-            "What the layer makes of this image: one picture a map, all on one scale.",
-        )
+        caption = "What the layer makes of this image: one picture a map, all on one scale."
+        yield Sketch(f"{number}-maps", caption, feature_maps_svg, (layer,))
     elif layer.kind != "flatten":  # the same numbers as the maps before it, in one line
-        names = look.subject.classes if len(layer.values) == len(look.subject.classes) else None
-        yield Drawing(
-            f"{number}-features",
-            feature_vector_svg(
-                layer, names=names, marked=None if names is None else int(look.logits.argmax())
-            ),
-            "One number a class." if names else "The features with the largest values.",
-        )
+        options: dict[str, Any] = {}
+        caption = "The features with the largest values."
+        if len(layer.values) == len(look.subject.classes):
+            options = {"names": look.subject.classes, "marked": int(look.logits.argmax())}
+            caption = "One number a class."
+        yield Sketch(f"{number}-features", caption, feature_vector_svg, (layer,), options)
 
 
-def _reasons(look: Look) -> list[Drawing]:
+def _reasons(look: Look) -> list[Sketch]:
     if not look.attributions:
         return []
-    svg = attributions_svg(look.pixels, look.attributions, classes=look.subject.classes)
     caption = (
-        "Four methods, each with a scale of its own, because they measure different things. None "
-        "of them proves a reason: they can look right on a network that learned nothing."
+        "Each method has a scale of its own, because they measure different things. None of them "
+        "proves a reason: they can look right on a network that learned nothing."
     )
-    return [Drawing("99-attribution", svg, caption)]
+    options = {"classes": look.subject.classes}
+    given = (look.pixels, look.attributions)
+    return [Sketch("99-attribution", caption, attributions_svg, given, options)]

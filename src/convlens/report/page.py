@@ -6,7 +6,7 @@ that `convlens.figures` draws, which escapes its own text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,15 +34,15 @@ class Page:
     figures: dict[str, str]
 
 
-def fill(template: str, drawings: Iterable[Drawing], **values: Any) -> Page:
+def fill(template: str, figures: Mapping[str, str], **values: Any) -> Page:
     """Fill a template of `convlens.report`.
 
     Parameters
     ----------
     template : str
         Its file name.
-    drawings : iterable of Drawing
-        All figures of the page; each becomes a file as well.
+    figures : mapping of str to str
+        All figures of the page, SVG text by name; each becomes a file as well.
     **values
         What the template names.
     """
@@ -58,6 +58,6 @@ def fill(template: str, drawings: Iterable[Drawing], **values: Any) -> Page:
         "decimal": numbers.decimal,
         "whole": numbers.whole,
     }
-    environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own
+    environment.filters["svg"] = lambda drawing: Markup(figures[drawing.name])  # noqa: S704 - ours
     html = environment.get_template(template).render(**values)
-    return Page(html, {f"{drawing.name}.svg": drawing.svg for drawing in drawings})
+    return Page(html, {f"{name}.svg": svg for name, svg in figures.items()})

@@ -57,7 +57,7 @@ def make_page(found: Trust, command: str) -> Page:
     )
     return fill(
         "trust.html.j2",
-        [cascade, curves],
+        {drawing.name: drawing.svg for drawing in (cascade, curves)},
         found=found,
         cascade=cascade,
         curves=curves,

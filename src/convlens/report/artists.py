@@ -1,0 +1,94 @@
+"""Figures drawn by two processes: this one, and a helper started before PyTorch is loaded.
+
+A page holds twenty figures and drawing is all interpreter work, so a second core halves it. The
+helper is forked while this process still has one thread, and loads matplotlib while this one
+loads PyTorch. Where a process cannot be forked safely, all is drawn here.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A figure to be drawn: a function of `convlens.figures` and what it is given."""
+
+    name: str
+    caption: str
+    draw: Callable[..., str]
+    arguments: tuple[Any, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def svg(self) -> str:
+        """Draw it."""
+        return self.draw(*self.arguments, **self.options)
+
+
+class Artists:
+    """Who draws; as a context, two processes where that can be.
+
+    Parameters
+    ----------
+    helped : bool
+        Whether a helper is worth its start: for many figures.
+    """
+
+    def __init__(self, *, helped: bool = True) -> None:
+        self._helped = helped
+        self._helper: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Artists:
+        # macOS's own libraries do not survive a fork, and no process survives one with threads
+        safe = threading.active_count() == 1 and "numpy" not in sys.modules
+        if self._helped and safe and sys.platform == "linux":
+            context = multiprocessing.get_context("fork")
+            self._helper = ProcessPoolExecutor(1, mp_context=context)
+            self._helper.submit(import_module, "convlens.report.look_page")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._helper is not None:
+            self._helper.shutdown(wait=False, cancel_futures=True)
+
+    def draw(self, sketches: Sequence[Sketch]) -> dict[str, str]:
+        """Return each sketch's SVG by its name.
+
+        The helper takes them from the front, this process from the back.
+        """
+        futures = self._handed_over(sketches)
+        pairs = list(zip(sketches, futures, strict=True))
+        own = {
+            sketch.name: sketch.svg()
+            for sketch, future in pairs[::-1]
+            if future is None or future.cancel()
+        }
+        return {
+            sketch.name: _result(sketch, future)
+            if future is not None and sketch.name not in own
+            else own[sketch.name]
+            for sketch, future in pairs
+        }
+
+    def _handed_over(self, sketches: Sequence[Sketch]) -> list[Future[str] | None]:
+        """Offer each sketch to the helper; None where there is none, or it has died."""
+        if self._helper is None:
+            return [None] * len(sketches)
+        try:
+            return [self._helper.submit(Sketch.svg, sketch) for sketch in sketches]
+        except BrokenExecutor:
+            return [None] * len(sketches)
+
+
+def _result(sketch: Sketch, future: Future[str]) -> str:
+    try:
+        return future.result()
+    except BrokenExecutor:  # the helper was killed, perhaps for memory
+        return sketch.svg()
