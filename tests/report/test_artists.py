@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy  # noqa: F401 - with its threads in the process, nobody may be forked
+
 from convlens.report.artists import Artists, Sketch
 
 
 def test_alone_every_sketch_is_drawn_under_its_name() -> None:
     sketches = [Sketch(str(n), "", format, (n, "03d")) for n in range(5)]
-    with Artists() as artists:  # numpy is loaded here, so nobody is forked
+    with Artists() as artists:
         assert artists._helper is None
         drawn = artists.draw(sketches)
     assert drawn == {"0": "000", "1": "001", "2": "002", "3": "003", "4": "004"}
@@ -18,6 +20,8 @@ def test_alone_every_sketch_is_drawn_under_its_name() -> None:
 
 HELPED = """
 import os, signal
+import numpy  # noqa: F401 - with its threads in the process, nobody may be forked
+
 from convlens.report.artists import Artists, Sketch
 expected = {str(n): format(n, "03d") for n in range(50)}
 sketches = [Sketch(name, "", format, (int(name), "03d")) for name in expected]

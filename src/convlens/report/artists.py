@@ -56,7 +56,7 @@ class Artists:
 
     def __exit__(self, *_: object) -> None:
         if self._helper is not None:
-            self._helper.shutdown(wait=False, cancel_futures=True)
+            self._helper.shutdown(cancel_futures=True)
 
     def draw(self, sketches: Sequence[Sketch]) -> dict[str, str]:
         """Return each sketch's SVG by its name.
