@@ -19,9 +19,7 @@ def test_alone_every_sketch_is_drawn_under_its_name() -> None:
 
 
 HELPED = """
-import os, signal
-import numpy  # noqa: F401 - with its threads in the process, nobody may be forked
-
+import os
 from convlens.report.artists import Artists, Sketch
 expected = {str(n): format(n, "03d") for n in range(50)}
 sketches = [Sketch(name, "", format, (int(name), "03d")) for name in expected]
