@@ -62,7 +62,7 @@ def test_excite_prints_each_maps_images_and_writes_a_page(place: Path) -> None:
     done = process(place, "excite", "small", "--map", "2", "--top", "3", "--class", "7")
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        "depthwise1 of small: 1 of 8 maps, as asked for, over 3,600 images of digits-5k (train)"
+        "depthwise1 of small: 1 of 8 maps, as asked for, over 3,800 images of digits-5k (train)"
     )
     assert lines[1].startswith("map 2: ")
     assert lines[2].count("#") == 3
@@ -77,9 +77,9 @@ def test_excite_gives_plain_numbers_as_json(convlens: Any, place: Path) -> None:
     result = convlens(
         "excite", "small", "--split", "validation", "--no-maximise", "--top", "2", "--json"
     )
-    assert (result["layer"], result["of_maps"], result["images"]) == ("depthwise1", 8, 400)
+    assert (result["layer"], result["of_maps"], result["images"]) == ("depthwise1", 8, 200)
     assert result["files"] == OF_PATCHES[1:]
-    labels = package.load_data("digits-5k").validation.labels
+    labels = package.load_data("digits-5k", validation=0.05).validation.labels
     peaks = [one["patches"][0]["value"] for one in result["maps"] if one["patches"]]
     assert peaks == sorted(peaks, reverse=True)
     for one in result["maps"]:
@@ -95,7 +95,7 @@ def test_trust_prints_a_table_and_what_to_make_of_it(convlens: Any, place: Path)
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[2:4]] == ["saliency", "grad-cam"]
     assert lines[4].startswith("random order")
-    assert lines[5].startswith("on 3 of 400 validation images")
+    assert lines[5].startswith("on 3 of 200 validation images")
     assert lines[6].startswith("small: ")
     assert lines[7] == "page: page/index.html (2 figures beside it)"
     assert len(err.splitlines()) == 2

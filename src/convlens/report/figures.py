@@ -66,7 +66,9 @@ def curves_svg(
             panel.plot(number, values, color=colour, marker=marker, markersize=4)
         _label_ends(panel, [("train", train, SKY), ("validation", validation, BLUE)])
         if best:
-            _mark_best(panel, best[-1], validation[int(np.argmax(number == best[-1]))])
+            # a falling loss leaves the top free, a rising accuracy the bottom
+            place = int(np.argmax(number == best[-1]))
+            _mark_best(panel, best[-1], validation[place], top=quantity == "loss")
 
 
 def _series(epochs: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
@@ -118,18 +120,18 @@ def _label_ends(panel: Axes, lines: list[tuple[str, NDArray[np.float64], str]]) 
         )
 
 
-def _mark_best(panel: Axes, epoch: float, value: float) -> None:
+def _mark_best(panel: Axes, epoch: float, value: float, *, top: bool) -> None:
     panel.axvline(epoch, color=VERMILLION, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
     panel.plot([epoch], [value], "o", color=VERMILLION, markersize=7, zorder=5)
     right = epoch > sum(panel.get_xlim()) / 2
     panel.annotate(
         f"best: epoch {epoch:.0f}",
-        (epoch, 1),
+        (epoch, 1 if top else 0),
         xycoords=panel.get_xaxis_transform(),
-        xytext=(-6 if right else 6, -2),
+        xytext=(-6 if right else 6, -2 if top else 4),
         textcoords="offset points",
         ha="right" if right else "left",
-        va="top",
+        va="top" if top else "bottom",
         color=VERMILLION,
         fontsize=9,
     )
