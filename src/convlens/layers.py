@@ -687,7 +687,15 @@ def read_layers(written: object, where: str, depth: int = 0) -> tuple[Layer, ...
         raise NetworkError(
             f"{where} is not a list", "a list of layers", f"write {where} = [ {{ ... }}, ... ]"
         )
-    return tuple(_read_layer(item, f"{where}[{i}]", depth) for i, item in enumerate(written))
+    # a deep network repeats a few layers, and what is frozen can be shared
+    known: dict[str, Layer] = {}
+    found = []
+    for i, item in enumerate(written):
+        text = repr(item)
+        if text not in known:
+            known[text] = _read_layer(item, f"{where}[{i}]", depth)
+        found.append(known[text])
+    return tuple(found)
 
 
 def _read_layer(written: object, where: str, depth: int) -> Layer:

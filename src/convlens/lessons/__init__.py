@@ -31,14 +31,14 @@ class Entry:
 
 LESSONS = {
     "xor": Entry("A linear network cannot do XOR; with one ReLU layer it can.", 20),
-    "one-by-one": Entry("A 1x1 convolution changes the number of channels, and saves work.", 5),
-    "padding": Entry("Which paddings keep the size, and what zeros at the border do.", 11),
+    "one-by-one": Entry("A 1x1 convolution changes the number of channels, and saves work.", 6),
+    "padding": Entry("Which paddings keep the size, and what zeros at the border do.", 9),
     "one-filter-one-map": Entry("One filter over three channels gives one map, not three.", 7),
-    "pooling": Entry("Max and average pooling on strokes and on noise.", 6),
-    "softmax-nll": Entry("Softmax into NLL without the log trains on the wrong loss.", 50),
-    "epoch-loss": Entry("The last batch's loss is not the epoch's.", 26),
+    "pooling": Entry("Max and average pooling on strokes and on noise.", 5),
+    "softmax-nll": Entry("Softmax into NLL without the log trains on the wrong loss.", 35),
+    "epoch-loss": Entry("The last batch's loss is not the epoch's.", 18),
     "batch-dimension": Entry("The leading dimension is the batch; groups are something else.", 5),
-    "validation-split": Entry("Holding out the last tenth is no cross-validation.", 20),
+    "validation-split": Entry("Holding out the last tenth is no cross-validation.", 18),
 }
 
 
