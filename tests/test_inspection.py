@@ -170,3 +170,17 @@ def test_a_network_without_convolutions_is_looked_into_without_grad_cam(
     look = inspection.look(seven, subject)
     assert "grad-cam" not in [found.method for found in look.attributions]
     assert "Why" in make_page(look, "").html
+
+
+def test_dead_maps_are_silent_on_every_validation_image(subject: Subject, seven: Path) -> None:
+    dead = inspection.find_dead(subject, digits())
+    assert dead.images == len(digits().validation)
+    look = inspection.look(seven, subject, layers=["relu2"], methods=[], dead=dead)
+    found = look.layers[0]
+    assert found.dead is not None
+    np.testing.assert_array_equal(found.dead, dead.dead["relu2"])
+    assert not (found.dead & ~found.silent).any()
+    # by hand: the maps' largest values over all validation images
+    images = subject.preprocessing.normalise(digits().validation.images)
+    maps = subject.model.activations(images, ["relu2"])["relu2"]
+    np.testing.assert_array_equal(found.dead, maps.max(axis=(0, 2, 3)) == 0)

@@ -19,7 +19,7 @@ from convlens.runs import Run
 
 if TYPE_CHECKING:
     from convlens.inside.excitation import Excitation
-    from convlens.inside.feature_maps import FeatureMaps, FeatureVector
+    from convlens.inside.feature_maps import DeadMaps, FeatureMaps, FeatureVector
     from convlens.inside.reasons import Method
     from convlens.inside.steps import Step
     from convlens.inside.verdict import Trust
@@ -63,6 +63,13 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         tuple(str(name) for name in run.data["classes"]),
         trained=True,
     )
+
+
+def find_dead(subject: Subject, dataset: Dataset) -> DeadMaps:
+    """Find the maps that are zero for every validation image of a run's data."""
+    from convlens.inside.feature_maps import find_dead_maps
+
+    return find_dead_maps(subject.model, dataset.validation.images, subject.preprocessing)
 
 
 def _find_run(reference: str, root: str | Path | None) -> Run:
@@ -120,6 +127,7 @@ def look(
     layers: Sequence[str] | None = None,
     methods: Sequence[Method] | None = None,
     target: str | None = None,
+    dead: DeadMaps | None = None,
     root: str | Path | None = None,
 ) -> Look:
     """Compute everything that one image makes a network show.
@@ -136,6 +144,8 @@ def look(
         Attributions to compute; all that the network allows by default.
     target : str, optional
         The class whose reasons are looked for; by default the answer.
+    dead : DeadMaps, optional
+        What `find_dead` found; marks the maps that no image of the data excites.
 
     Returns
     -------
@@ -155,7 +165,7 @@ def look(
     subject = source if isinstance(source, Subject) else open_subject(source, root)
     pixels, notes = subject.preprocessing.prepare(Path(image))
     normalised = subject.preprocessing.normalise(pixels[None])[0]
-    found = feature_maps(subject.model, normalised, layers)
+    found = feature_maps(subject.model, normalised, layers, dead=dead)
     logits = subject.model.logits(normalised[None])[0]
     number = int(logits.argmax()) if target is None else subject.class_number(target)
     if methods is None:

@@ -14,6 +14,7 @@ from convlens.errors import InputError
 from convlens.report.artists import Artists
 
 if TYPE_CHECKING:
+    from convlens.inside.feature_maps import FeatureMaps, FeatureVector
     from convlens.inside.look import Look, Subject
 
 app = new_command()
@@ -42,6 +43,10 @@ def look(
     target: Annotated[
         str | None, typer.Option("--class", help="The class to give reasons for.")
     ] = None,
+    dead: Annotated[
+        bool,
+        typer.Option("--dead", help="Mark maps that are zero for all validation images."),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for page and figures. [default: look-IMAGE]")
     ] = None,
@@ -55,7 +60,7 @@ def look(
     # first of all, before anything heavy is loaded; one cell is one drawing
     with Artists(helped=cell is None) as artists:
         result, text = _look(
-            subject, image, layers, cell, map_number, methods, target, out, runs, artists
+            subject, image, layers, cell, map_number, methods, target, dead, out, runs, artists
         )
     if as_json:
         print_json(result)
@@ -71,13 +76,19 @@ def _look(
     map_number: int | None,
     methods: list[str] | None,
     target: str | None,
+    dead: bool,
     out: Path | None,
     runs: str | None,
     artists: Artists,
 ) -> tuple[dict[str, Any], str]:
     from convlens import inspection
 
-    who = inspection.open_subject(subject, runs)
+    never = None
+    if dead:
+        who, dataset = inspection.open_with_data(subject, runs)
+        never = inspection.find_dead(who, dataset)
+    else:
+        who = inspection.open_subject(subject, runs)
     folder = out or Path(f"look-{_stem(image)}")
     if cell is not None:
         if not layers or len(layers) != 1:
@@ -88,8 +99,8 @@ def _look(
             )
         return _one_cell(who, image, layers[0], _cell(cell), map_number, folder)
     chosen: Any = [] if methods == ["none"] else methods
-    found = inspection.look(image, who, layers=layers, methods=chosen, target=target)
-    command = _command(subject, image, layers, methods, target)
+    found = inspection.look(image, who, layers=layers, methods=chosen, target=target, dead=never)
+    command = _command(subject, image, layers, methods, target, dead)
     return _whole(found, command, folder, artists)
 
 
@@ -99,15 +110,7 @@ def _whole(found: Look, command: str, folder: Path, artists: Artists) -> tuple[d
 
     page = make_page(found, command, artists)
     files = write_folder(folder, {"index.html": page.html, **page.figures})
-    rows = [
-        {
-            "name": layer.layer,
-            "kind": layer.kind,
-            "output": list(layer.shape),
-            "silent": [int(n) for n in layer.silent.nonzero()[0]],
-        }
-        for layer in found.layers
-    ]
+    rows = [_layer_json(layer) for layer in found.layers]
     top = found.top()
     result = {
         "image": found.image,
@@ -126,12 +129,28 @@ def _whole(found: Look, command: str, folder: Path, artists: Artists) -> tuple[d
         lines.append("  the network is not trained: its weights are the initial ones")
     for layer in found.layers:
         if isinstance(layer, FeatureMaps) and layer.silent.any():
-            lines.append(
-                f"  {layer.layer}: {int(layer.silent.sum())} of {len(layer.silent)} maps are "
-                "silent on this image"
-            )
+            line = f"  {layer.layer}: {int(layer.silent.sum())} of {len(layer.silent)} maps are "
+            line += "silent on this image"
+            if layer.dead is not None:
+                line += f", {int(layer.dead.sum())} of them on every validation image (dead)"
+            lines.append(line)
     lines.append(f"page: {files[0]} ({len(files) - 1} figures beside it)")
     return result, "\n".join(lines)
+
+
+def _layer_json(layer: FeatureMaps | FeatureVector) -> dict[str, Any]:
+    """Return a layer's facts; statistics are lists of one number a map."""
+    row: dict[str, Any] = {
+        "name": layer.layer,
+        "kind": layer.kind,
+        "output": list(layer.shape),
+        "silent": layer.silent.nonzero()[0].tolist(),
+        "dead": None if layer.dead is None else layer.dead.nonzero()[0].tolist(),
+    }
+    for statistic in ("minimum", "maximum", "mean", "zeros"):
+        if len(layer.shape) == 3:
+            row[statistic] = getattr(layer, statistic).tolist()
+    return row
 
 
 def _one_cell(
@@ -202,9 +221,11 @@ def _command(
     layers: list[str] | None,
     methods: list[str] | None,
     target: str | None,
+    dead: bool,
 ) -> str:
     words = ["convlens", "look", subject, image]
     for option, values in (("--layer", layers), ("--method", methods)):
         for value in values or ():
             words += [option, value]
-    return shlex.join(words + (["--class", target] if target else []))
+    words += (["--class", target] if target else []) + (["--dead"] if dead else [])
+    return shlex.join(words)
