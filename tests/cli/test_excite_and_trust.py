@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 import convlens as package
-from convlens import cli
 from recorded_runs import NETWORK, RECIPE, digits, train
 
 OF_PATCHES = ["excite-depthwise1/index.html", "excite-depthwise1/depthwise1-patches.svg"]
@@ -24,27 +22,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package.train(NETWORK, epochs=1, root=folder / "runs", name="small", device="cpu")
     train(folder / "runs" / "other-data", RECIPE.changed({"epochs": 1, "record_kernels": 0}))
     return folder
-
-
-@pytest.fixture
-def convlens(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Any:
-    """Run the program in this process: its own `main`, arguments, exit code and output."""
-    monkeypatch.chdir(place)
-
-    def run(*arguments: str, code: int = 0) -> Any:
-        monkeypatch.setattr(sys, "argv", ["convlens", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        assert (ended.value.code or 0) == code, told.err
-        assert "Traceback" not in told.err
-        if code:
-            return told.err
-        return json.loads(told.out) if "--json" in arguments else (told.out, told.err)
-
-    return run
 
 
 def process(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,14 +68,13 @@ def test_excite_gives_plain_numbers_as_json(convlens: Any, place: Path) -> None:
 
 def test_trust_prints_a_table_and_what_to_make_of_it(convlens: Any, place: Path) -> None:
     chosen = ["--method", "saliency", "--method", "grad-cam", "--images", "3", "--seeds", "1"]
-    out, err = convlens("trust", "small", *chosen, "--out", "page")
-    lines = out.splitlines()
+    lines = convlens("trust", "small", *chosen, "--out", "page").splitlines()
     assert [line.split()[0] for line in lines[2:4]] == ["saliency", "grad-cam"]
     assert lines[4].startswith("random order")
     assert lines[5].startswith("on 3 of 200 validation images")
     assert lines[6].startswith("small: ")
     assert lines[7] == "page: page/index.html (2 figures beside it)"
-    assert len(err.splitlines()) == 2
+    assert len(convlens.err.splitlines()) == 2
     assert lines[6].removeprefix("small: ") in (place / "page" / "index.html").read_text()
 
 

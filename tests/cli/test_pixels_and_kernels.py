@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convlens import cli
 from convlens.data.digits import read
 from convlens.inside.kernels import apply_kernel, find_kernel
 from recorded_runs import RECIPE, train
@@ -33,27 +31,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train(folder / "runs" / "recorded", RECIPE)
     train(folder / "runs" / "silent", RECIPE.changed({"record_kernels": 0, "epochs": 1}))
     return folder
-
-
-@pytest.fixture
-def convlens(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Any:
-    """Run the program in this process: its own `main`, arguments, exit code and output."""
-    monkeypatch.chdir(place)
-
-    def run(*arguments: str, code: int = 0) -> Any:
-        monkeypatch.setattr(sys, "argv", ["convlens", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        assert (ended.value.code or 0) == code, told.err
-        assert "Traceback" not in told.err
-        if code:
-            return told.err
-        return json.loads(told.out) if "--json" in arguments else told.out
-
-    return run
 
 
 def test_the_program_prints_a_files_pixels_without_any_heavy_library(place: Path) -> None:
