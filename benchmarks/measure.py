@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -35,5 +36,5 @@ def mnist_place() -> str:
 
     if data.describe("mnist")["found"] is None:
         raise SystemExit("whole MNIST is not on this machine: set CONVLENS_DATA")
-    os.environ.setdefault("CONVLENS_RUNS", "/tmp/convlens-bench")
+    os.environ.setdefault("CONVLENS_RUNS", str(Path(tempfile.gettempdir()) / "convlens-bench"))
     return "mnist"

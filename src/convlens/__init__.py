@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from convlens.data import load as load_data
     from convlens.engines import build
     from convlens.errors import ConvlensError
-    from convlens.inspection import look
+    from convlens.inspection import excite, look, trust
     from convlens.network import Network
     from convlens.runs import Run
     from convlens.training.recipe import Recipe
@@ -28,11 +28,13 @@ _HOMES = {
     "Run": ("convlens.runs", "Run"),
     "build": ("convlens.engines", "build"),
     "evaluate": ("convlens.workflow", "evaluate"),
-    "look": ("convlens.inspection", "look"),
+    "excite": ("convlens.inspection", "excite"),
     "load_data": ("convlens.data", "load"),
+    "look": ("convlens.inspection", "look"),
     "open_run": ("convlens.workflow", "open_run"),
     "predict": ("convlens.workflow", "predict"),
     "train": ("convlens.workflow", "train"),
+    "trust": ("convlens.inspection", "trust"),
 }
 
 __all__ = [
@@ -44,11 +46,13 @@ __all__ = [
     "__version__",
     "build",
     "evaluate",
+    "excite",
     "load_data",
     "look",
     "open_run",
     "predict",
     "train",
+    "trust",
 ]
 
 
