@@ -18,6 +18,7 @@ import json
 import math
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,35 @@ def write_bytes(path: Path, data: bytes | bytearray | memoryview) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8; otherwise as `write_bytes`."""
     write_bytes(path, text.encode())
+
+
+def write_folder(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """Write text files into a folder, made where it is missing; each is whole or not there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where.
+    files : mapping of str to str
+        Text by file name.
+
+    Returns
+    -------
+    list of str
+        The files' paths, in the same order.
+
+    Raises
+    ------
+    RunError, StorageError
+        Where the folder or a file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, folder) from error
+    for name, text in files.items():
+        write_text(folder / name, text)
+    return [str(folder / name) for name in files]
 
 
 def write_json(path: Path, obj: object) -> None:

@@ -40,9 +40,9 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
     InputError
         Where it is neither, or the network takes images that are neither grey nor RGB.
     """
-    from convlens.engines.torch_engine import TorchModel
-
     if _is_network(reference):
+        from convlens.engines.torch_engine import TorchModel
+
         network = zoo.resolve(reference)
         channels = network.input[0]
         if channels not in (1, 3):
@@ -55,7 +55,10 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
         classes = tuple(map(str, range(network.table().output[0])))
         return Subject(network.name, TorchModel(network), preprocessing, classes, trained=False)
-    run = _find_run(str(reference), root)
+    return _of_run(_find_run(str(reference), root))
+
+
+def _of_run(run: Run) -> Subject:
     return Subject(
         run.name,
         workflow.load_model(run),
@@ -111,8 +114,9 @@ def open_with_data(
             "a run, which knows the data it was trained on",
             f"train it first: convlens train {reference}, then take the run: last",
         )
-    dataset = datasets.load_like(runs.find(str(reference), root).data)
-    return open_subject(reference, root), dataset
+    run = runs.find(str(reference), root)
+    dataset = datasets.load_like(run.data)
+    return _of_run(run), dataset
 
 
 def _is_network(reference: str | Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convlens import inspection
-from convlens.cli.folder import write_folder
+from convlens.atomic import write_folder
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convlens.cli.folder import write_folder
+from convlens.atomic import write_folder
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
 from convlens.errors import InputError
 from convlens.report.artists import Artists
@@ -59,49 +59,39 @@ def look(
     """
     # first of all, before anything heavy is loaded; one cell is one drawing
     with Artists(helped=cell is None) as artists:
-        result, text = _look(
-            subject, image, layers, cell, map_number, methods, target, dead, out, runs, artists
-        )
+        from convlens import inspection
+
+        never = None
+        if dead:
+            who, dataset = inspection.open_with_data(subject, runs)
+            never = inspection.find_dead(who, dataset)
+        else:
+            who = inspection.open_subject(subject, runs)
+        folder = out or Path(f"look-{_stem(image)}")
+        if cell is not None:
+            layer = _only(layers, who)
+            result, text = _one_cell(who, image, layer, _cell(cell), map_number, folder)
+        else:
+            chosen: Any = [] if methods == ["none"] else methods
+            found = inspection.look(
+                image, who, layers=layers, methods=chosen, target=target, dead=never
+            )
+            command = _command(subject, image, layers, methods, target, dead)
+            result, text = _whole(found, command, folder, artists)
     if as_json:
         print_json(result)
     else:
         typer.echo(text)
 
 
-def _look(
-    subject: str,
-    image: str,
-    layers: list[str] | None,
-    cell: str | None,
-    map_number: int | None,
-    methods: list[str] | None,
-    target: str | None,
-    dead: bool,
-    out: Path | None,
-    runs: str | None,
-    artists: Artists,
-) -> tuple[dict[str, Any], str]:
-    from convlens import inspection
-
-    never = None
-    if dead:
-        who, dataset = inspection.open_with_data(subject, runs)
-        never = inspection.find_dead(who, dataset)
-    else:
-        who = inspection.open_subject(subject, runs)
-    folder = out or Path(f"look-{_stem(image)}")
-    if cell is not None:
-        if not layers or len(layers) != 1:
-            raise InputError(
-                "--cell came without one --layer",
-                "the layer that the cell is in",
-                "add --layer, for example --layer " + who.network.table().rows[0].name,
-            )
-        return _one_cell(who, image, layers[0], _cell(cell), map_number, folder)
-    chosen: Any = [] if methods == ["none"] else methods
-    found = inspection.look(image, who, layers=layers, methods=chosen, target=target, dead=never)
-    command = _command(subject, image, layers, methods, target, dead)
-    return _whole(found, command, folder, artists)
+def _only(layers: list[str] | None, who: Subject) -> str:
+    if not layers or len(layers) != 1:
+        raise InputError(
+            "--cell came without one --layer",
+            "the layer that the cell is in",
+            "add --layer, for example --layer " + who.network.table().rows[0].name,
+        )
+    return layers[0]
 
 
 def _whole(found: Look, command: str, folder: Path, artists: Artists) -> tuple[dict[str, Any], str]:

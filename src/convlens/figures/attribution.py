@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.figures.mosaic import SIGNED, UNSIGNED, as_rgb
-from convlens.figures.style import INK, QUIET, as_svg
+from convlens.figures.mosaic import UNSIGNED, as_rgb
+from convlens.figures.names import short_name
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg
 from convlens.inside.reasons import Attribution
 
 PANEL = 1.75
@@ -97,7 +98,7 @@ def attributions_svg(
     _picture(first, rgb)
     first.set_title("the image", fontsize=10)
     one = attributions[0]
-    name = str(one.target) if classes is None else _printable(classes[one.target])
+    name = str(one.target) if classes is None else short_name(classes[one.target])
     first.text(
         0,
         -0.06,
@@ -222,8 +223,3 @@ def _says(found: Attribution) -> str:
     if not found.map.any():
         text += "\nzero everywhere: nothing found"
     return text
-
-
-def _printable(name: str, most: int = 24) -> str:
-    name = "".join(letter for letter in name if letter.isprintable())
-    return name if len(name) <= most else name[: most - 1] + "…"

@@ -17,6 +17,7 @@ from convlens.figures.mosaic import (
     show_tiles,
     title_tiles,
 )
+from convlens.figures.names import short_name
 from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.table import shape_text
@@ -165,7 +166,7 @@ def feature_vector_svg(
     panel.barh(range(len(shown)), values, height=0.7, color=_bar_colours(shown, marked))
     panel.axvline(0, color=INK, linewidth=0.8)
     panel.set_ylim(len(shown) - 0.4, -0.6)
-    labels = [str(n) if names is None else _printable(names[n]) for n in shown]
+    labels = [str(n) if names is None else short_name(names[n]) for n in shown]
     panel.set_yticks(range(len(shown)), labels, color=INK)
     panel.tick_params(length=0)
     panel.grid(visible=False, axis="y")
@@ -195,8 +196,3 @@ def _bar_colours(shown: NDArray[np.int64], marked: int | None) -> list[str]:
     if marked is None:
         return [BLUE] * len(shown)
     return [VERMILLION if number == marked else SKY for number in shown]
-
-
-def _printable(name: str, most: int = 24) -> str:
-    name = "".join(letter for letter in name if letter.isprintable())
-    return name if len(name) <= most else name[: most - 1] + "…"

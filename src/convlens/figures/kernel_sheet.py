@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
+from convlens.figures.style import SIGNED
 from convlens.inside.learned_kernels import KernelLayer, Kernels, strongest_channels
 
-SIGNED_MAP = "RdBu_r"  # ColorBrewer's, told apart by colour-blind readers
 MOST_FILTERS = 64
 MOST_CHANNELS = 4
 """Kernels shown of each filter, where it has more: those with the largest norm."""
@@ -126,7 +126,7 @@ def signed_colours(values: NDArray[np.floating], limit: float) -> NDArray[np.uin
     [[247, 246, 246], [103, 0, 31]]
     """
     share = 0.5 + 0.5 * np.asarray(values, np.float64) / limit
-    colours: NDArray[np.uint8] = mpl.colormaps[SIGNED_MAP](share, bytes=True)[..., :3]
+    colours: NDArray[np.uint8] = mpl.colormaps[SIGNED](share, bytes=True)[..., :3]
     return colours
 
 

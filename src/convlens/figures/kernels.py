@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.figures.kernel_sheet import SIGNED_MAP
 from convlens.figures.placement import add_panel
-from convlens.figures.style import INK, QUIET, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg
 from convlens.inside.kernels import GALLERY, Kernel, Padding, apply_kernel, as_picture
 
 ACROSS = 3
@@ -89,7 +88,7 @@ def _matrix(axes: Axes, kernel: Kernel, side: float) -> None:
     whole = np.rint(kernel.array * kernel.divisor).astype(int)
     largest = int(np.abs(whole).max())
     axes.imshow(
-        whole, cmap=SIGNED_MAP, vmin=-2 * largest, vmax=2 * largest, interpolation="none"
+        whole, cmap=SIGNED, vmin=-2 * largest, vmax=2 * largest, interpolation="none"
     )  # half of the scale: pale enough for dark numbers
     axes.grid(visible=False)
     axes.set_xticks([])
@@ -109,7 +108,7 @@ def _picture(axes: Axes, image: NDArray[np.uint8], kernel: Kernel, padding: Padd
     settings: dict[str, Any] = {"interpolation": "none", "aspect": "auto"}
     if kernel.signed:
         limit = float(np.abs(picture).max()) or 1.0
-        axes.imshow(picture, cmap=SIGNED_MAP, vmin=-limit, vmax=limit, **settings)
+        axes.imshow(picture, cmap=SIGNED, vmin=-limit, vmax=limit, **settings)
         words = f"blue {-limit:.4g}, white 0, red {limit:.4g}"
     else:
         rounded = np.rint(sums)

@@ -8,14 +8,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from convlens.figures.kernel_sheet import (
-    SIGNED_MAP,
     Sheet,
     choose_kernels,
     draw_sheet,
     scale_of,
 )
 from convlens.figures.placement import add_panel
-from convlens.figures.style import INK, QUIET, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg
 from convlens.inside.learned_kernels import KernelLayer, Kernels
 
 POINT = 1 / 72
@@ -132,7 +131,7 @@ def _draw(
             axes.text(label.x, label.y, label.text, fontsize=7.5, ha=side, va="baseline")
         if name:
             axes.set_title(name, fontsize=10, pad=4)
-    colours = ScalarMappable(Normalize(-limit, limit), SIGNED_MAP)
+    colours = ScalarMappable(Normalize(-limit, limit), SIGNED)
     scale = panel(across * pitch[0], top, 10, min(height, 160))
     figure.colorbar(colours, cax=scale, ticks=[-limit, -limit / 2, 0, limit / 2, limit])
     scale.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")

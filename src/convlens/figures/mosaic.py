@@ -19,10 +19,10 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from convlens.figures.many_texts import ManyTexts
-from convlens.figures.style import INK, QUIET
+from convlens.figures.style import INK, QUIET, SIGNED
 
-SIGNED, UNSIGNED, GREY = "RdBu_r", "cividis", "gray"
-"""Colour maps: blue below and red above zero; dark to light from zero up; pixels."""
+UNSIGNED, GREY = "cividis", "gray"
+"""Colour maps: dark to light from zero up; pixels."""
 BLANK = to_rgb("#eceef0")
 """Where a tile has no value: cells that are padding, maps that are zero everywhere."""
 

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.figures.style import INK, QUIET, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg
 
-MAPS = {"grey": "gray", "amount": "cividis", "signed": "RdBu_r"}
+MAPS = {"grey": "gray", "amount": "cividis", "signed": SIGNED}
 """Pixels, amounts from 0 up, and values around zero; all legible to colour-blind readers."""
 
 WRITTEN_SIDE = 12

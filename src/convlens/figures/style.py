@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito 2008: eight colours that colour-blind readers tell apart.
 BLUE, VERMILLION, SKY = "#0072B2", "#D55E00", "#56B4E9"
+SIGNED = "RdBu_r"
+"""ColorBrewer's map for signed values: red above zero, white at it, blue below."""
 INK, QUIET, FAINT = "#1f2328", "#6a737d", "#e3e6e8"
 
 STYLE: dict[str, Any] = {

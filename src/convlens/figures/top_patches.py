@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convlens.errors import InputError
 from convlens.figures.mosaic import BLANK, Grid, as_rgb, grid, show_tiles, title_tile
+from convlens.figures.names import short_name
 from convlens.figures.style import INK, QUIET, VERMILLION, as_svg
 from convlens.inside.excitation import MadePatch
 from convlens.inside.top_patches import TopPatches
@@ -135,7 +136,7 @@ def _titles(panel: Axes, layout: Grid, first: int, one: TopPatches, texts: Seque
     for place, (value, text) in enumerate(zip(one.values, texts, strict=True)):
         title_tile(panel, layout, first + place, _short(float(value)), quiet=True)
         top, left = layout.corner(first + place)
-        _right(panel, layout, top, left, _shortened(text))
+        _right(panel, layout, top, left, short_name(text, LABEL_LETTERS))
 
 
 def _right(
@@ -178,12 +179,3 @@ def _short(value: float) -> str:
     ('3.21', '0.001')
     """
     return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.1g}"
-
-
-def _shortened(text: str) -> str:
-    """Cut a long name.
-
-    >>> _shortened("automobile"), _shortened("seven")
-    ('automob…', 'seven')
-    """
-    return text if len(text) <= LABEL_LETTERS else text[: LABEL_LETTERS - 1] + "…"

@@ -22,14 +22,13 @@ from convlens.figures.number_grid import (
     signed_scale,
 )
 from convlens.figures.step_frame import BESIDE, IMAGE, MONOSPACE, TOP, height_of, start, write_sum
-from convlens.figures.style import INK, QUIET, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg
 from convlens.inside.explain import channel_positions, explain
 from convlens.inside.printed import Rounded, SumRow, closed_sum
 from convlens.inside.steps import Addition, Correlation, Pooling, Step, WeightedSum
 from convlens.table import shape_text
 
-SIGNED = matplotlib.colormaps["RdBu_r"]
-"""Red above zero, white at zero, blue below: told apart by colour-blind readers."""
+SIGNED_COLOURS = matplotlib.colormaps[SIGNED]
 
 _UNREADABLE = "too many cells to write their numbers"
 
@@ -118,7 +117,7 @@ def _draw_correlation(
             draw_grid(
                 axes,
                 values[k],
-                SIGNED,
+                SIGNED_COLOURS,
                 scale,
                 digits,
                 side=side,
@@ -153,7 +152,7 @@ def _draw_correlation(
                 )
         top = height - TOP - len(shown) * step_down
         bar = panel(figure, left, top + 0.22, bar_wide, 0.08)
-        colour_bar(figure, bar, SIGNED, scale)
+        colour_bar(figure, bar, SIGNED_COLOURS, scale)
     write_sum(figure, words, BESIDE, top - 0.12)
 
 
@@ -187,7 +186,7 @@ def _draw_pooling(figure: Figure, step: Pooling, image: NDArray[np.generic]) -> 
     draw_grid(
         axes,
         step.patch,
-        SIGNED,
+        SIGNED_COLOURS,
         scale,
         digits,
         side=side,
@@ -207,7 +206,10 @@ def _draw_pooling(figure: Figure, step: Pooling, image: NDArray[np.generic]) -> 
     hidden = step.padding.size - step.counted
     words += f"\n{hidden} cells of padding take no part" if hidden else ""
     colour_bar(
-        figure, panel(figure, BESIDE, height - 1.15 - tall, max(wide, 1.0), 0.08), SIGNED, scale
+        figure,
+        panel(figure, BESIDE, height - 1.15 - tall, max(wide, 1.0), 0.08),
+        SIGNED_COLOURS,
+        scale,
     )
     across, up = figure.get_size_inches()
     figure.text(BESIDE / across, (height - 1.45 - tall) / up, words, va="top", **MONOSPACE)

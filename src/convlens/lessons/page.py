@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader
-
 from convlens import atomic
 from convlens.lessons.lesson import Drawing, Lesson, Table
+from convlens.report.page import page_environment
 
 
 def render(name: str, lesson: Lesson, command: str) -> str:
@@ -16,15 +15,8 @@ def render(name: str, lesson: Lesson, command: str) -> str:
     jinja2 escapes all text; only the SVG that `convlens.figures` drew, which escapes its own,
     passes as markup.
     """
-    environment = Environment(
-        # the page looks like the run's report: one style sheet for both
-        loader=ChoiceLoader(
-            [PackageLoader("convlens.lessons", ""), PackageLoader("convlens.report", "")]
-        ),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    # the page looks like the run's report: one style sheet for both
+    environment = page_environment("convlens.lessons")
     kinds = {str: "text", Table: "table", Drawing: "drawing"}
     parts = [(kinds[type(part)], part) for part in lesson.parts]
     template = environment.get_template("page.html.j2")
@@ -46,14 +38,6 @@ def write(name: str, lesson: Lesson, command: str, folder: Path) -> list[Path]:
     StorageError
         Where the disk is full.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise atomic.explain(error, folder) from error
-    page = folder / f"{name}.html"
-    atomic.write_text(page, render(name, lesson, command))
-    files = [page]
-    for figure, svg in lesson.figures.items():
-        files.append(folder / f"{name}-{figure}.svg")
-        atomic.write_text(files[-1], svg)
-    return files
+    figures = {f"{name}-{figure}.svg": svg for figure, svg in lesson.figures.items()}
+    texts = {f"{name}.html": render(name, lesson, command), **figures}
+    return [Path(file) for file in atomic.write_folder(folder, texts)]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from convlens.errors import InputError
 from convlens.evaluation import Evaluation
+from convlens.figures.names import short_name
 from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
 
 
@@ -198,7 +199,7 @@ def _cell_colours(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _name_cells(panel: Axes, classes: Sequence[str], side: float) -> None:
-    names = [_short(name) for name in classes]
+    names = [short_name(name, 18) for name in classes]
     # beyond some fifty names no letter is readable: name every fifth, tenth, ...
     step = math.ceil(len(names) / 50) if len(names) > 50 else 1
     step = step if step == 1 else 5 * math.ceil(step / 5)
@@ -208,16 +209,6 @@ def _name_cells(panel: Axes, classes: Sequence[str], side: float) -> None:
     upright = max(map(len, shown)) * size * 0.62 < 72 * side / len(places)
     panel.set_xticks(places, shown, fontsize=size, rotation=0 if upright else 90, color=INK)
     panel.set_yticks(places, shown, fontsize=size, color=INK)
-
-
-def _short(name: str, most: int = 18) -> str:
-    """Return a name without control characters, cut to a length that leaves room to draw.
-
-    >>> _short("a very long name of a class"), _short("cat")
-    ('a very long name …', 'cat')
-    """
-    name = "".join(letter for letter in name if letter.isprintable())
-    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 @as_svg

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment
 from markupsafe import Markup
 
 from convlens.evaluation import Evaluation
 from convlens.report import numbers
 from convlens.report.figures import confusion_svg, curves_svg, reliability_svg
+from convlens.report.page import page_environment
 
 CONFUSED = 8
 """How many of the most frequent mistakes are put into words."""
@@ -93,12 +94,7 @@ def render(run: ReportInput) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("convlens.report", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     counts = (numbers.whole, numbers.short, numbers.percent, numbers.decimal)
     others = (numbers.text, numbers.shape, numbers.size, numbers.duration, numbers.moment)
     environment.filters |= {write.__name__: write for write in (*counts, *others, numbers.layer)}

@@ -15,7 +15,7 @@ from convlens.figures.pixels import pixels_svg
 from convlens.figures.windows import window_svg
 from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
-from convlens.inside.learned_kernels import kernel_layers, learned_kernels
+from convlens.inside.learned_kernels import KernelLayer, Kernels, kernel_layers, learned_kernels
 from convlens.inside.look import Look
 from convlens.report.artists import Artists, Sketch
 from convlens.report.page import Page, fill
@@ -58,7 +58,7 @@ def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
         The HTML document, and SVG text by file name.
     """
     pixels = list(_pixels(look))
-    sections = [_section(look, layer) for layer in look.layers]
+    sections = list(_sections(look))
     reasons = _reasons(look)
     sketches = [*pixels, *(s for section in sections for s in section.drawings), *reasons]
     return fill(
@@ -71,7 +71,6 @@ def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
         sections=sections,
         reasons=reasons,
         target=look.subject.classes[look.target],
-        table=look.subject.network.table(),
         command=command,
     )
 
@@ -108,28 +107,26 @@ def _middle(size: int) -> slice:
     return slice(start, min(size, start + CROP_SIDE))
 
 
-def _section(look: Look, layer: FeatureMaps | FeatureVector) -> Section:
-    table = look.subject.network.table()
-    row = table.row(layer.layer)
-    number = f"{table.rows.index(row) + 1:02d}-{layer.layer}"
-    drawings = [
-        *_kernels(look, row, number),
-        *_step(look, layer.layer, number),
-        *_output(look, layer, number),
-    ]
-    step = look.steps.get(layer.layer)
-    return Section(row, does(row), tuple(drawings), "" if step is None else explain(step))
+def _sections(look: Look) -> Iterator[Section]:
+    weights = look.subject.model.weights()
+    kernels = {layer.name: layer for layer in kernel_layers(look.subject.network)}
+    numbered = {row.name: (number, row) for number, row in enumerate(look.table.rows, 1)}
+    for layer in look.layers:
+        place, row = numbered[layer.layer]
+        number = f"{place:02d}-{layer.layer}"
+        drawings = [*_step(look, layer.layer, number), *_output(look, layer, number)]
+        if layer.layer in kernels:
+            array = learned_kernels(weights, layer.layer)
+            drawings.insert(0, _kernels(look, array, kernels[layer.layer], number))
+        step = look.steps.get(layer.layer)
+        yield Section(row, does(row), tuple(drawings), "" if step is None else explain(step))
 
 
-def _kernels(look: Look, row: Row, number: str) -> Iterator[Sketch]:
-    found = [k for k in kernel_layers(look.subject.network) if k.name == row.name]
-    if not found:
-        return
-    array = learned_kernels(look.subject.model.weights(), row.name)
+def _kernels(look: Look, array: Kernels, layer: KernelLayer, number: str) -> Sketch:
     moment = "learned" if look.subject.trained else "initial: not trained"
     caption = "The layer's own numbers: where the input resembles a kernel, its map is high."
     options = {"title": moment}
-    yield Sketch(f"{number}-kernels", caption, learned_kernels_svg, (array, found[0]), options)
+    return Sketch(f"{number}-kernels", caption, learned_kernels_svg, (array, layer), options)
 
 
 def _step(look: Look, layer: str, number: str) -> Iterator[Sketch]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
 from convlens.report import numbers
@@ -34,6 +34,16 @@ class Page:
     figures: dict[str, str]
 
 
+def page_environment(*packages: str) -> Environment:
+    """Return where templates are found: in these packages, then beside this file."""
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(name, "") for name in (*packages, "convlens.report")]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def fill(template: str, figures: Mapping[str, str], **values: Any) -> Page:
     """Fill a template of `convlens.report`.
 
@@ -46,12 +56,7 @@ def fill(template: str, figures: Mapping[str, str], **values: Any) -> Page:
     **values
         What the template names.
     """
-    environment = Environment(
-        loader=PackageLoader("convlens.report", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
         "shape": shape_text,
         "percent": numbers.percent,

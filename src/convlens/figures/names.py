@@ -1,0 +1,13 @@
+"""Names of classes as labels: what a user wrote, cut to the room there is."""
+
+from __future__ import annotations
+
+
+def short_name(name: str, most: int = 24) -> str:
+    """Return a name without control characters, cut to a length that leaves room to draw.
+
+    >>> short_name("a very long name of a class", 18), short_name("cat", 18)
+    ('a very long name …', 'cat')
+    """
+    name = "".join(letter for letter in name if letter.isprintable())
+    return name if len(name) <= most else name[: most - 1] + "…"
