@@ -5,9 +5,10 @@
 What is read from a disk is not trusted: sizes are checked before anything is unpacked.
 """
 
-from convlens.data.catalog import describe, load, load_like, names
+from convlens.data.catalog import describe, names
 from convlens.data.dataset import Dataset, Split
 from convlens.data.folder import is_image_folder
+from convlens.data.loading import load, load_like
 from convlens.data.preprocessing import Preprocessing
 from convlens.data.split import hold_out
 
