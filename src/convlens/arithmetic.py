@@ -60,7 +60,8 @@ class Window:
         >>> Window(kernel=4, stride=3).fits(32), Window(4, 3, before=1, after=1).fits(32)
         (False, True)
         """
-        return self.room(size) >= 0 and self.room(size) % self.stride == 0
+        room = self.room(size)
+        return room >= 0 and room % self.stride == 0
 
     def output(self, size: int) -> int:
         """Return the number of positions, `floor(room / stride) + 1`, or 0 where none fits.
@@ -70,7 +71,8 @@ class Window:
         >>> Window(kernel=7).output(5)
         0
         """
-        return self.room(size) // self.stride + 1 if self.room(size) >= 0 else 0
+        room = self.room(size)
+        return room // self.stride + 1 if room >= 0 else 0
 
     def dropped(self, size: int) -> int:
         """Return how many real cells at the end of the axis no window reaches under the floor rule.
@@ -82,9 +84,8 @@ class Window:
         >>> Window(kernel=3, stride=2, before=1, after=1).dropped(32)
         0
         """
-        if self.room(size) < 0:
-            return size
-        return max(0, self.room(size) % self.stride - self.after)
+        room = self.room(size)
+        return size if room < 0 else max(0, room % self.stride - self.after)
 
     def formula(self, size: int) -> str:
         """Write the output-size formula with its numbers.

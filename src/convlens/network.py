@@ -7,11 +7,11 @@ computes is the business of the engines.
 from __future__ import annotations
 
 import json
-import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tomli
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from convlens.arithmetic import Shape
@@ -91,8 +91,8 @@ class Network(BaseModel):
     def from_toml(cls, text: str) -> Network:
         """Read a network from TOML text."""
         try:
-            return cls.read(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+            return cls.read(tomli.loads(text))
+        except tomli.TOMLDecodeError as error:
             raise _unreadable("TOML", str(error)) from None
         except RecursionError:
             raise _unreadable("TOML", "nested too deeply") from None

@@ -23,6 +23,10 @@ from convlens.layers import (
 )
 
 
+_WHOLE = (GlobalMaxPool, GlobalAvgPool, Linear, Softmax)
+"""The layers whose every output cell depends on every input cell."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """The largest network that is accepted; beyond it lies a typing mistake or an attack."""
@@ -181,10 +185,10 @@ class _Walk:
             rows, columns = layer.windows(place.shape)
             field = vertical.through(rows), horizontal.through(columns)
             return _Place(output, (output[1], output[2]), field)
-        if isinstance(layer, GlobalMaxPool | GlobalAvgPool | Linear | Softmax):
+        if isinstance(layer, _WHOLE):
             field = vertical.whole(place.grid[0]), horizontal.whole(place.grid[1])
             return _Place(output, (1, 1), field)
-        return _Place(output, place.grid, place.field)
+        return place if output == place.shape else _Place(output, place.grid, place.field)
 
     def _residual(self, block: Residual, name: str, place: _Place, depth: int) -> _Place:
         main = self.through(block.layers, place, f"{name}.", depth + 1)

@@ -10,12 +10,8 @@ import json
 import os
 import sys
 from importlib import import_module
-from typing import Any
 
-import typer
-from typer.core import TyperGroup
-
-from convlens.errors import ConvlensError
+from convlens.errors import ConvlensError, InputError, nearest
 
 COMMANDS = {
     "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
@@ -37,57 +33,40 @@ COMMANDS = {
 }
 
 
-class _Commands(TyperGroup):
-    """A group that imports a command only when it is asked for."""
+_HELP = """Usage: convlens [--version] [--debug] COMMAND [ARGUMENTS]...
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+  Build, train, measure and look inside image-classification CNNs.
 
-    def get_command(self, ctx: Any, name: str) -> Any:
-        if name not in COMMANDS:
-            return None
-        command = typer.main.get_command(import_module(f"convlens.cli.{name}").app)
-        command.name = name
-        return command
+Options:
+  --version  Show the version and exit.
+  --debug    Show a traceback with errors.
+  --help     Show this message, or a command's own, and exit.
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+Commands:
+{commands}
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        from convlens.errors import InputError, nearest
-
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise InputError(
-                f'there is no command "{args[0]}"{nearest(args[0], COMMANDS)}',
-                "one of " + ", ".join(COMMANDS),
-                "see convlens --help",
-            )
-        return super().resolve_command(ctx, args)
+  Start with: convlens train"""
 
 
-app = typer.Typer(
-    cls=_Commands,
-    name="convlens",
-    help="Build, train, measure and look inside image-classification CNNs.",
-    epilog="Start with: convlens train",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-@app.callback(invoke_without_command=True)
-def _main(
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-    debug: bool = typer.Option(False, "--debug", help="Show a traceback with errors."),
-) -> None:
-    if version:
+def _run(arguments: list[str]) -> None:
+    """Hand the arguments to their command; typer, too, is only loaded with one."""
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h"):
+        lines = (f"  {command:10}{what}" for command, what in COMMANDS.items())
+        print(_HELP.format(commands="\n".join(lines)), flush=True)
+    elif name == "--version":
         from convlens import __version__
 
-        typer.echo(__version__)
-        raise typer.Exit
+        print(__version__, flush=True)
+    elif name in COMMANDS:
+        module = import_module(f"convlens.cli.{name}")
+        module.app(args=arguments[1:], prog_name=f"convlens {name}")
+    else:
+        raise InputError(
+            f'there is no command "{name}"{nearest(name, COMMANDS)}',
+            "one of " + ", ".join(COMMANDS),
+            "see convlens --help",
+        )
 
 
 def main() -> None:
@@ -97,7 +76,7 @@ def main() -> None:
     debug = "--debug" in arguments or bool(os.environ.get("CONVLENS_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        app(args=arguments, prog_name="convlens")
+        _run(arguments)
     except ConvlensError as error:
         if debug:
             raise
@@ -121,5 +100,5 @@ def main() -> None:
 def _tell(error: ConvlensError, *, as_json: bool) -> None:
     if as_json:
         parts = {"what": error.what, "expected": error.expected, "fix": error.fix}
-        typer.echo(json.dumps({"error": {**parts, "exit_code": error.exit_code}}))
-    typer.echo(f"error: {error}", err=True)
+        print(json.dumps({"error": {**parts, "exit_code": error.exit_code}}))
+    print(f"error: {error}", file=sys.stderr)

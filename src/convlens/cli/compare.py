@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Annotated
 
+import tomli
 import typer
 
 from convlens import workflow
@@ -30,7 +30,7 @@ def compare(
             {
                 "name": run.name,
                 "status": run.status,
-                "recipe": tomllib.loads(run.recipe_text),
+                "recipe": tomli.loads(run.recipe_text),
                 "data": run.data,
             }
             for run in opened

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Annotated
 
+import tomli
 import typer
 
 from convlens import zoo
@@ -64,8 +64,8 @@ def shapes(
 
 def _layer(text: str) -> dict[str, object]:
     try:
-        layer = tomllib.loads(f"layer = {{ {text.strip().strip('{}')} }}")["layer"]
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        layer = tomli.loads(f"layer = {{ {text.strip().strip('{}')} }}")["layer"]
+    except (tomli.TOMLDecodeError, RecursionError) as error:
         raise NetworkError(
             f"--layer {text!r} is not a layer: {error}",
             "its kind and settings, as in a network file",

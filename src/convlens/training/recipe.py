@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tomli
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from convlens.errors import RecipeError, nearest
@@ -159,7 +159,7 @@ def load(reference: str | Path) -> Recipe:
     """
     if str(reference) in names():
         text = files(__package__).joinpath("recipes", f"{reference}.toml").read_text("utf-8")
-        return Recipe.read(tomllib.loads(text))
+        return Recipe.read(tomli.loads(text))
     path = Path(reference)
     if path.suffix != ".toml":
         raise RecipeError(
@@ -180,8 +180,8 @@ def load(reference: str | Path) -> Recipe:
 def parse(text: str, where: str) -> Recipe:
     """Read a recipe from TOML text; `where` names it in errors."""
     try:
-        return Recipe.read(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return Recipe.read(tomli.loads(text))
+    except (tomli.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(
             f"{where} is not valid TOML: {error}", "keys and values", "correct the line named"
         ) from None
@@ -201,7 +201,7 @@ def settings(pairs: Sequence[str]) -> dict[str, Any]:
                 f"--set {pair!r} is not a setting", "key=value", "write --set epochs=3"
             )
         try:
-            values[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except (tomllib.TOMLDecodeError, KeyError, RecursionError):
+            values[key.strip()] = tomli.loads(f"value = {value}")["value"]
+        except (tomli.TOMLDecodeError, KeyError, RecursionError):
             values[key.strip()] = value.strip()
     return values
