@@ -29,6 +29,7 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -337,7 +338,7 @@ def _zip_entries(file: zipfile.ZipFile) -> Iterator[_Entry]:
             info.file_size,
             info.is_dir(),
             flaw,
-            lambda info=info: cast("IO[bytes]", file.open(info)),  # type: ignore[misc]
+            partial(file.open, info),
         )
 
 
@@ -358,7 +359,7 @@ def _tar_entries(file: tarfile.TarFile, archive: Path) -> Iterator[_Entry]:
             0 if info.isdir() else info.size,
             info.isdir(),
             flaw,
-            lambda info=info: cast("IO[bytes]", file.extractfile(info)),  # type: ignore[misc]
+            cast("Callable[[], IO[bytes]]", partial(file.extractfile, info)),
         )
 
 
