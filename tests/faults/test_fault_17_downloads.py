@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from servers import Mirror, mirror
 
 from convlens.data.catalog import File
 from convlens.data.download import Timeouts, fetch
 from convlens.errors import DataError, DownloadError
+from servers import Mirror, mirror
 
 NAME = "train-images-idx3-ubyte.gz"
 CONTENT = gzip.compress(np.random.default_rng(0).bytes(200_000))

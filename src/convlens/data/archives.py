@@ -43,6 +43,7 @@ EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz",
 _CHUNK = 1 << 20
 _MAX_READ = 1 << 26
 _XZ_MEMORY = 1 << 27
+_MOST_PADDING = 1 << 24
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2}
 _IGNORED = re.compile(r"(^|.*/)(__MACOSX/.*|\.DS_Store|\._[^/]*|Thumbs\.db)$")
 
@@ -296,7 +297,7 @@ def _entries(archive: Path, limits: Limits) -> Iterator[Iterator[_Entry]]:
             stream: Any = unpacker(raw) if unpacker else raw
             limited = stack.enter_context(_LimitedReads(stream))
             tar = tarfile.open(fileobj=cast("IO[bytes]", limited), mode="r:")  # noqa: SIM115
-            yield _tar_entries(stack.enter_context(tar), archive)
+            yield _tar_entries(stack.enter_context(tar), limited, archive)
     except ConvlensError:
         raise
     except OSError as error:
@@ -342,7 +343,7 @@ def _zip_entries(file: zipfile.ZipFile) -> Iterator[_Entry]:
         )
 
 
-def _tar_entries(file: tarfile.TarFile, archive: Path) -> Iterator[_Entry]:
+def _tar_entries(file: tarfile.TarFile, stream: _LimitedReads, archive: Path) -> Iterator[_Entry]:
     last = -1
     while (info := file.next()) is not None:
         file.members = []  # type: ignore[attr-defined] # it would keep all of them
@@ -361,6 +362,14 @@ def _tar_entries(file: tarfile.TarFile, archive: Path) -> Iterator[_Entry]:
             flaw,
             cast("Callable[[], IO[bytes]]", partial(file.extractfile, info)),
         )
+    # tarfile takes any block that is no header for the end, and leaves a checksum behind it unread
+    rest = stream.last
+    for _ in range(_MOST_PADDING // _CHUNK):
+        if any(rest):
+            raise _unreadable(archive, "one of its entries is damaged")
+        if not (rest := stream.read(_CHUNK)):
+            return
+    raise _unreadable(archive, "it goes on after its end")
 
 
 class _LimitedReads(io.RawIOBase):
@@ -373,6 +382,7 @@ class _LimitedReads(io.RawIOBase):
     def __init__(self, source: Path | IO[bytes], limit: int = _MAX_READ) -> None:
         self.stream = source.open("rb") if isinstance(source, Path) else source
         self.limit = limit
+        self.last = b""
 
     def readable(self) -> bool:
         return True
@@ -387,6 +397,7 @@ class _LimitedReads(io.RawIOBase):
         content = self.stream.read(asked)
         if len(content) > self.limit:
             raise zipfile.BadZipFile("a part of it is too long")
+        self.last = content
         return content
 
     def readinto(self, buffer: Any) -> int:
