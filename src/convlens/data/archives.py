@@ -301,9 +301,7 @@ def _entries(archive: Path, limits: Limits) -> Iterator[Iterator[_Entry]]:
     except ConvlensError:
         raise
     except OSError as error:
-        # what the decompressors raise has no number; what the disk raises is about the new folder,
-        # unless it names the archive
-        if error.errno is not None and str(error.filename) != str(archive):
+        if str(error.filename) != str(archive):  # it is about the folder that is written to
             raise
         raise _unreadable(archive, error.strerror or str(error)) from error
     except Exception as error:  # an archive of hostile bytes may raise anything
@@ -372,6 +370,15 @@ def _tar_entries(file: tarfile.TarFile, stream: _LimitedReads, archive: Path) ->
     raise _unreadable(archive, "it goes on after its end")
 
 
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Tell errors of the archive from errors of the disk that is written to."""
+    try:
+        yield
+    except OSError as error:
+        raise zipfile.BadZipFile(error.strerror or str(error)) from error
+
+
 class _LimitedReads(io.RawIOBase):
     """A stream that refuses to read much at once.
 
@@ -394,7 +401,8 @@ class _LimitedReads(io.RawIOBase):
         asked = self.limit + 1 if size is None or size < 0 else size
         if asked > self.limit and size is not None and size >= 0:
             raise zipfile.BadZipFile(f"a part of it is said to be {size:,} bytes long")
-        content = self.stream.read(asked)
+        with _reading():
+            content = self.stream.read(asked)
         if len(content) > self.limit:
             raise zipfile.BadZipFile("a part of it is too long")
         self.last = content
@@ -406,7 +414,8 @@ class _LimitedReads(io.RawIOBase):
         return len(content)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self.stream.seek(offset, whence)
+        with _reading():
+            return self.stream.seek(offset, whence)
 
     def tell(self) -> int:
         return self.stream.tell()

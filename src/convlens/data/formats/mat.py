@@ -31,9 +31,20 @@ from convlens.errors import DataError
 
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED, _UINT32, _INT32, _INT8 = 14, 15, 6, 5, 1
-_NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"}
+_NUMBERS = {
+    1: "i1",
+    2: "u1",
+    3: "i2",
+    4: "u2",
+    5: "i4",
+    6: "u4",
+    7: "f4",
+    9: "f8",
+    12: "i8",
+    13: "u8",
+}
 _COMPLEX = 0x0800
-_UINT8_CLASS, _NUMERIC_CLASSES = 9, range(6, 14)
+_UINT8_CLASS, _NUMERIC_CLASSES = 9, range(6, 16)
 _MAX_NAME, _MAX_AXES = 64, 8
 
 
