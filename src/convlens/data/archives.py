@@ -301,7 +301,8 @@ def _entries(archive: Path, limits: Limits) -> Iterator[Iterator[_Entry]]:
     except ConvlensError:
         raise
     except OSError as error:
-        if str(error.filename) != str(archive):  # it is about the folder that is written to
+        # decompressors give no number; the rest is about the folder that is written to
+        if error.errno is not None and str(error.filename) != str(archive):
             raise
         raise _unreadable(archive, error.strerror or str(error)) from error
     except Exception as error:  # an archive of hostile bytes may raise anything
