@@ -125,11 +125,16 @@ def test_libsvm_gives_what_was_written(images: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["0 1:0", "11 1:0", "1", "1 257:0", "1 0:0", "1 1:1.1", "1 1:nan", "x 1:0", "1 a:0"]
+    ("place", "written"),
+    [(0, "0"), (0, "11"), (0, "x"), (5, ""), (5, "6:0"), (5, "5:1.1"), (5, "5:nan"), (5, "a:0")],
 )
-def test_a_libsvm_line_of_another_form_is_named(line: str) -> None:
+def test_a_libsvm_line_of_another_form_is_named(place: int, written: str) -> None:
+    words = ["1"] + [f"{index}:0" for index in range(1, 257)]
+    good = " ".join(words)
+    words[place] = written
+    assert len(read_libsvm(good.encode())) == 1
     with pytest.raises(DataError, match="line 2 of"):
-        read_libsvm(f"1 1:0\n{line}\n".encode())
+        read_libsvm(f"{good}\n{' '.join(words)}\n".encode())
 
 
 def test_npz_keeps_its_class_names(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """USPS as LIBSVM stores it: a line of text an image, `label index:value ...`, often bzip2-packed.
 
-Labels are 1 to 10 for the digits 0 to 9; the index runs from 1 to 256, by rows of 16; a value lies
-between -1 (paper) and 1 (ink), and one that is not written is 0. Values are brought to 0..255 and
-rounded to the nearest whole number; torchvision cuts the fraction off instead, so that its pixels
-may be 1 lower.
+Labels are 1 to 10 for the digits 0 to 9; the index runs from 1 to 256, by rows of 16, and none is
+left out; a value lies between -1 (paper) and 1 (ink). Values are brought to 0..255 and rounded to
+the nearest whole number; torchvision cuts the fraction off instead, so that its pixels may be 1
+lower.
 
 References
 ----------
@@ -25,6 +25,7 @@ from convlens.data.formats.format import Arrays, first_file
 from convlens.errors import DataError
 
 _SIDE = 16
+_INDEX = list(range(1, _SIDE**2 + 1))
 _MAX_LINE = 64 * 1024
 
 
@@ -67,9 +68,10 @@ def read_libsvm(source: Path | bytes, *, limit: int = MAX_BYTES) -> Split:
 
     Examples
     --------
-    >>> part = read_libsvm(b"7 1:1 2:-1 3:0.5\n")
+    >>> ink = " ".join(f"{index}:{value}" for index, value in enumerate([1, 0.5] * 128, 1))
+    >>> part = read_libsvm(f"7 {ink}\n".encode())
     >>> part.labels, part.images[0, 0, 0, :4]
-    (array([6]), array([255,   0, 191, 128], dtype=uint8))
+    (array([6]), array([255, 191, 255, 191], dtype=uint8))
     """
     name = "the LIBSVM file" if isinstance(source, bytes) else shown(source)
     pixels = bytearray()
@@ -98,14 +100,15 @@ def read_libsvm(source: Path | bytes, *, limit: int = MAX_BYTES) -> Split:
 def _row(line: bytes, name: str, number: int) -> tuple[int, bytes]:
     """Return the label, from 0, and the 256 pixels of one line."""
     label, *pairs = line.split()
-    values = np.zeros(_SIDE**2)
     try:
         index = [int(pair.partition(b":")[0]) for pair in pairs]
-        values[np.asarray(index, np.int64) - 1] = [float(p.partition(b":")[2]) for p in pairs]
+        values = np.array([float(pair.partition(b":")[2]) for pair in pairs])
         given = int(label)
-    except (ValueError, IndexError, OverflowError):
+    except ValueError:
         raise _refused(name, number, f"begins with {line[:40]!r}") from None
-    if not pairs or min(index) < 1 or not (np.abs(values) <= 1).all() or not 1 <= given <= 10:
+    if index != _INDEX:
+        raise _refused(name, number, f"has {len(index)} values, or not in their order")
+    if not (np.abs(values) <= 1).all() or not 1 <= given <= 10:  # NaN fails every comparison
         raise _refused(name, number, "has a label or a value out of range")
     return given - 1, np.floor((values + 1) / 2 * 255 + 0.5).astype(np.uint8).tobytes()
 
@@ -113,6 +116,6 @@ def _row(line: bytes, name: str, number: int) -> tuple[int, bytes]:
 def _refused(name: str, number: int, reason: str) -> DataError:
     return DataError(
         f"line {number} of {name} {reason}",
-        "a label from 1 to 10, then index:value with indices from 1 to 256 and values from -1 to 1",
+        "a label from 1 to 10, then index:value for every index from 1 to 256, values from -1 to 1",
         "use usps.bz2 and usps.t.bz2 from LIBSVM's page",
     )
