@@ -18,17 +18,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
-with atheris.instrument_imports(include=["convlens", "tarfile", "zipfile", "gzip"]):
-    from convlens.errors import DataError
-    from fuzz.seeds import READERS
-
 
 def main() -> None:
+    import atheris  # here, because pytest imports every file and few machines have it
+
+    with atheris.instrument_imports(include=["convlens", "tarfile", "zipfile", "gzip"]):
+        from fuzz.seeds import READERS
+
+        from convlens.errors import DataError
+
     name = sys.argv.pop(1)
     read, seeds = READERS[name]
     with tempfile.TemporaryDirectory() as held:
