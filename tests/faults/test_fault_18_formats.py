@@ -15,11 +15,11 @@ FORMATS = [name for name in READERS if name not in ("zip", "tar", "image")]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("cut", [0, 7, 0.5, -1])
+@pytest.mark.parametrize("cut", [0, 7, 0.4, -1])
 def test_fault_18_a_cut_file_is_a_data_error(name: str, cut: float) -> None:
     read, seeds = READERS[name]
     for seed in seeds:
-        length = int(len(seed) * cut) if cut == 0.5 else int(cut)
+        length = int(len(seed) * cut) if cut == 0.4 else int(cut)
         if name == "libsvm" and cut == -1 and seed[:2] != b"BZ":
             continue  # a text that lacks its last newline is whole
         with pytest.raises(DataError):
