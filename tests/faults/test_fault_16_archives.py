@@ -68,6 +68,11 @@ def test_fault_16_a_name_that_leads_outside_is_refused(tmp_path: Path, name: str
     refused(tarred(tmp_path / "a.tgz", entry("good"), entry(name)), "leads out|absolute")
 
 
+@pytest.mark.parametrize("name", ["", ".", "./."])
+def test_fault_16_a_file_without_a_name_is_refused(tmp_path: Path, name: str) -> None:
+    refused(tarred(tmp_path / "a.tgz", entry("good"), entry(name)), "has no name")
+
+
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
 )

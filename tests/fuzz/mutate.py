@@ -70,7 +70,7 @@ def survive(name: str, count: int, seed: int, folder: Path) -> int:
         except DataError:
             refused += 1
         except Exception as error:
-            raise AssertionError(f"{name}, case {number} of seed {seed}: {content!r}") from error
+            raise AssertionError(f"{name}, case {number} of seed {seed}: {error!r}") from error
         if name in WRITERS:
             assert [path.name for path in folder.iterdir()] == ["case"]
             assert {path.name for path in place.iterdir()} <= {"archive", "out"}

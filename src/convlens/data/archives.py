@@ -235,8 +235,11 @@ class _Names:
         """Return the parts of an entry's path, or refuse it."""
         # some programs of Windows write backslashes; a part never contains one
         parts = tuple(part for part in re.split(r"[/\\]", name) if part not in ("", "."))
-        if reason := _flaw_of_name(name, parts):
-            raise _refused(self.archive, f"{shown(name[:200]) or 'an entry'} {reason}")
+        reason = _flaw_of_name(name, parts)
+        if reason or not (parts or is_folder):
+            raise _refused(
+                self.archive, f"{shown(name[:200]) or 'an entry'} {reason or 'has no name'}"
+            )
         folders = parts if is_folder else parts[:-1]
         for depth in range(1, len(folders) + 1):
             spelling = "/".join(folders[:depth])
