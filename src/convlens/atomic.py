@@ -18,7 +18,9 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,42 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> list[str]:
     for name, text in files.items():
         write_text(folder / name, text)
     return [str(folder / name) for name in files]
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Fill a folder that appears under its name whole, or not at all.
+
+    The caller holds a lock, so that one process at a time fills it; what a killed one left is
+    removed first.
+
+    Parameters
+    ----------
+    folder : Path
+        Final name, not there yet.
+
+    Yields
+    ------
+    Path
+        The folder to write into; it takes the final name when the block ends without an error, and
+        is removed otherwise.
+
+    Raises
+    ------
+    RunError, StorageError
+        Where it cannot be made.
+    """
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.replace(temporary, folder)  # noqa: PTH105
+        _sync_folder(folder.parent)
+    except OSError as error:
+        raise explain(error, folder) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: Path, obj: object) -> None:

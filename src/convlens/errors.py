@@ -97,6 +97,10 @@ class Interrupted(ConvlensError):
         self.exit_code = 128 + signal_number
 
 
+class DownloadError(ConvlensError):
+    """No mirror gave a file that was asked for (exit code 1); says how to get it by hand."""
+
+
 class StorageError(ConvlensError):
     """A file could not be written, though the request was right (exit code 1)."""
 

@@ -20,8 +20,8 @@ from PIL import Image
 
 from convlens import data
 from convlens.data.decode import decode
-from convlens.data.idx import read_idx
-from convlens.data.npz import read_npz
+from convlens.data.formats.idx import read_idx
+from convlens.data.formats.npz import read_npz
 from convlens.errors import DataError
 
 

@@ -1,4 +1,4 @@
-"""`convlens data`: the data sets that convlens knows, and what is in one."""
+"""`convlens data`: the data sets that convlens knows, how to get one, and what is in one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,33 @@ def list_(as_json: Json = False) -> None:
         return
     for row in rows:
         typer.echo(f"{row['name']:16} {row['title']}")
-        typer.echo(f"{'':16} {row['found'] or 'not found here: ' + str(row['how_to_get'])}")
+        typer.echo(
+            f"{'':16} {row['train'] + row['test']:,} images {shape_text(row['shape'])}, "
+            f"{len(row['classes'])} classes; licence: {row['licence']}"
+        )
+        where = f"in {row['found']}" if row["found"] else f"not here: {row['how_to_get']}"
+        typer.echo(f"{'':16} {where}")
+
+
+@app.command(epilog="Example: convlens data get fashion-mnist")
+def get(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of convlens data list.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Download also where the set was found elsewhere.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Download a known data set, each file checked against its published hash."""
+    from convlens.cli.progress import DownloadProgress
+    from convlens.data import download
+
+    with DownloadProgress(quiet=as_json) as progress:
+        place = download.get(name, force=force, report=progress)
+    if as_json:
+        print_json({"name": name, "place": str(place), "files_received": progress.files})
+        return
+    received = f"{len(progress.files)} files received" if progress.files else "nothing to download"
+    typer.echo(f"{name} is in {place}; {received}")
 
 
 @app.command(epilog="Example: convlens data show digits-5k")

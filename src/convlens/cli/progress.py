@@ -1,4 +1,4 @@
-"""Training progress: a live bar on a terminal, plain lines elsewhere. Everything on stderr."""
+"""How far a training or a download is, on stderr: a live bar on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 
 class TrainingProgress:
@@ -107,3 +114,56 @@ class TrainingProgress:
         else:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+class DownloadProgress:
+    """Show how far each file of a download is.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing at all.
+
+    Attributes
+    ----------
+    files : list of str
+        The files of which something arrived.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.files: list[str] = []
+        console = Console(stderr=True, highlight=False)
+        self.live = not quiet and console.is_terminal and not console.is_dumb_terminal
+        self.quiet = quiet
+        self.tasks: dict[str, TaskID] = {}
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self.live,
+        )
+
+    def __enter__(self) -> DownloadProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def __call__(self, name: str, done: int, total: int | None) -> None:
+        """Show that `done` bytes of a file are here, of `total`, if known."""
+        if name not in self.files:
+            self.files.append(name)
+            self.tasks[name] = self.bar.add_task(name)
+            if not self.live and not self.quiet:
+                size = "" if total is None else f", {total:,} bytes"
+                sys.stderr.write(f"downloading {name}{size}\n")
+                sys.stderr.flush()
+        self.bar.update(self.tasks[name], completed=done, total=total)

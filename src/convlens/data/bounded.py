@@ -7,8 +7,16 @@ limit, and then asks for exactly that many and one more: the one more tells a li
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from math import prod
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 from convlens.errors import DataError
 
@@ -16,6 +24,53 @@ MAX_BYTES = 2 * 10**9
 """The largest array of images held in memory, in bytes (2 GB)."""
 
 _CHUNK = 1 << 20
+_PACKERS: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+
+
+@contextmanager
+def opened(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
+    """Open a file or its bytes, unpacked where they are gzip or bzip2 (told by content).
+
+    Parameters
+    ----------
+    source : Path or bytes
+        The file, or its content.
+    name : str
+        What the message calls it.
+
+    Yields
+    ------
+    IO[bytes]
+        A stream to read from; whatever goes wrong with it becomes a `DataError`.
+
+    Raises
+    ------
+    DataError
+        If it is missing, not a regular file, or packed and damaged.
+
+    Examples
+    --------
+    >>> with opened(gzip.compress(b"pixels"), "the file") as stream:
+    ...     stream.read()
+    b'pixels'
+    """
+    try:
+        with ExitStack() as stack:
+            raw: IO[bytes]
+            if isinstance(source, bytes):
+                raw = io.BytesIO(source)
+            else:
+                if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would wait for ever
+                    raise DataError(f"{name} is not a file", "a file", "give the path of a file")
+                raw = stack.enter_context(source.open("rb"))
+            packer = _PACKERS.get(raw.read(2))
+            raw.seek(0)
+            yield stack.enter_context(packer(raw)) if packer else raw
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise DataError(
+            f"{name} cannot be read: {reason}", "a whole file, packed or not", "fetch it again"
+        ) from error
 
 
 def declared_bytes(shape: tuple[int, ...], item_size: int, name: str, limit: int) -> int:
@@ -65,18 +120,69 @@ def read_exactly(stream: IO[bytes], size: int, name: str) -> bytearray:
 
     Examples
     --------
-    >>> import io
     >>> read_exactly(io.BytesIO(b"abc"), 3, "letters")
     bytearray(b'abc')
     """
-    content = bytearray()
-    while chunk := stream.read(min(_CHUNK, size + 1 - len(content))):
-        content += chunk
+    content = read_at_most(stream, size + 1)
     if len(content) != size:
         found = "more" if len(content) > size else f"only {len(content):,}"
         raise DataError(
             f"{name} holds {found} bytes after its header",
             f"{size:,} bytes, as the header declares",
+            "the file is cut or damaged: fetch it again",
+        )
+    return content
+
+
+def read_at_most(stream: IO[bytes], size: int) -> bytearray:
+    """Read up to `size` bytes, in steps: memory follows what arrives, not what is asked for.
+
+    Examples
+    --------
+    >>> read_at_most(io.BytesIO(b"abc"), 2), read_at_most(io.BytesIO(b"abc"), 10**12)
+    (bytearray(b'ab'), bytearray(b'abc'))
+    """
+    content = bytearray()
+    while chunk := stream.read(min(_CHUNK, size - len(content))):
+        content += chunk
+    return content
+
+
+def read_records(stream: IO[bytes], record: int, name: str, limit: int) -> bytearray:
+    """Read a file without a header: any whole number of records of one length.
+
+    Parameters
+    ----------
+    stream : IO[bytes]
+        Read to its end.
+    record : int
+        Bytes of one record.
+    name : str
+        What the message calls the file.
+    limit : int
+        The largest number of bytes allowed.
+
+    Raises
+    ------
+    DataError
+        If the stream is longer than `limit`, empty, or ends inside a record.
+
+    Examples
+    --------
+    >>> read_records(io.BytesIO(b"aabb"), 2, "pairs", 100)
+    bytearray(b'aabb')
+    """
+    content = read_at_most(stream, limit + 1)
+    if len(content) > limit:
+        raise DataError(
+            f"{name} holds more than {limit:,} bytes",
+            f"at most {limit:,} bytes",
+            "use fewer or smaller images",
+        )
+    if not content or len(content) % record:
+        raise DataError(
+            f"{name} holds {len(content):,} bytes",
+            f"a whole number of records of {record:,} bytes",
             "the file is cut or damaged: fetch it again",
         )
     return content

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from convlens.data import digits
-from convlens.data.catalog import CATALOG, Entry, find, places
+from convlens.data import archives, formats
+from convlens.data.catalog import names
 from convlens.data.dataset import Dataset, Split, check_split
 from convlens.data.decode import shown
 from convlens.data.folder import TEST_FRACTION, is_image_folder, read_folder, split_by_content
-from convlens.data.idx import find_idx, read_idx
-from convlens.data.npz import read_npz
+from convlens.data.formats.parquet import Parquet
+from convlens.data.known import read_known
 from convlens.data.preprocessing import Framing, Preprocessing, background_of, mean_std
 from convlens.data.split import check_fraction, hold_out
 from convlens.errors import DataError, nearest
@@ -29,14 +29,16 @@ def load(
     normalise: str = "train",
     bad_images: str = "fail",
 ) -> Dataset:
-    """Load a known set, a folder with IDX files, a `.npz` file or a folder of images.
+    """Load a known set, files of a known format, a folder of images, or an archive of these.
+
+    Nothing is downloaded; `convlens.data.download.get` does that.
 
     Parameters
     ----------
     source : str or Path
         A name of `names()`, or a path.
     input_shape : (C, H, W), optional
-        What a folder of images is brought to; sets of one fixed size keep theirs.
+        What images of mixed sizes are brought to; sets of one fixed size keep theirs.
     validation : float
         Share of the training images that is held out.
     validation_method : {"stratified", "last"}
@@ -167,82 +169,74 @@ def _read(
     source: str | Path, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
 ) -> _Raw:
     name = str(source)
-    if name == "digits-5k":
-        train, test = digits.read()
-        return _fixed(name, CATALOG[name], train, test)
-    if name in CATALOG:
-        entry = CATALOG[name]
-        place = find(name, entry)
-        if place is None:
-            raise DataError(
-                f"{name} is not on this machine; looked in "
-                + ", ".join(str(folder) for folder in places(name)),
-                "its files in one of these folders",
-                entry.how_to_get,
-            )
-        return _fixed(name, entry, *_read_files(place))
-    path = Path(source)
+    if name in names():
+        entry, arrays = read_known(name)
+        raw = _fixed(name, arrays, entry.classes, seed)
+        return replace(raw, framing=entry.framing)
+    path = place = Path(source)
     try:
-        if path.suffix == ".npz" or (path.is_dir() and find_idx(path)):
-            return _unknown(path, *_read_files(path))
-        if path.is_dir() and is_image_folder(path):
-            return _read_images(path, input_shape, bad_images, seed)
+        if archives.is_archive(path):
+            place = archives.top(archives.unpacked(path))
+        if recognised := formats.recognise(place):
+            form, files = recognised
+            if isinstance(form, Parquet):
+                form = Parquet(input_shape, bad_images)
+            return _unknown(path, form.read(files), seed)
+        if place.is_dir() and is_image_folder(place):
+            raw = _read_images(place, input_shape, bad_images, seed)
+            return raw if place is path else replace(raw, name=shown(path.stem))
     except OSError as error:
         raise DataError(f"{shown(name)} cannot be read: {error.strerror}", "a data set") from None
     raise DataError(
         f'"{shown(name)}" is neither a known data set nor a folder of images'
-        f"{nearest(name, CATALOG)}",
-        "one of " + ", ".join(CATALOG) + ", a folder with a subfolder a class, a folder with IDX "
-        "files, or a .npz file",
+        f"{nearest(name, names())}",
+        "one of " + ", ".join(names()) + ", a folder with a subfolder a class, a folder or file "
+        f"of a known format ({', '.join(formats.FORMATS)}), or an archive of these",
         "see convlens data list, or check the path",
     )
 
 
-def _read_files(place: Path) -> tuple[Split, Split]:
-    """Read a training and a test part from a .npz file or a folder of IDX files."""
-    if place.suffix == ".npz":
-        arrays = read_npz(place)
-    else:
-        files = find_idx(place) or {}
-        arrays = {
-            role: read_idx(path, 3 if "images" in role else 1) for role, path in files.items()
-        }
-        for part in ("train", "test"):
-            arrays[f"{part}_images"] = arrays[f"{part}_images"][:, None]
-    train, test = (
-        Split(arrays[f"{part}_images"], arrays[f"{part}_labels"].astype("int64"))
-        for part in ("train", "test")
-    )
-    return train, test
-
-
-def _fixed(name: str, entry: Entry, train: Split, test: Split) -> _Raw:
-    for part, split in (("train", train), ("test", test)):
-        check_split(split, len(entry.classes), f"the {part} part of {name}")
-    shape = train.images.shape[1:]
-    return _Raw(name, entry.classes, shape, train, test, framing=entry.framing)
-
-
-def _unknown(path: Path, train: Split, test: Split) -> _Raw:
-    """Name the classes of a set that brings none by their numbers."""
-    for part, split in (("train", train), ("test", test)):
-        check_split(split, 2**31, f"the {part} part of {shown(path)}")
+def _fixed(name: str, arrays: formats.Arrays, classes: tuple[str, ...], seed: int) -> _Raw:
+    """Make a set of arrays whose classes are known; the test part is cut off where none came."""
+    train, test = arrays.train, arrays.test
+    check_split(train, len(classes), f"the train part of {name}")
+    split: dict[str, Any] = {}
+    if test is None:
+        train, test = split_by_content(train, TEST_FRACTION, seed)
+        split["test_fraction"] = TEST_FRACTION
+    check_split(test, len(classes), f"the test part of {name}")
     if train.images.shape[1:] != test.images.shape[1:]:
         raise DataError(
-            f"{shown(path)} has training images of {train.images.shape[1:]} and test images of "
+            f"{name} has training images of {train.images.shape[1:]} and test images of "
             f"{test.images.shape[1:]}",
             "one size",
             "correct the file",
         )
-    count = int(max(train.labels.max(), test.labels.max())) + 1
-    if count > len(train):
-        raise DataError(
-            f"{shown(path)} has labels up to {count - 1} and {len(train)} training images",
-            "labels 0, 1, 2, ... without gaps",
-            "renumber the labels",
-        )
-    classes = tuple(str(number) for number in range(count))
-    return _Raw(path.stem or str(path), classes, train.images.shape[1:], train, test)
+    shape = train.images.shape[1:]
+    # a test part cut off by content calls for the same care with the validation part
+    return _Raw(
+        *(name, classes, shape, train, test),
+        by_content=bool(split),
+        split=split,
+        notes=arrays.notes,
+    )
+
+
+def _unknown(path: Path, arrays: formats.Arrays, seed: int) -> _Raw:
+    """Name the classes of a set by its files, or by their numbers where those say none."""
+    name = shown(path.stem.removesuffix(".tar") or str(path))
+    classes = arrays.classes
+    if classes is None:
+        labels = [part.labels for part in (arrays.train, arrays.test) if part is not None]
+        count = max((int(numbers.max()) + 1 for numbers in labels if len(numbers)), default=0)
+        if count > max(len(arrays.train), 1):
+            raise DataError(
+                f"{name} has labels up to {count - 1} and {len(arrays.train)} training images",
+                "labels 0, 1, 2, ... without gaps",
+                "renumber the labels",
+            )
+        classes = tuple(str(number) for number in range(count))
+    return _fixed(name, arrays, tuple(map(shown, classes)), seed)
 
 
 def _read_images(

@@ -8,17 +8,21 @@ Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens.data.archives import opened_zip
 from convlens.data.bounded import MAX_BYTES, declared_bytes, read_exactly
+from convlens.data.dataset import Split
 from convlens.data.decode import shown
+from convlens.data.formats.format import Arrays
 from convlens.errors import DataError
 
 _MAGIC = b"\x93NUMPY"
@@ -29,6 +33,36 @@ _HEADER = re.compile(
 )
 _KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 _KERAS_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_MAX_CLASSES, _MAX_NAME = 10_000, 100
+
+
+@dataclass(frozen=True)
+class Npz:
+    """A set in one .npz file.
+
+    Parameters
+    ----------
+    file : str
+        Its name in a folder; by default the only .npz file there.
+    """
+
+    file: str = ""
+
+    def find(self, place: Path) -> dict[str, Path] | None:
+        """Return the file under the role "npz", or None."""
+        if place.is_dir():
+            files = [place / self.file] if self.file else list(place.glob("*.npz"))
+            return {"npz": files[0]} if len(files) == 1 and files[0].is_file() else None
+        return {"npz": place} if place.suffix == ".npz" and place.is_file() else None
+
+    def read(self, files: Mapping[str, Path], *, limit: int = MAX_BYTES) -> Arrays:
+        """Read the file; see `Format.read`."""
+        arrays = read_npz(files["npz"], limit=limit)
+        train, test = (
+            Split(arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test")
+        )
+        classes = arrays.get("classes")
+        return Arrays(train, test, None if classes is None else tuple(map(str, classes)))
 
 
 def read_npz(source: Path | bytes, *, limit: int = MAX_BYTES) -> dict[str, NDArray[Any]]:
@@ -57,7 +91,7 @@ def read_npz(source: Path | bytes, *, limit: int = MAX_BYTES) -> dict[str, NDArr
     """
     name = "the .npz file" if isinstance(source, bytes) else shown(source)
     try:
-        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
+        with opened_zip(source) as file:
             members = set(file.namelist())
             keys = _KERAS_KEYS if f"{_KERAS_KEYS[0]}.npy" in members else _KEYS
             missing = [key for key in keys if f"{key}.npy" not in members]
@@ -72,7 +106,7 @@ def read_npz(source: Path | bytes, *, limit: int = MAX_BYTES) -> dict[str, NDArr
                 for key, stored in zip(_KEYS, keys, strict=True)
             }
             if "classes.npy" in members:
-                arrays["classes"] = _read_member(file, "classes", name, limit)
+                arrays["classes"] = _as_names(_read_member(file, "classes", name, limit), name)
     except DataError:
         raise
     except Exception as error:  # zipfile given hostile bytes may raise anything
@@ -130,6 +164,23 @@ def _channels_first(images: NDArray[Any], where: str) -> NDArray[np.uint8]:
         "uint8 images of shape (N, H, W), (N, H, W, C) or (N, C, H, W), C = 1 or 3",
         "convert them before saving: images.astype('uint8')",
     )
+
+
+def _as_names(classes: NDArray[Any], name: str) -> NDArray[np.str_]:
+    longest = classes.dtype.itemsize // 4
+    if classes.ndim != 1 or classes.dtype.kind != "U" or longest > _MAX_NAME:
+        raise DataError(
+            f"classes of {name} has the type {classes.dtype} and the shape {classes.shape}",
+            f"text (N,), at most {_MAX_NAME} characters a name",
+            "save the names as np.array([...]) of str",
+        )
+    if len(classes) > _MAX_CLASSES or len(set(classes.tolist())) < len(classes):
+        raise DataError(
+            f"classes of {name} holds {len(classes):,} names, some of them twice or too many",
+            f"at most {_MAX_CLASSES:,} different names",
+            "correct the names",
+        )
+    return classes
 
 
 def _as_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
