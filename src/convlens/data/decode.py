@@ -28,7 +28,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -44,9 +43,13 @@ EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif"
 MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 256 * 2**20
 
+DECODER_VERSION = 1
+"""Raised whenever the same file would decode to other pixels: what was cached is then stale."""
+
 # `warnings.catch_warnings` changes the state of the whole process; two threads of a server
 # inside it at once could leave the filters changed for good.
 _LOCK = threading.Lock()
+_WITHIN = threading.local()
 
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
@@ -65,7 +68,10 @@ def shown(source: ImageSource) -> str:
     """
     if isinstance(source, bytes):
         return "the image"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(source))
+    text = os.fspath(source)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def decode(
@@ -97,8 +103,9 @@ def decode(
     notes: list[str] = []
     with _opened(source, max_pixels, max_bytes) as image:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        if upright.size != image.size or (upright is not image and _orientation(image) > 1):
+        upright: Image.Image = image
+        if _orientation(image) > 1:
+            upright = ImageOps.exif_transpose(image)
             notes.append("turned upright by its EXIF orientation")
         return _without_idle_colour(_to_eight_bits(upright, shown(source), notes)), notes
 
@@ -119,15 +126,32 @@ def size_of(
 
 
 @contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Turn what Pillow only warns about (bombs, damaged metadata) into a reason to refuse.
+
+    Every decoding does this for itself; around many of them it is entered once, because it
+    costs as much as decoding a small image.
+    """
+    if getattr(_WITHIN, "now", False):
+        yield
+        return
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # news about Pillow's own future is no reason
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", ResourceWarning)
+        _WITHIN.now = True
+        try:
+            yield
+        finally:
+            _WITHIN.now = False
+
+
+@contextmanager
 def _opened(source: ImageSource, max_pixels: int, max_bytes: int) -> Iterator[Image.Image]:
     """Open an image, look at its header, and turn every failure inside into a DataError."""
     name = shown(source)
-    with _LOCK, warnings.catch_warnings():
-        # What Pillow only warns about (bombs, damaged metadata) is a reason to refuse here;
-        # news about its own future is not.
-        warnings.simplefilter("error")
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", ResourceWarning)
+    with strict_pillow():
         try:
             with (
                 _stream(source, name, max_bytes) as stream,
@@ -160,11 +184,11 @@ def _stream(source: ImageSource, name: str, max_bytes: int) -> Iterator[IO[bytes
         yield io.BytesIO(source)
         return
     try:
-        status = Path(source).stat()
+        status = os.stat(source)  # noqa: PTH116 - once an image: a Path costs more than the call
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{name} is not a file", "an image file", "give the path of a file")
         _check_length(status.st_size, name, max_bytes)
-        stream = Path(source).open("rb")  # noqa: SIM115 - closed by the caller
+        stream = open(source, "rb")  # noqa: PTH123, SIM115 - as above; closed by the caller
     except (OSError, ValueError) as error:  # ValueError: a NUL inside the path
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise DataError(
@@ -246,6 +270,10 @@ def _without_idle_colour(image: Image.Image) -> Image.Image:
     """Return a grey image if all three channels are equal: many grey files are saved as RGB."""
     if image.mode == "L":
         return image
-    red, green, blue = (np.asarray(channel) for channel in image.split())
-    is_grey = np.array_equal(red, green) and np.array_equal(green, blue)
-    return image.getchannel(0) if is_grey else image
+    pixels = np.asarray(image)
+    # one row in the middle tells most colour photos apart before all pixels are compared
+    for part in (pixels[len(pixels) // 2], pixels):
+        red = part[..., 0]
+        if not (np.array_equal(red, part[..., 1]) and np.array_equal(red, part[..., 2])):
+            return image
+    return image.getchannel(0)

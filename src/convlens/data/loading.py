@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,19 @@ from convlens.data import digits
 from convlens.data.catalog import CATALOG, Entry, find, places
 from convlens.data.dataset import Dataset, Split, check_split
 from convlens.data.decode import shown
-from convlens.data.folder import TEST_FRACTION, is_image_folder, read_folder, split_by_content
+from convlens.data.folder_dataset import folder_dataset
+from convlens.data.folders import is_image_folder, read_folder
 from convlens.data.idx import find_idx, read_idx
 from convlens.data.npz import read_npz
 from convlens.data.preprocessing import Framing, Preprocessing, background_of, mean_std
 from convlens.data.split import check_fraction, hold_out
 from convlens.errors import DataError, nearest
+
+_STATISTICS: dict[str, tuple[float, float] | None] = {
+    "train": None,  # those of the training images
+    "unit": (0.0, 1.0),
+    "half": (0.5, 0.5),
+}
 
 
 def load(
@@ -28,6 +35,9 @@ def load(
     split_seed: int = 0,
     normalise: str = "train",
     bad_images: str = "fail",
+    fit: str | None = None,
+    memory: int | None = None,
+    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
 ) -> Dataset:
     """Load a known set, a folder with IDX files, a `.npz` file or a folder of images.
 
@@ -48,6 +58,13 @@ def load(
         and 0.5.
     bad_images : {"fail", "skip"}
         What to do with unreadable files of an image folder.
+    fit : {"crop", "pad", "stretch"}, optional
+        How images of a folder are brought to their input; chosen from a sample by default.
+    memory : int, optional
+        Bytes that a folder's images may take in memory; half of what is free by default. Where
+        they would take more, they stay on disk and are read as they are needed.
+    on_event : callable
+        Receives `{"event": "decoding", ...}` while a folder is decoded.
 
     Raises
     ------
@@ -55,49 +72,49 @@ def load(
         Where there is no such set, or it cannot be trained on.
     """
     check_fraction(validation, split_seed)
-    raw = _read(source, input_shape, bad_images, split_seed)
-    split: dict[str, Any] = {"seed": split_seed, **raw.split}
-    if raw.validation is not None:
-        train, held = raw.train, raw.validation
-        split["method"] = "folders"
-    else:
-        if raw.by_content and validation_method == "stratified":
-            train, held = split_by_content(raw.train, validation, split_seed + 1)
-        else:
-            kept, chosen = hold_out(raw.train.labels, validation, validation_method, split_seed)
-            train, held = raw.train.take(kept), raw.train.take(chosen)
-        split |= {"fraction": validation, "method": validation_method}
-    channels = train.images.shape[1]
-    if normalise == "train":
-        mean, std = mean_std(train.images)
-    elif normalise in ("unit", "half"):
-        mean, std = ((0.0,), (1.0,)) if normalise == "unit" else ((0.5,), (0.5,))
-        mean, std = mean * channels, std * channels
-    else:
+    if normalise not in _STATISTICS:
         raise DataError(f'normalise is "{normalise}"', "train, unit or half", "use one of these")
+    statistics = _STATISTICS[normalise]
+    recorded = {"normalise": normalise, "bad_images": bad_images}
+    if _is_image_folder(source):
+        found = read_folder(
+            Path(source), input_shape, bad_images, fit=fit, memory=memory, on_event=on_event
+        )
+        return folder_dataset(
+            str(source),
+            found,
+            validation=validation,
+            validation_method=validation_method,
+            split_seed=split_seed,
+            statistics=statistics,
+            recorded=recorded,
+        )
+    raw = _read(source)
+    kept, chosen = hold_out(raw.train.labels, validation, validation_method, split_seed)
+    train, held = raw.train.take(kept), raw.train.take(chosen)
+    split: dict[str, Any] = {"seed": split_seed, "fraction": validation}
+    split |= {"method": validation_method, **recorded}
+    if statistics is None:
+        mean, std = mean_std(train.images)
+    else:
+        mean, std = ((value,) * train.images.shape[1] for value in statistics)
     preprocessing = Preprocessing(
         raw.input,
         mean,
         std,
         framing=raw.framing,
         background=background_of(train.images),
-        fit="crop" if raw.by_content else "exact",
+        fit="exact",
     )
-    split |= {"normalise": normalise, "bad_images": bad_images}
-    return Dataset(
-        raw.name,
-        str(source),
-        raw.classes,
-        train,
-        held,
-        raw.test,
-        preprocessing,
-        split,
-        tuple(raw.notes),
-    )
+    return Dataset(raw.name, str(source), raw.classes, train, held, raw.test, preprocessing, split)
 
 
-def load_like(recorded: Mapping[str, Any], source: str | None = None) -> Dataset:
+def load_like(
+    recorded: Mapping[str, Any],
+    source: str | None = None,
+    *,
+    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+) -> Dataset:
     """Load the data of a run again, as its `data.json` records it.
 
     Parameters
@@ -106,6 +123,8 @@ def load_like(recorded: Mapping[str, Any], source: str | None = None) -> Dataset
         The content of `data.json`.
     source : str, optional
         Another source of the same classes, prepared with the run's statistics.
+    on_event : callable
+        See `load`.
 
     Raises
     ------
@@ -124,6 +143,9 @@ def load_like(recorded: Mapping[str, Any], source: str | None = None) -> Dataset
         split_seed=int(split.get("seed", 0)),
         normalise=str(split.get("normalise", "train")),
         bad_images=str(split.get("bad_images", "fail")),
+        fit=None if preprocessing.fit == "exact" else preprocessing.fit,
+        memory=int(split["memory"]) if isinstance(split.get("memory"), int) else None,
+        on_event=on_event,
     )
     if list(dataset.classes) != list(recorded.get("classes", [])):
         raise DataError(
@@ -156,16 +178,21 @@ class _Raw:
     input: tuple[int, int, int]
     train: Split
     test: Split
-    validation: Split | None = None
     framing: Framing = "none"
-    by_content: bool = False
-    split: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
-def _read(
-    source: str | Path, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
-) -> _Raw:
+def _is_image_folder(source: str | Path) -> bool:
+    """Say whether a source is a folder of images, and nothing that has a name of its own."""
+    path = Path(source)
+    try:
+        return str(source) not in CATALOG and not find_idx(path) and is_image_folder(path)
+    except OSError as error:
+        raise DataError(
+            f"{shown(str(source))} cannot be read: {error.strerror}", "a data set"
+        ) from None
+
+
+def _read(source: str | Path) -> _Raw:
     name = str(source)
     if name == "digits-5k":
         train, test = digits.read()
@@ -185,8 +212,6 @@ def _read(
     try:
         if path.suffix == ".npz" or (path.is_dir() and find_idx(path)):
             return _unknown(path, *_read_files(path))
-        if path.is_dir() and is_image_folder(path):
-            return _read_images(path, input_shape, bad_images, seed)
     except OSError as error:
         raise DataError(f"{shown(name)} cannot be read: {error.strerror}", "a data set") from None
     raise DataError(
@@ -243,30 +268,3 @@ def _unknown(path: Path, train: Split, test: Split) -> _Raw:
         )
     classes = tuple(str(number) for number in range(count))
     return _Raw(path.stem or str(path), classes, train.images.shape[1:], train, test)
-
-
-def _read_images(
-    path: Path, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
-) -> _Raw:
-    found = read_folder(path, input_shape, bad_images)
-    split: dict[str, Any] = {}
-    parts = found.parts
-    train = parts.get("train", parts.get("all"))
-    assert train is not None  # read_folder gives one of the two
-    if "test" in parts:
-        test = parts["test"]
-    else:
-        check_split(train, len(found.classes), shown(path))
-        train, test = split_by_content(train, TEST_FRACTION, seed)
-        split["test_fraction"] = TEST_FRACTION
-    return _Raw(
-        shown(path.resolve().name),
-        found.classes,
-        found.input,
-        train,
-        test,
-        validation=parts.get("validation"),
-        by_content=True,
-        split=split,
-        notes=tuple(found.notes),
-    )
