@@ -15,13 +15,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.data.decode import decode, strict_pillow
+from convlens.data.decode import decode_with_pixels, strict_pillow
 from convlens.data.preprocessing import Preprocessing, pixel_sums
 from convlens.errors import DataError
 
 DIGEST_BYTES = 16
-CHUNK = 256
-"""Images decoded between two words with the parent process."""
+CHUNK_IMAGES, CHUNK_BYTES = 256, 4 * 2**20
+"""Most images, and bytes of their pixels, decoded between two words with the parent process."""
+
+
+def chunk_size(row_bytes: int) -> int:
+    """Return how many images of so many bytes each are decoded at a time.
+
+    >>> chunk_size(3 * 32 * 32), chunk_size(3 * 512 * 512), chunk_size(10**9)
+    (256, 5, 1)
+    """
+    return max(1, min(CHUNK_IMAGES, CHUNK_BYTES // row_bytes))
 
 
 @dataclass
@@ -81,18 +90,20 @@ def decode_chunk(
         for place, file in enumerate(files):
             on_file(file)
             try:
-                image, notes = decode(file)
+                image, picture, notes = decode_with_pixels(file)
             except DataError as error:
                 decoded.bad[place] = error.what
                 contents.append(b"")
                 digests.append(b"")
                 continue
-            head = f"{image.mode} {image.width} {image.height} ".encode()
-            contents.append(hashlib.sha256(head + image.tobytes()).digest()[:DIGEST_BYTES])
-            pixels = preparing.bring(image, notes)
-            digests.append(hashlib.sha256(pixels.data).digest()[:DIGEST_BYTES])
-            decoded.images[place] = pixels
-            decoded.changes.update(note for note in notes if " brought to " not in note)
+            content = hashlib.sha256(str(picture.shape).encode())
+            content.update(picture.data)
+            contents.append(content.digest()[:DIGEST_BYTES])
+            decoded.images[place] = preparing.bring(image, notes, picture)
+            digest = hashlib.sha256(decoded.images[place].data).digest()
+            digests.append(digest[:DIGEST_BYTES])
+            if notes:
+                decoded.changes.update(note for note in notes if " brought to " not in note)
     for rows, found in ((decoded.contents, contents), (decoded.digests, digests)):
         joined = b"".join(digest.ljust(DIGEST_BYTES, b"\0") for digest in found)
         rows[:] = np.frombuffer(joined, np.uint8).reshape(count, DIGEST_BYTES)

@@ -18,10 +18,12 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import numpy as np
+
 from convlens import atomic
 from convlens.data.decode import shown
 from convlens.data.folders import worker
-from convlens.data.folders.decoding import CHUNK, Decoded
+from convlens.data.folders.decoding import Decoded, chunk_size
 from convlens.data.preprocessing import Preprocessing
 from convlens.errors import WorkerError
 
@@ -56,7 +58,8 @@ def decode_in_processes(
     WorkerError
         Where a worker is killed or fails; names the cause, and the file where there is one.
     """
-    chunks: Chunks = ((row, files[row : row + CHUNK]) for row in range(0, len(files), CHUNK))
+    size = chunk_size(int(np.prod(preparing.input)))
+    chunks: Chunks = ((row, files[row : row + size]) for row in range(0, len(files), size))
     setup = {"preprocessing": preparing.to_dict(), "pixels": str(pixels), "offset": offset}
     lock = threading.Lock()
     with ExitStack() as stack:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from convlens.data.decode import shown
 from convlens.data.folders import cache
 from convlens.data.folders.cache import Index
-from convlens.data.folders.decoding import CHUNK, Decoded, decode_chunk
+from convlens.data.folders.decoding import Decoded, chunk_size, decode_chunk
 from convlens.data.folders.listing import Found, Listing, list_folder
 from convlens.data.folders.policy import Policy, check_fit, choose_policy
 from convlens.data.folders.pool import decode_in_processes
@@ -270,9 +270,9 @@ class _Decoding:
             return draft.finish(key, state, self.index), self.index, draft.note
 
     def _here(self, keep: Callable[[int, Decoded], None]) -> None:
-        files = self._files()
-        for row in range(0, len(files), CHUNK):
-            keep(row, decode_chunk(files[row : row + CHUNK], self.preparing))
+        files, size = self._files(), chunk_size(int(np.prod(self.policy.input)))
+        for row in range(0, len(files), size):
+            keep(row, decode_chunk(files[row : row + size], self.preparing))
 
     def _files(self) -> list[str]:
         root = os.path.join(os.fspath(self.listing.root), "")  # noqa: PTH118
