@@ -6,10 +6,10 @@ classes, each file a different image, written once to a temporary folder (or to 
 then kept). Each measurement is a process of its own on the same files.
 
 - *first start*: `data.load` with an empty cache, all of it: listing, choosing the size, decoding,
-  writing the cache, splitting, statistics. The peer is the loop that most people write: one process,
-  `np.asarray(Image.open(path).convert("RGB"))` for every path and `np.stack`. Both run `--rounds`
-  times, in turn, so that a change of the machine's load meets both; the medians are compared. File
-  names are in the page cache, since writing the folder has just put them there.
+  writing the cache, splitting, statistics. The peer is the loop that most people write: one
+  process, `np.asarray(Image.open(path).convert("RGB"))` for every path and `np.stack`. Both run
+  `--rounds` times, in turn, so that a change of the machine's load meets both; the medians are
+  compared. The files are in the page cache, since writing the folder has just put them there.
 - *second start*: `data.load` again, with the cache; seconds of the call, and of the whole process
   with the interpreter and imports.
 - *streaming*: `convlens.train` for one epoch with `memory="200MB"`; the highest resident memory
@@ -92,7 +92,7 @@ def stream(folder: str) -> dict[str, float]:
             precision="float32",
             memory_format="contiguous",
         )
-        told = [event for event in run.events() if event["event"] == "epoch"][0]
+        told = next(event for event in run.events() if event["event"] == "epoch")
     return {"images_per_second": told["images_per_second"]}
 
 

@@ -107,6 +107,12 @@ class Dataset:
                 "add images, or leave that class out",
             )
 
+    @property
+    def memory(self) -> int | None:
+        """Bytes that its images may take while they are streamed; None where nothing is said."""
+        said = self.split.get("memory")
+        return said if isinstance(said, int) else None
+
     def part(self, name: str) -> Split:
         """Return the part called "train", "validation" or "test".
 

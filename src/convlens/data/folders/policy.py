@@ -18,8 +18,9 @@ from convlens.data.preprocessing import Fit
 from convlens.errors import DataError, nearest
 
 SAMPLE = 200
-SMALLEST_SIDE, LARGEST_SIDE = 28, 64
-"""Side that is chosen for images of mixed sizes when no network says another."""
+SMALLEST_SIDE, LARGEST_SIDE, STEP = 28, 64, 4
+"""Sides that are chosen when no network says another: multiples of 4, which two poolings of the
+default networks divide evenly."""
 
 PAD_LOSS = 1 / 3
 """Half of the images lose more than this share of their area by cropping: pad instead."""
@@ -134,9 +135,10 @@ def _side(sizes: Sequence[Size]) -> Size:
     if not sizes:
         return LARGEST_SIDE, LARGEST_SIDE
     if len(set(sizes)) == 1 and SMALLEST_SIDE <= min(sizes[0]) <= max(sizes[0]) <= LARGEST_SIDE:
-        return sizes[0]
-    side = int(np.median([min(size) for size in sizes]))
-    return (min(max(side, SMALLEST_SIDE), LARGEST_SIDE),) * 2
+        height, width = sizes[0]
+        return height // STEP * STEP, width // STEP * STEP
+    side = min(max(int(np.median([min(size) for size in sizes])), SMALLEST_SIDE), LARGEST_SIDE)
+    return (side // STEP * STEP,) * 2
 
 
 def _range(sizes: Sequence[Size]) -> str:

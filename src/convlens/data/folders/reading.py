@@ -288,7 +288,8 @@ class _Decoding:
         self.index.changes = dict(self.changes)
         self.done += len(decoded.contents)
         now = time.monotonic()
-        if now - self.told > SHOW_SECONDS or self.done == len(self.listing):
+        ended = self.done == len(self.listing) and now - self.started > SHOW_SECONDS
+        if now - self.told > SHOW_SECONDS or ended:
             self.told = now
             self.on_event(
                 {
