@@ -20,6 +20,7 @@ import shutil
 import tempfile
 import time
 import weakref
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -145,7 +146,10 @@ def find(key: str, state: str, shape: tuple[int, ...]) -> tuple[PixelFile, Index
     try:
         pixels = PixelFile(entry / "pixels.npy")
         told = json.loads((entry / "entry.json").read_bytes())
-        with np.load(entry / "index.npz", allow_pickle=False) as arrays:
+        with (
+            (entry / "index.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
             index = Index(arrays["contents"], arrays["digests"], arrays["sums"])
         index.bad = {int(row): str(reason) for row, reason in told["bad"].items()}
         index.changes = {str(change): int(n) for change, n in told["changes"].items()}
@@ -154,7 +158,10 @@ def find(key: str, state: str, shape: tuple[int, ...]) -> tuple[PixelFile, Index
             array, like = getattr(index, name), getattr(expected, name)
             if array.shape != (shape[0], *like.shape[1:]) or array.dtype != like.dtype:
                 return None
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, DataError):
+    except (
+        *(OSError, EOFError, ValueError, KeyError, AttributeError, TypeError),
+        *(zipfile.BadZipFile, DataError),
+    ):
         return None
     if pixels.shape != shape:
         return None

@@ -265,7 +265,7 @@ class _Walk:
         if self.others:
             notes.append(f"{self.others:,} files that are not images were left out")
         if self.links:
-            notes.append(f"{self.links:,} links to folders were not followed")
+            notes.append(f"links to folders were not followed: {self.links:,}")
         return notes
 
 
