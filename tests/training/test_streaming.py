@@ -79,7 +79,7 @@ def test_epochs_and_seeds_differ_and_repeat() -> None:
 def test_shuffling_mixes_near_and_far() -> None:
     order = np.asarray(labels(streamed(8_000, 3 * 16 * 800), 16))
     first, second = order[: len(order) // 2], order[len(order) // 2 :]
-    assert abs(first.mean() - second.mean()) < 800  # 4,000 in file order
+    assert abs(first.mean() - second.mean()) < 2_000  # 4,000 in file order
     # neighbours in the file are far apart in the epoch
     places = np.argsort(order)
     assert np.median(np.abs(np.diff(places))) > 100

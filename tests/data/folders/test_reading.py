@@ -37,7 +37,7 @@ def test_processes_decode_what_one_process_decodes(
     monkeypatch.setenv("CONVLENS_CACHE", "off")
     monkeypatch.setattr("convlens.data.folders.cache.WORTH_IMAGES", 10)
     alone = read_folder(photos, workers=1)
-    monkeypatch.setattr("convlens.data.folders.pool.chunk_size", lambda row_bytes: 4)
+    monkeypatch.setattr("convlens.data.folders.decoding.CHUNK_IMAGES", 4)
     same(alone, read_folder(photos, workers=2))
 
 

@@ -21,16 +21,26 @@ from convlens.errors import DataError
 
 DIGEST_BYTES = 16
 CHUNK_IMAGES, CHUNK_BYTES = 256, 4 * 2**20
-"""Most images, and bytes of their pixels, decoded between two words with the parent process."""
+"""Most images, and bytes of their files or of their pixels, decoded between two words to the
+parent process."""
 
 
-def chunk_size(row_bytes: int) -> int:
-    """Return how many images of so many bytes each are decoded at a time.
+def chunk_size(row_bytes: int, file_bytes: float = 0) -> int:
+    """Return how many images are decoded at a time, given the bytes of one.
 
-    >>> chunk_size(3 * 32 * 32), chunk_size(3 * 512 * 512), chunk_size(10**9)
+    Parameters
+    ----------
+    row_bytes : int
+        Of its pixels, as the network sees it.
+    file_bytes : float
+        Of its file, on average.
+
+    Examples
+    --------
+    >>> chunk_size(3 * 32 * 32, 900), chunk_size(3 * 512 * 512), chunk_size(3 * 32 * 32, 4e6)
     (256, 5, 1)
     """
-    return max(1, min(CHUNK_IMAGES, CHUNK_BYTES // row_bytes))
+    return max(1, min(CHUNK_IMAGES, CHUNK_BYTES // row_bytes, int(CHUNK_BYTES / (file_bytes + 1))))
 
 
 @dataclass

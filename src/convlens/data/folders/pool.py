@@ -18,12 +18,10 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import numpy as np
-
 from convlens import atomic
 from convlens.data.decode import shown
 from convlens.data.folders import worker
-from convlens.data.folders.decoding import Decoded, chunk_size
+from convlens.data.folders.decoding import Decoded
 from convlens.data.preprocessing import Preprocessing
 from convlens.errors import WorkerError
 
@@ -36,6 +34,7 @@ def decode_in_processes(
     pixels: Path,
     offset: int,
     workers: int,
+    chunk: int,
     on_chunk: Callable[[int, Decoded], None],
 ) -> None:
     """Decode files into the rows of a file that exists and is long enough.
@@ -50,6 +49,8 @@ def decode_in_processes(
         The file that takes the pixels, `offset` bytes from its start.
     workers : int
         Number of processes.
+    chunk : int
+        Files that one of them takes at a time.
     on_chunk : callable
         Receives the first row of a chunk and what is known of it, one chunk at a time.
 
@@ -58,8 +59,7 @@ def decode_in_processes(
     WorkerError
         Where a worker is killed or fails; names the cause, and the file where there is one.
     """
-    size = chunk_size(int(np.prod(preparing.input)))
-    chunks: Chunks = ((row, files[row : row + size]) for row in range(0, len(files), size))
+    chunks: Chunks = ((row, files[row : row + chunk]) for row in range(0, len(files), chunk))
     setup = {"preprocessing": preparing.to_dict(), "pixels": str(pixels), "offset": offset}
     lock = threading.Lock()
     with ExitStack() as stack:
@@ -71,10 +71,10 @@ def decode_in_processes(
             one.send(json.dumps(setup).encode())
             while True:
                 with lock:
-                    row, chunk = next(chunks, (-1, ()))
+                    row, some = next(chunks, (-1, ()))
                 if row < 0:
                     return
-                decoded = one.decode(row, list(chunk), preparing.input[0], pixels)
+                decoded = one.decode(row, list(some), preparing.input[0], pixels)
                 with lock:
                     on_chunk(row, decoded)
 

@@ -256,6 +256,7 @@ class _Decoding:
                     draft.pixels,
                     draft.offset,
                     self.workers,
+                    self._chunk(),
                     self._note,
                 )
             else:
@@ -270,9 +271,13 @@ class _Decoding:
             return draft.finish(key, state, self.index), self.index, draft.note
 
     def _here(self, keep: Callable[[int, Decoded], None]) -> None:
-        files, size = self._files(), chunk_size(int(np.prod(self.policy.input)))
+        files, size = self._files(), self._chunk()
         for row in range(0, len(files), size):
             keep(row, decode_chunk(files[row : row + size], self.preparing))
+
+    def _chunk(self) -> int:
+        mean = sum(file.size for file in self.listing.files) / len(self.listing)
+        return chunk_size(int(np.prod(self.policy.input)), max(0, mean))
 
     def _files(self) -> list[str]:
         root = os.path.join(os.fspath(self.listing.root), "")  # noqa: PTH118

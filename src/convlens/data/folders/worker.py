@@ -92,15 +92,18 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     preparing = Preprocessing.from_dict(setup["preprocessing"])
     row_bytes = int(np.prod(preparing.input))
     pixels = os.open(setup["pixels"], os.O_WRONLY | getattr(os, "O_BINARY", 0))
-    current = ""
+    current, parent = "", os.getppid()
 
     def note(file: str) -> None:
         nonlocal current
         current = file
+        if os.getppid() != parent:  # it was killed, and nobody waits for this chunk
+            sys.exit(1)
 
     while (frame := read_frame(requests)) is not None:
         (row,) = struct.unpack_from("<Q", frame)
         files = [os.fsdecode(file) for file in frame[8:].split(b"\0")]
+        note(files[0])
         try:
             decoded = decode_chunk(files, preparing, note)
             write_rows(pixels, decoded.images, setup["offset"] + row * row_bytes)
