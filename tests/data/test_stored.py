@@ -67,6 +67,16 @@ def test_rows_come_in_the_order_asked_for_however_they_are_read(
     np.testing.assert_array_equal(found, IMAGES[np.asarray(wanted, np.int64)])
 
 
+@given(st.lists(st.sampled_from([0, 1, 2, None]), min_size=300, max_size=300), st.integers(1, 400))
+def test_parts_are_read_in_one_pass(path: Path, owners: list[int | None], rows: int) -> None:
+    wanted = [np.flatnonzero([owner == part for owner in owners]) for part in range(3)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("convlens.data.stored.SPAN_BYTES", rows * IMAGES[0].nbytes)
+        found = PixelFile(path).parts(wanted)
+    for images, part in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(images, IMAGES[part])
+
+
 def pieces(path: Path, content: NDArray[Any] | bytes) -> Path:
     if isinstance(content, bytes):
         path.write_bytes(content)

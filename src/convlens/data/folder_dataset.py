@@ -74,7 +74,7 @@ def folder_dataset(
     split |= {"seed": split_seed, **recorded}
     if found.memory is not None:
         split["memory"] = found.memory
-    train, held, test = (_part(found, parts[part]) for part in PARTS)
+    train, held, test = _splits(found, [parts[part] for part in PARTS])
     return Dataset(name, source, classes, train, held, test, preprocessing, split, tuple(notes))
 
 
@@ -83,9 +83,17 @@ def _images(found: FolderSet) -> NDArray[np.uint8]:
     return stored(images) if isinstance(images, StoredImages) else images
 
 
-def _part(found: FolderSet, rows: Rows) -> Split:
-    whole = Split(_images(found), found.listing.labels, found.digests)
-    return whole.take(rows)
+def _splits(found: FolderSet, parts: list[Rows]) -> list[Split]:
+    """Return the parts: in memory where they fit, whatever file they lie in."""
+    images, labels, digests = found.images, found.listing.labels, found.digests
+    if isinstance(images, StoredImages) and found.memory is None:
+        loaded = images.file.parts([images.index[rows] for rows in parts])
+        return [
+            Split(pixels, labels[rows], digests[rows])
+            for pixels, rows in zip(loaded, parts, strict=True)
+        ]
+    whole = Split(_images(found), labels, digests)
+    return [whole.take(rows) for rows in parts]
 
 
 def _divide(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,26 @@ class PixelFile:
                 images[order[piece[done:end]]] = span[numbers - first]
                 done = end
         return images
+
+    def parts(self, wanted: Sequence[NDArray[np.int64]]) -> list[NDArray[np.uint8]]:
+        """Read several ascending selections of rows in one pass through the file.
+
+        Returns
+        -------
+        list of uint8 arrays (n, C, H, W)
+            The images of each selection.
+        """
+        found = [np.empty((len(rows), *self.shape[1:]), np.uint8) for rows in wanted]
+        step = max(1, SPAN_BYTES // self.row_bytes)
+        for first in range(0, self.shape[0], step):
+            last = min(first + step, self.shape[0])
+            borders = [np.searchsorted(rows, (first, last)) for rows in wanted]
+            if all(low == high for low, high in borders):
+                continue
+            span = self.span(first, last - first)
+            for images, rows, (low, high) in zip(found, wanted, borders, strict=True):
+                np.take(span, rows[low:high] - first, axis=0, out=images[low:high])
+        return found
 
 
 class StoredImages:

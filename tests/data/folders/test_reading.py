@@ -71,7 +71,6 @@ def test_copies_share_a_content_and_the_order_mixes_the_classes(tmp_path: Path) 
 def test_a_set_above_the_memory_stays_in_its_file(photos: Path) -> None:
     whole = read_folder(photos)
     streamed = read_folder(photos, memory=100_000)
-    assert isinstance(whole.images, np.ndarray)
     assert isinstance(streamed.images, StoredImages)
     assert (whole.memory, streamed.memory) == (None, 100_000)
     np.testing.assert_array_equal(whole.images, streamed.images[:])

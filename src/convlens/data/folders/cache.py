@@ -123,8 +123,10 @@ def names_of(root: Path, files: Sequence[Found], policy: Policy) -> tuple[str, s
         "pillow": version("pillow"),
         "form": FORM,
     }
-    digest = hashlib.sha256("\0".join(file.path for file in files).encode("utf-8", "surrogatepass"))
-    digest.update(np.asarray([file[1:] for file in files], np.int64).tobytes())
+    paths, *numbers = zip(*files, strict=True)
+    digest = hashlib.sha256("\0".join(paths).encode("utf-8", "surrogatepass"))
+    for column in numbers:
+        digest.update(np.asarray(column, np.int64).tobytes())
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
     return key, digest.hexdigest()[:24]
 

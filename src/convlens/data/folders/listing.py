@@ -27,6 +27,8 @@ UNDECIDED = -1
 IMBALANCE = 10
 """A class this many times as large as another is worth a word."""
 
+_ENDINGS = tuple(EXTENSIONS)
+
 _FOLDER_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
@@ -235,7 +237,7 @@ class _Walk:
                 name = entry.name
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(f"{prefix}{name}/")
-                elif os.path.splitext(name)[1].lower() not in EXTENSIONS or name[0] == ".":  # noqa: PTH122
+                elif not name.lower().endswith(_ENDINGS) or name[0] == ".":
                     if entry.is_symlink() and entry.is_dir():
                         self.links += 1
                     elif not label_files.is_labels_file(prefix + name):

@@ -55,7 +55,7 @@ class FolderSet:
     policy : Policy
         What they were brought to.
     images : uint8 array (N, C, H, W), or StoredImages of that shape
-        Stored where they would take more memory than allowed.
+        Stored where they were decoded into a file.
     contents, digests : uint8 arrays (N, 16)
         See `Decoded`.
     sums : int64 array (N, 2, C)
@@ -63,7 +63,7 @@ class FolderSet:
     bad : dict of str to str
         The files that are no images, and why.
     memory : int or None
-        Bytes allowed, where the images stay stored; None where they are in memory.
+        Bytes that the images may take, where they would take more; None where they fit.
     notes : tuple of str
         What a user should know.
     """
@@ -158,7 +158,7 @@ def read_folder(
     return FolderSet(
         _taken(listing, rows) if bad else listing,
         policy,
-        _supply(pixels, rows, stay=not fits),
+        pixels[rows] if isinstance(pixels, np.ndarray) else StoredImages(pixels, rows),
         index.contents[rows],
         index.digests[rows],
         index.sums[rows],
@@ -166,15 +166,6 @@ def read_folder(
         None if fits else allowed,
         tuple(notes),
     )
-
-
-def _supply(
-    pixels: NDArray[np.uint8] | PixelFile, rows: NDArray[np.int64], *, stay: bool
-) -> Images:
-    """Return the rows of images, in memory or in their file."""
-    if not isinstance(pixels, PixelFile):
-        return pixels if len(rows) == len(pixels) else pixels[rows]
-    return StoredImages(pixels, rows) if stay else pixels.rows(rows)
 
 
 def _mixed_order(files: Sequence[Found]) -> NDArray[np.int64]:
