@@ -20,6 +20,12 @@ settings.register_profile(
 settings.load_profile("convlens")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep decoded folders of the tests out of the user's cache."""
+    os.environ["CONVLENS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with whole MNIST and the CIFAR-10 subset; the test is skipped without it."""

@@ -89,6 +89,10 @@ class TrainingError(ConvlensError):
     """Training started and could not go on (exit code 1)."""
 
 
+class WorkerError(ConvlensError):
+    """A process that decodes images ended or failed before its work was done (exit code 1)."""
+
+
 class Interrupted(ConvlensError):
     """A signal ended the work after everything was saved (exit code 128 + signal number)."""
 

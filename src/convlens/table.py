@@ -22,7 +22,6 @@ from convlens.layers import (
     Softmax,
 )
 
-
 _WHOLE = (GlobalMaxPool, GlobalAvgPool, Linear, Softmax)
 """The layers whose every output cell depends on every input cell."""
 

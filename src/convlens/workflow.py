@@ -16,6 +16,7 @@ from convlens import data as datasets
 from convlens import runs, weights, zoo
 from convlens.data import Dataset, Preprocessing
 from convlens.evaluation import Evaluation, softmax, top_k
+from convlens.machine import parse_size
 from convlens.network import Network
 from convlens.runs import Run, RunWriter
 from convlens.table import shape_text
@@ -39,6 +40,9 @@ def train(
     root: str | Path | None = None,
     initial_weights: str | Path | None = None,
     bad_images: str = "fail",
+    input_shape: tuple[int, int, int] | None = None,
+    fit: str | None = None,
+    memory: str | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     **settings: Any,
 ) -> Run:
@@ -68,6 +72,14 @@ def train(
         A `.safetensors` or `.pt` file with the network's weights to start from.
     bad_images : {"fail", "skip"}
         What to do with unreadable files of an image folder.
+    input_shape : (C, H, W), optional
+        What a folder of images is brought to; by default the network's input or, without a
+        network, what suits the images.
+    fit : {"crop", "pad", "stretch"}, optional
+        How images of a folder are brought to that shape.
+    memory : str, optional
+        Such as "2GB": images of a folder that would take more are read from disk while it
+        trains. Half of the free memory by default.
     on_event : callable
         Receives progress events; see `convlens.training.loop.fit`.
     **settings
@@ -79,7 +91,14 @@ def train(
         One of its children, with what to do about it.
     """
     chosen_recipe = _recipe(recipe, data).changed(settings)
-    chosen_network, dataset, notes = _fitted(network, str(data), chosen_recipe, bad_images)
+    reading = {
+        "bad_images": bad_images,
+        "input_shape": input_shape,
+        "fit": fit,
+        "memory": None if memory is None else parse_size(memory, "--memory"),
+        "on_event": on_event,
+    }
+    chosen_network, dataset, notes = _fitted(network, str(data), chosen_recipe, reading)
     from convlens.training import session
 
     start = None
@@ -141,7 +160,7 @@ def resume(
         saved = writer.load_checkpoint(previous=from_previous)
         network = Network.from_toml(run.network_text)
         recipe = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
-        dataset = datasets.load_like(run.data)
+        dataset = datasets.load_like(run.data, on_event=on_event)
         target, choice = session.prepare(network, dataset, recipe, device)
         for note in session.changes_since(run.environment, target):
             on_event({"event": "note", "message": note})
@@ -305,27 +324,27 @@ def _recipe(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
 
 
 def _fitted(
-    reference: str | Path | Network | None, data: str, recipe: Recipe, bad_images: str
+    reference: str | Path | Network | None, data: str, recipe: Recipe, reading: dict[str, Any]
 ) -> tuple[Network, Dataset, list[str]]:
     """Return a network and data that go together.
 
-    A folder of images is brought to the network's input; data of a fixed size keeps it, and
-    the network is adapted. The number of classes always follows the data.
+    A folder of images is brought to the shape asked for, or else to the network's input; data of
+    a fixed size keeps it, and the network is adapted. The number of classes always follows the
+    data.
     """
     network = None
     if reference is not None:
         network = reference if isinstance(reference, Network) else zoo.resolve(reference)
         network.table()
-    elif datasets.is_image_folder(Path(data)):
-        network = zoo.load("tiny-vgg")
+    if reading["input_shape"] is None and network is not None:
+        reading = {**reading, "input_shape": network.input}
     dataset = datasets.load(
         data,
-        input_shape=None if network is None else network.input,
         validation=recipe.validation,
         validation_method=recipe.validation_method,
         split_seed=recipe.split_seed,
         normalise=recipe.normalise,
-        bad_images=bad_images,
+        **reading,
     )
     shape = tuple(dataset.preprocessing.input)
     if network is None:

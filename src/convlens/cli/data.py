@@ -8,7 +8,18 @@ import numpy as np
 import typer
 
 from convlens import data as datasets
-from convlens.cli.options import BadImages, Json, new_command, parse_shape, print_json
+from convlens.cli.options import (
+    BadImages,
+    Fit,
+    InputShape,
+    Json,
+    Memory,
+    new_command,
+    parse_shape,
+    print_json,
+)
+from convlens.cli.progress import TrainingProgress
+from convlens.machine import parse_size
 from convlens.table import shape_text
 
 app = new_command(help="List, show and check data sets.", no_args_is_help=True)
@@ -55,15 +66,23 @@ def get(
 @app.command(epilog="Example: convlens data show digits-5k")
 def show(
     source: Annotated[str, typer.Argument(metavar="NAME|PATH")],
-    input_shape: Annotated[
-        str | None, typer.Option("--input", help="Bring images to channels,height,width.")
-    ] = None,
+    input_shape: InputShape = None,
+    fit: Fit = None,
+    memory: Memory = None,
     bad_images: BadImages = "fail",
     as_json: Json = False,
 ) -> None:
     """Load a data set as training would, and say what is in it."""
     shape = parse_shape(input_shape) if input_shape else None
-    dataset = datasets.load(source, input_shape=shape, bad_images=bad_images)
+    with TrainingProgress() as progress:
+        dataset = datasets.load(
+            source,
+            input_shape=shape,
+            bad_images=bad_images,
+            fit=fit,
+            memory=parse_size(memory, "--memory") if memory else None,
+            on_event=progress,
+        )
     counts = {
         split: np.bincount(getattr(dataset, split).labels, minlength=len(dataset.classes)).tolist()
         for split in ("train", "validation", "test")

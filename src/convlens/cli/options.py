@@ -22,6 +22,23 @@ BadImages = Annotated[
     str, typer.Option("--bad-images", help="fail: stop at unreadable images; skip: leave them out.")
 ]
 
+InputShape = Annotated[
+    str | None,
+    typer.Option("--input", metavar="C,H,W", help="Bring a folder's images to this shape."),
+]
+Fit = Annotated[
+    str | None,
+    typer.Option(help="How: crop the middle, pad, or stretch. [default: suits the images]"),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory for a folder's images, such as 2GB; what is more is read from disk. "
+        "[default: half of what is free]",
+    ),
+]
+
 
 def new_command(**settings: Any) -> typer.Typer:
     """Return the Typer app of one command, without completion, colours or pretty tracebacks."""

@@ -32,7 +32,7 @@ class TrainingProgress:
         self.live = not quiet and self.console.is_terminal and not self.console.is_dumb_terminal
         self.epochs = 1
         self.bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn("{task.fields[epoch]}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(),
@@ -63,6 +63,19 @@ class TrainingProgress:
     def _note(self, event: dict[str, Any]) -> None:
         self._line(str(event["message"]))
 
+    def _decoding(self, event: dict[str, Any]) -> None:
+        numbers = (
+            f"{event['done']:,} of {event['images']:,} images decoded, "
+            f"{event['images_per_second']:,.0f} images/s"
+        )
+        if event["done"] == event["images"]:
+            self._line(numbers)
+            self.bar.reset(self.task, total=None, epoch="", numbers="")
+        elif self.live:
+            self.bar.update(
+                self.task, total=event["images"], completed=event["done"], numbers=numbers
+            )
+
     def _run(self, event: dict[str, Any]) -> None:
         choice = event["choice"]
         measured = choice.measured_ms
@@ -91,7 +104,7 @@ class TrainingProgress:
             self.task,
             total=self.epochs * event["steps"],
             completed=done,
-            epoch=f"{event['epoch']}/{self.epochs}",
+            epoch=f"epoch {event['epoch']}/{self.epochs}",
             numbers=(
                 f"loss {event['train_loss']:.4f}  accuracy {event['train_accuracy']:.4f}  "
                 f"{event['images_per_second']:,.0f} images/s"

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from convlens import workflow
-from convlens.cli.options import BadImages, Device, Json, RunsRoot, new_command, print_json
+from convlens.cli.options import (
+    BadImages,
+    Device,
+    Fit,
+    InputShape,
+    Json,
+    Memory,
+    RunsRoot,
+    new_command,
+    parse_shape,
+    print_json,
+)
 from convlens.cli.progress import TrainingProgress
 from convlens.engines import check_engine
 from convlens.errors import InputError
@@ -40,6 +51,9 @@ def train(
         str | None, typer.Option(help="Weights to start from: a .safetensors or .pt file.")
     ] = None,
     bad_images: BadImages = "fail",
+    input_shape: InputShape = None,
+    fit: Fit = None,
+    memory: Memory = None,
     out: Annotated[str | None, typer.Option(help="The exact folder of the new run.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
     runs: RunsRoot = None,
@@ -59,7 +73,7 @@ def train(
     with TrainingProgress() as progress:
         if resume is not None:
             given = (net, data, recipe, set_, epochs, batch_size, lr, seed, weights, out, name)
-            if any(value for value in given):
+            if any(value for value in (*given, input_shape, fit, memory)):
                 raise InputError(
                     "--resume came with other settings",
                     "--resume RUN alone: a resumed run keeps its own network, data and recipe",
@@ -80,6 +94,9 @@ def train(
                 root=runs,
                 initial_weights=weights,
                 bad_images=bad_images,
+                input_shape=parse_shape(input_shape) if input_shape else None,
+                fit=fit,
+                memory=memory,
                 on_event=progress,
                 **changes,
             )

@@ -7,18 +7,21 @@ What is read from a disk is not trusted: sizes are checked before anything is un
 
 from convlens.data.catalog import describe, names
 from convlens.data.dataset import Dataset, Split
-from convlens.data.folder import is_image_folder
+from convlens.data.folders import is_image_folder, list_folder
 from convlens.data.loading import load, load_like
 from convlens.data.preprocessing import Preprocessing
 from convlens.data.split import hold_out
+from convlens.data.stored import StoredImages
 
 __all__ = [
     "Dataset",
     "Preprocessing",
     "Split",
+    "StoredImages",
     "describe",
     "hold_out",
     "is_image_folder",
+    "list_folder",
     "load",
     "load_like",
     "names",

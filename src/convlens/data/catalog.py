@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tomli
 
 from convlens.data import digits, formats
 from convlens.data.cache import data_root
@@ -112,7 +112,7 @@ def catalog() -> dict[str, Entry]:
     folder = files(__name__.rpartition(".")[0]).joinpath("sets")
     stems = (file.name.removesuffix(".toml") for file in folder.iterdir() if ".toml" in file.name)
     entries = {
-        name: _entry(name, tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8")))
+        name: _entry(name, tomli.loads(folder.joinpath(f"{name}.toml").read_text("utf-8")))
         for name in sorted(stems)
     }
     return dict(sorted(entries.items(), key=lambda item: item[1].format != "embedded"))

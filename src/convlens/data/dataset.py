@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data.preprocessing import Preprocessing
+from convlens.data.stored import StoredImages
 from convlens.errors import DataError, InputError, nearest
 
 
@@ -21,20 +22,36 @@ class Split:
     Parameters
     ----------
     images : uint8 array (N, C, H, W)
-        Pixels, 0 to 255.
+        Pixels, 0 to 255. Of a set that is larger than memory, `StoredImages`: indexed with a
+        number, a slice or an array, they give the same arrays.
     labels : int64 array (N,)
         Number of each image's class.
+    digests : uint8 array (N, 16), optional
+        Digest of each image's pixels, where they were computed on the way.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    digests: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, index: NDArray[np.int64]) -> Split:
         """Return the images of an index, as a part of their own."""
-        return Split(np.ascontiguousarray(self.images[index]), self.labels[index])
+        digests = None if self.digests is None else self.digests[index]
+        if isinstance(self.images, StoredImages):
+            return Split(stored(self.images.take(index)), self.labels[index], digests)
+        return Split(np.ascontiguousarray(self.images[index]), self.labels[index], digests)
+
+
+def stored(images: StoredImages) -> NDArray[np.uint8]:
+    """Return stored images as what they read like.
+
+    A set in memory is an array to the type checker, and almost every set is one; whoever must
+    know asks `isinstance(split.images, StoredImages)`.
+    """
+    return cast("NDArray[np.uint8]", images)
 
 
 @dataclass(frozen=True)
@@ -90,6 +107,12 @@ class Dataset:
                 "add images, or leave that class out",
             )
 
+    @property
+    def memory(self) -> int | None:
+        """Bytes that its images may take while they are streamed; None where nothing is said."""
+        said = self.split.get("memory")
+        return said if isinstance(said, int) else None
+
     def part(self, name: str) -> Split:
         """Return the part called "train", "validation" or "test".
 
@@ -109,11 +132,16 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sha256 over classes, pixels and labels of all three parts: what the numbers are of."""
+        """Sha256 over classes, pixels and labels of all three parts: what the numbers are of.
+
+        Where each image has a digest, the digests stand for the pixels: a set of any size then
+        has its fingerprint without being read again.
+        """
         digest = hashlib.sha256("\0".join(self.classes).encode("utf-8", "surrogateescape"))
         for part in (self.train, self.validation, self.test):
             digest.update(str(part.images.shape).encode())
-            digest.update(np.ascontiguousarray(part.images).data)
+            pixels = part.images if part.digests is None else part.digests
+            digest.update(np.ascontiguousarray(pixels).data)
             digest.update(np.ascontiguousarray(part.labels).data)
         return digest.hexdigest()
 

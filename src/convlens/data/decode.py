@@ -26,15 +26,17 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from convlens.errors import DataError
+
+T = TypeVar("T")
 
 ImageSource = str | os.PathLike[str] | bytes
 """A path to an image file, or the bytes of one."""
@@ -43,11 +45,18 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 256 * 2**20
+SMALL_FILE = 2**20
+"""A file of at most so many bytes is read at once."""
+
+DECODER_VERSION = 1
+"""Raised whenever the same file would decode to other pixels: what was cached is then stale."""
 
 # `warnings.catch_warnings` changes the state of the whole process; two threads of a server
 # inside it at once could leave the filters changed for good.
 _LOCK = threading.Lock()
+_WITHIN = threading.local()
 
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 _SAVE_AGAIN = "save it again as PNG or JPEG"
@@ -65,7 +74,10 @@ def shown(source: ImageSource) -> str:
     """
     if isinstance(source, bytes):
         return "the image"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(source))
+    text = os.fspath(source)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def decode(
@@ -94,13 +106,35 @@ def decode(
     DataError
         If the file is missing, not an image of an allowed format, cut, animated or too large.
     """
+    image, _, notes = decode_with_pixels(source, max_pixels=max_pixels, max_bytes=max_bytes)
+    return image, notes
+
+
+def decode_with_pixels(
+    source: ImageSource, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_FILE_BYTES
+) -> tuple[Image.Image, NDArray[np.uint8], list[str]]:
+    """Decode as `decode` does; the pixels are returned too, since they were looked at.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode `L` or `RGB`.
+    uint8 array (H, W) or (H, W, 3)
+        Its pixels.
+    list of str
+        What was changed on the way.
+    """
     notes: list[str] = []
-    with _opened(source, max_pixels, max_bytes) as image:
+
+    def work(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8]]:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        if upright.size != image.size or (upright is not image and _orientation(image) > 1):
+        upright: Image.Image = image
+        if _orientation(image) > 1:
+            upright = ImageOps.exif_transpose(image)
             notes.append("turned upright by its EXIF orientation")
-        return _without_idle_colour(_to_eight_bits(upright, shown(source), notes)), notes
+        return _without_idle_colour(_to_eight_bits(upright, shown(source), notes))
+
+    return *_opened(source, max_pixels, max_bytes, work), notes
 
 
 def size_of(
@@ -113,65 +147,92 @@ def size_of(
     DataError
         As `decode`, for all that a header can tell.
     """
-    with _opened(source, max_pixels, max_bytes) as image:
+
+    def work(image: Image.Image) -> tuple[int, int]:
         width, height = image.size
         return (width, height) if _orientation(image) in _SIDEWAYS else (height, width)
 
+    return _opened(source, max_pixels, max_bytes, work)
+
 
 @contextmanager
-def _opened(source: ImageSource, max_pixels: int, max_bytes: int) -> Iterator[Image.Image]:
-    """Open an image, look at its header, and turn every failure inside into a DataError."""
-    name = shown(source)
+def strict_pillow() -> Iterator[None]:
+    """Turn what Pillow only warns about (bombs, damaged metadata) into a reason to refuse.
+
+    Every decoding does this for itself; around many of them it is entered once, because it
+    costs as much as decoding a small image.
+    """
+    if getattr(_WITHIN, "now", False):
+        yield
+        return
     with _LOCK, warnings.catch_warnings():
-        # What Pillow only warns about (bombs, damaged metadata) is a reason to refuse here;
-        # news about its own future is not.
         warnings.simplefilter("error")
+        # news about Pillow's own future is no reason
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", ResourceWarning)
+        _WITHIN.now = True
         try:
-            with (
-                _stream(source, name, max_bytes) as stream,
-                Image.open(stream, formats=FORMATS) as image,
-            ):
-                _check_header(image, name, max_pixels)
-                yield image
-        except DataError:
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _too_large(name, "", max_pixels) from error
-        except UnidentifiedImageError as error:
-            raise DataError(
-                f"{name} is not an image that can be read",
-                f"a file of one of these formats: {', '.join(FORMATS)}",
-                _SAVE_AGAIN,
-            ) from error
-        except Exception as error:  # a decoder given hostile bytes may raise anything
-            reason = str(error) or type(error).__name__
-            raise DataError(
-                f"{name} cannot be decoded: {reason}", "a whole, undamaged image", _SAVE_AGAIN
-            ) from error
+            yield
+        finally:
+            _WITHIN.now = False
 
 
-@contextmanager
-def _stream(source: ImageSource, name: str, max_bytes: int) -> Iterator[IO[bytes]]:
-    """Open the bytes of a regular file (a pipe would hang) that is not empty and not too long."""
+def _opened(
+    source: ImageSource, max_pixels: int, max_bytes: int, work: Callable[[Image.Image], T]
+) -> T:
+    """Open an image, look at its header, work on it; every failure becomes a DataError."""
+    if not getattr(_WITHIN, "now", False):
+        with strict_pillow():
+            return _opened(source, max_pixels, max_bytes, work)
+    name = shown(source)
+    try:
+        with _stream(source, name, max_bytes) as stream:
+            image = Image.open(stream, formats=FORMATS)
+            _check_header(image, name, max_pixels)
+            return work(image)
+    except DataError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(name, "", max_pixels) from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{name} is not an image that can be read",
+            f"a file of one of these formats: {', '.join(FORMATS)}",
+            _SAVE_AGAIN,
+        ) from error
+    except Exception as error:  # a decoder given hostile bytes may raise anything
+        reason = str(error) or type(error).__name__
+        raise DataError(
+            f"{name} cannot be decoded: {reason}", "a whole, undamaged image", _SAVE_AGAIN
+        ) from error
+
+
+def _stream(source: ImageSource, name: str, max_bytes: int) -> IO[bytes]:
+    """Open the bytes of a regular file that is not empty and not too long."""
     if isinstance(source, bytes):
         _check_length(len(source), name, max_bytes)
-        yield io.BytesIO(source)
-        return
+        return io.BytesIO(source)
     try:
-        status = Path(source).stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{name} is not a file", "an image file", "give the path of a file")
-        _check_length(status.st_size, name, max_bytes)
-        stream = Path(source).open("rb")  # noqa: SIM115 - closed by the caller
+        # a pipe would hang without O_NONBLOCK, which a regular file ignores
+        file = io.FileIO(os.open(source, _READ_ONLY), "rb")
+        status = os.fstat(file.fileno())
     except (OSError, ValueError) as error:  # ValueError: a NUL inside the path
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise DataError(
             f"{name} cannot be opened: {reason}", "an image file", "check the path"
         ) from error
-    with stream:
-        yield stream
+    try:
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{name} is not a file", "an image file", "give the path of a file")
+        _check_length(status.st_size, name, max_bytes)
+        if status.st_size > SMALL_FILE:
+            return io.BufferedReader(file)
+        content = file.read(status.st_size)  # one call instead of many small ones
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return io.BytesIO(content)
 
 
 def _check_length(length: int, name: str, max_bytes: int) -> None:
@@ -207,6 +268,8 @@ def _too_large(name: str, found: str, max_pixels: int) -> DataError:
 
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) to 8; anything else counts as upright."""
+    if image.format == "PNG" and not image.info:
+        return 1  # a PNG without any metadata: most small ones, and looking costs a twentieth
     value = image.getexif().get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -226,7 +289,9 @@ def _to_eight_bits(image: Image.Image, name: str, notes: list[str]) -> Image.Ima
         notes.append("transparent parts laid on white")
         ground = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
-    if image.mode in {"1", "L"}:
+    if image.mode in {"L", "RGB"}:
+        return image
+    if image.mode == "1":
         return image.convert("L")
     if image.mode == "CMYK":
         notes.append("CMYK converted to RGB without a colour profile")
@@ -242,10 +307,18 @@ def _from_sixteen_bits(values: np.ndarray, name: str) -> Image.Image:
     return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
-def _without_idle_colour(image: Image.Image) -> Image.Image:
+def _without_idle_colour(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8]]:
     """Return a grey image if all three channels are equal: many grey files are saved as RGB."""
+    width, height = image.size
+    content = image.tobytes()
     if image.mode == "L":
-        return image
-    red, green, blue = (np.asarray(channel) for channel in image.split())
-    is_grey = np.array_equal(red, green) and np.array_equal(green, blue)
-    return image.getchannel(0) if is_grey else image
+        return image, np.frombuffer(content, np.uint8).reshape(height, width)
+    pixels = np.frombuffer(content, np.uint8).reshape(height, width, 3)
+    # one row in the middle tells most colour photos apart before all pixels are compared
+    row = content[height // 2 * width * 3 :][: width * 3] if len(content) < SMALL_FILE else b""
+    if row[0::3] != row[1::3] or row[0::3] != row[2::3]:
+        return image, pixels
+    red = pixels[..., 0]
+    if (red != pixels[..., 1]).any() or (red != pixels[..., 2]).any():
+        return image, pixels
+    return image.getchannel(0), np.ascontiguousarray(pixels[..., 0])

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from convlens.data import archives, formats
 from convlens.data.catalog import names
 from convlens.data.dataset import Dataset, Split, check_split
 from convlens.data.decode import shown
-from convlens.data.folder import TEST_FRACTION, is_image_folder, read_folder, split_by_content
+from convlens.data.folder_dataset import TEST_FRACTION, folder_dataset
+from convlens.data.folders import hold_out_by_content, is_image_folder, read_folder
 from convlens.data.formats.parquet import Parquet
 from convlens.data.known import read_known
 from convlens.data.preprocessing import Framing, Preprocessing, background_of, mean_std
 from convlens.data.split import check_fraction, hold_out
 from convlens.errors import DataError, nearest
+
+_STATISTICS: dict[str, tuple[float, float] | None] = {
+    "train": None,  # those of the training images
+    "unit": (0.0, 1.0),
+    "half": (0.5, 0.5),
+}
 
 
 def load(
@@ -28,6 +38,9 @@ def load(
     split_seed: int = 0,
     normalise: str = "train",
     bad_images: str = "fail",
+    fit: str | None = None,
+    memory: int | None = None,
+    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
 ) -> Dataset:
     """Load a known set, files of a known format, a folder of images, or an archive of these.
 
@@ -50,6 +63,13 @@ def load(
         and 0.5.
     bad_images : {"fail", "skip"}
         What to do with unreadable files of an image folder.
+    fit : {"crop", "pad", "stretch"}, optional
+        How images of a folder are brought to their input; chosen from a sample by default.
+    memory : int, optional
+        Bytes that a folder's images may take in memory; half of what is free by default. Where
+        they would take more, they stay on disk and are read as they are needed.
+    on_event : callable
+        Receives `{"event": "decoding", ...}` while a folder is decoded.
 
     Raises
     ------
@@ -57,26 +77,37 @@ def load(
         Where there is no such set, or it cannot be trained on.
     """
     check_fraction(validation, split_seed)
-    raw = _read(source, input_shape, bad_images, split_seed)
-    split: dict[str, Any] = {"seed": split_seed, **raw.split}
-    if raw.validation is not None:
-        train, held = raw.train, raw.validation
-        split["method"] = "folders"
-    else:
-        if raw.by_content and validation_method == "stratified":
-            train, held = split_by_content(raw.train, validation, split_seed + 1)
-        else:
-            kept, chosen = hold_out(raw.train.labels, validation, validation_method, split_seed)
-            train, held = raw.train.take(kept), raw.train.take(chosen)
-        split |= {"fraction": validation, "method": validation_method}
-    channels = train.images.shape[1]
-    if normalise == "train":
-        mean, std = mean_std(train.images)
-    elif normalise in ("unit", "half"):
-        mean, std = ((0.0,), (1.0,)) if normalise == "unit" else ((0.5,), (0.5,))
-        mean, std = mean * channels, std * channels
-    else:
+    if normalise not in _STATISTICS:
         raise DataError(f'normalise is "{normalise}"', "train, unit or half", "use one of these")
+    statistics = _STATISTICS[normalise]
+    recorded = {"normalise": normalise, "bad_images": bad_images}
+    place = _place(source)
+    if isinstance(place, _ImageFolder):
+        found = read_folder(
+            place.path, input_shape, bad_images, fit=fit, memory=memory, on_event=on_event
+        )
+        return folder_dataset(
+            str(source),
+            found,
+            name=place.name,
+            validation=validation,
+            validation_method=validation_method,
+            split_seed=split_seed,
+            statistics=statistics,
+            recorded=recorded,
+        )
+    raw = _read(place, input_shape, bad_images, split_seed)
+    if raw.by_content and validation_method == "stratified":
+        train, held = _by_content(raw.train, raw.classes, validation, 2 * split_seed + 1)
+    else:
+        kept, chosen = hold_out(raw.train.labels, validation, validation_method, split_seed)
+        train, held = raw.train.take(kept), raw.train.take(chosen)
+    split: dict[str, Any] = {"seed": split_seed, **raw.split, "fraction": validation}
+    split |= {"method": validation_method, **recorded}
+    if statistics is None:
+        mean, std = mean_std(train.images)
+    else:
+        mean, std = ((value,) * train.images.shape[1] for value in statistics)
     preprocessing = Preprocessing(
         raw.input,
         mean,
@@ -85,21 +116,18 @@ def load(
         background=background_of(train.images),
         fit="crop" if raw.by_content else "exact",
     )
-    split |= {"normalise": normalise, "bad_images": bad_images}
     return Dataset(
-        raw.name,
-        str(source),
-        raw.classes,
-        train,
-        held,
-        raw.test,
-        preprocessing,
-        split,
-        tuple(raw.notes),
+        *(raw.name, str(source), raw.classes, train, held, raw.test, preprocessing, split),
+        notes=raw.notes,
     )
 
 
-def load_like(recorded: Mapping[str, Any], source: str | None = None) -> Dataset:
+def load_like(
+    recorded: Mapping[str, Any],
+    source: str | None = None,
+    *,
+    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+) -> Dataset:
     """Load the data of a run again, as its `data.json` records it.
 
     Parameters
@@ -108,6 +136,8 @@ def load_like(recorded: Mapping[str, Any], source: str | None = None) -> Dataset
         The content of `data.json`.
     source : str, optional
         Another source of the same classes, prepared with the run's statistics.
+    on_event : callable
+        See `load`.
 
     Raises
     ------
@@ -126,6 +156,9 @@ def load_like(recorded: Mapping[str, Any], source: str | None = None) -> Dataset
         split_seed=int(split.get("seed", 0)),
         normalise=str(split.get("normalise", "train")),
         bad_images=str(split.get("bad_images", "fail")),
+        fit=None if preprocessing.fit == "exact" else preprocessing.fit,
+        memory=int(split["memory"]) if isinstance(split.get("memory"), int) else None,
+        on_event=on_event,
     )
     if list(dataset.classes) != list(recorded.get("classes", [])):
         raise DataError(
@@ -158,33 +191,47 @@ class _Raw:
     input: tuple[int, int, int]
     train: Split
     test: Split
-    validation: Split | None = None
     framing: Framing = "none"
     by_content: bool = False
     split: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def _read(
-    source: str | Path, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
-) -> _Raw:
+@dataclass(frozen=True)
+class _ImageFolder:
+    """A folder of images, perhaps out of an archive."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Files of a known format."""
+
+    form: formats.Format
+    files: Mapping[str, Path]
+    name: str
+
+
+def _place(source: str | Path) -> str | _ImageFolder | _Files:
+    """Tell what a source is: the name of a known set, a folder of images, or a format's files."""
     name = str(source)
     if name in names():
-        entry, arrays = read_known(name)
-        raw = _fixed(name, arrays, entry.classes, seed)
-        return replace(raw, framing=entry.framing)
+        return name
     path = place = Path(source)
+    title = shown(path.resolve().name)
     try:
         if archives.is_archive(path):
             place = archives.top(archives.unpacked(path))
-        if recognised := formats.recognise(place):
-            form, files = recognised
-            if isinstance(form, Parquet):
-                form = Parquet(input_shape, bad_images)
-            return _unknown(path, form.read(files), seed)
-        if place.is_dir() and is_image_folder(place):
-            raw = _read_images(place, input_shape, bad_images, seed)
-            return raw if place is path else replace(raw, name=shown(path.stem))
+            title = shown(path.stem.removesuffix(".tar"))
+        # a labels file is Parquet too: it says that the folder's images are the set
+        recognised = formats.recognise(place)
+        images = is_image_folder(place)
+        if recognised and not (images and isinstance(recognised[0], Parquet)):
+            return _Files(*recognised, shown(path.stem.removesuffix(".tar") or name))
+        if images:
+            return _ImageFolder(place, title)
     except OSError as error:
         raise DataError(f"{shown(name)} cannot be read: {error.strerror}", "a data set") from None
     raise DataError(
@@ -196,13 +243,28 @@ def _read(
     )
 
 
+def _read(
+    place: str | _Files, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
+) -> _Raw:
+    if isinstance(place, str):
+        entry, arrays = read_known(place)
+        return replace(_fixed(place, arrays, entry.classes, seed), framing=entry.framing)
+    form = place.form
+    if isinstance(form, Parquet):
+        form = Parquet(input_shape, bad_images)
+    try:
+        return _unknown(place.name, form.read(place.files), seed)
+    except OSError as error:
+        raise DataError(f"{place.name} cannot be read: {error.strerror}", "a data set") from None
+
+
 def _fixed(name: str, arrays: formats.Arrays, classes: tuple[str, ...], seed: int) -> _Raw:
     """Make a set of arrays whose classes are known; the test part is cut off where none came."""
     train, test = arrays.train, arrays.test
     check_split(train, len(classes), f"the train part of {name}")
     split: dict[str, Any] = {}
     if test is None:
-        train, test = split_by_content(train, TEST_FRACTION, seed)
+        train, test = _by_content(train, classes, TEST_FRACTION, 2 * seed)
         split["test_fraction"] = TEST_FRACTION
     check_split(test, len(classes), f"the test part of {name}")
     if train.images.shape[1:] != test.images.shape[1:]:
@@ -222,9 +284,8 @@ def _fixed(name: str, arrays: formats.Arrays, classes: tuple[str, ...], seed: in
     )
 
 
-def _unknown(path: Path, arrays: formats.Arrays, seed: int) -> _Raw:
+def _unknown(name: str, arrays: formats.Arrays, seed: int) -> _Raw:
     """Name the classes of a set by its files, or by their numbers where those say none."""
-    name = shown(path.stem.removesuffix(".tar") or str(path))
     classes = arrays.classes
     if classes is None:
         labels = [part.labels for part in (arrays.train, arrays.test) if part is not None]
@@ -239,28 +300,11 @@ def _unknown(path: Path, arrays: formats.Arrays, seed: int) -> _Raw:
     return _fixed(name, arrays, tuple(map(shown, classes)), seed)
 
 
-def _read_images(
-    path: Path, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
-) -> _Raw:
-    found = read_folder(path, input_shape, bad_images)
-    split: dict[str, Any] = {}
-    parts = found.parts
-    train = parts.get("train", parts.get("all"))
-    assert train is not None  # read_folder gives one of the two
-    if "test" in parts:
-        test = parts["test"]
-    else:
-        check_split(train, len(found.classes), shown(path))
-        train, test = split_by_content(train, TEST_FRACTION, seed)
-        split["test_fraction"] = TEST_FRACTION
-    return _Raw(
-        shown(path.resolve().name),
-        found.classes,
-        found.input,
-        train,
-        test,
-        validation=parts.get("validation"),
-        by_content=True,
-        split=split,
-        notes=tuple(found.notes),
-    )
+def _by_content(
+    part: Split, classes: tuple[str, ...], fraction: float, seed: int
+) -> tuple[Split, Split]:
+    """Return (kept, held out) by the images' content: copies lie on one side."""
+    digests = [hashlib.sha256(image.tobytes()).digest()[:16] for image in part.images]
+    contents = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
+    held = hold_out_by_content(contents, part.labels, classes, fraction, seed)
+    return part.take(np.flatnonzero(~held)), part.take(np.flatnonzero(held))

@@ -19,7 +19,7 @@ from convlens.errors import DataError
 
 Framing = Literal["none", "mnist"]
 Background = Literal["dark", "light", "mixed"]
-Fit = Literal["crop", "exact"]
+Fit = Literal["crop", "pad", "stretch", "exact"]
 
 PLAIN_SPREAD = 0.1
 """A set has a plain background when its border pixels spread less than this (scale 0 to 1)."""
@@ -41,8 +41,11 @@ class Preprocessing:
     background : {"dark", "light", "mixed"}
         What the borders of the training images are; an image with the opposite plain
         background is inverted.
-    fit : {"crop", "exact"}
-        "crop": resize the shorter side and cut the middle; "exact": the images had the size.
+    fit : {"crop", "pad", "stretch", "exact"}
+        How an image of another size is brought to this one. "crop": resize until it covers the
+        input and cut the middle; "pad": resize until it lies inside and fill the rest with the
+        median of its own border; "stretch": resize each side by itself; "exact": all training
+        images had the size, others are cropped.
     """
 
     input: tuple[int, int, int]
@@ -75,7 +78,23 @@ class Preprocessing:
             Where the file is not a readable image.
         """
         image, notes = decode(source)
-        channels, height, width = self.input
+        return np.ascontiguousarray(self.bring(image, notes)), notes
+
+    def bring(
+        self, image: Image.Image, notes: list[str], pixels: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Bring a decoded image (mode L or RGB) to the network's input, uint8 `(C, H, W)`.
+
+        Parameters
+        ----------
+        image : PIL.Image.Image
+            From `decode`.
+        notes : list of str
+            Takes what is changed on the way.
+        pixels : uint8 array (H, W) or (H, W, 3), optional
+            The image's pixels, where they are at hand: used if nothing has to be changed.
+        """
+        given, (channels, height, width) = image, self.input
         if channels == 1 and image.mode != "L":
             image = image.convert("L")
             notes.append("colour made grey")
@@ -93,11 +112,11 @@ class Preprocessing:
             if self.framing == "mnist":
                 image = _framed(image, width, height)
             else:
-                image = cover(image, width, height)
-        pixels = np.asarray(image, np.uint8)
-        return np.ascontiguousarray(
-            pixels.reshape(height, width, channels).transpose(2, 0, 1)
-        ), notes
+                image = _FITTING[self.fit](image, width, height)
+        if pixels is None or image is not given:
+            pixels = np.asarray(image, np.uint8)
+        # a view: whoever keeps it copies it into place
+        return pixels.reshape(height, width, channels).transpose(2, 0, 1)
 
     def _opposite(self, image: Image.Image) -> bool:
         """Say whether the image's plain background is the opposite of the run's."""
@@ -156,11 +175,49 @@ def _damaged(reason: str) -> DataError:
 
 def cover(image: Image.Image, width: int, height: int) -> Image.Image:
     """Resize so that the image covers width x height, and cut the middle; bilinear, antialiased."""
+    if max(image.size) > 64 * min(image.size):
+        # a strip of one pixel by a million would be resized to billions: its middle is enough
+        long = 64 * min(image.size)
+        image = image.crop(
+            (
+                max(0, (image.width - long) // 2),
+                max(0, (image.height - long) // 2),
+                min(image.width, (image.width + long) // 2),
+                min(image.height, (image.height + long) // 2),
+            )
+        )
     scale = max(width / image.width, height / image.height)
     size = max(width, round(image.width * scale)), max(height, round(image.height * scale))
     resized = image.resize(size, Image.Resampling.BILINEAR)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return resized.crop((left, top, left + width, top + height))
+
+
+def letterbox(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Resize so that the image lies inside width x height, in the middle of its border's median.
+
+    The fill is the image's own, so that a scan on white paper gets no black bars.
+    """
+    scale = min(width / image.width, height / image.height)
+    size = (
+        min(width, max(1, round(image.width * scale))),
+        min(height, max(1, round(image.height * scale))),
+    )
+    resized = image.resize(size, Image.Resampling.BILINEAR)
+    pixels = np.asarray(resized).reshape(size[1], size[0], -1)
+    edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    fill = tuple(int(value) for value in np.median(edges, axis=0))
+    ground = Image.new(image.mode, (width, height), fill if len(fill) > 1 else fill[0])
+    ground.paste(resized, ((width - size[0]) // 2, (height - size[1]) // 2))
+    return ground
+
+
+def stretch(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Resize each side by itself; bilinear, antialiased."""
+    return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+_FITTING = {"crop": cover, "pad": letterbox, "stretch": stretch, "exact": cover}
 
 
 def _framed(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -217,6 +274,48 @@ def mean_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float,
         mean = float((histogram * levels).sum() / histogram.sum())
         variance = float((histogram * (levels - mean) ** 2).sum() / histogram.sum())
         means.append(mean)
+        stds.append(math.sqrt(variance) or 1.0)
+    return tuple(means), tuple(stds)
+
+
+def pixel_sums(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return each image's sum of pixels and of their squares, int64 `(N, 2, C)`.
+
+    They are exact, and those of any part of a set give its mean and std without its pixels.
+
+    >>> pixel_sums(np.array([1, 2, 3, 4], np.uint8).reshape(1, 1, 2, 2)).tolist()
+    [[[10], [30]]]
+    """
+    # whole numbers far below 2**53: float64 holds each sum exactly, and adds the fastest
+    flat = images.reshape(*images.shape[:2], -1).astype(np.float64)
+    sums = flat.sum(2), np.einsum("ncp,ncp->nc", flat, flat)
+    return np.stack(sums, axis=1).astype(np.int64)
+
+
+def mean_std_of_sums(
+    sums: NDArray[np.int64], pixels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what `mean_std` would for the images whose `pixel_sums` these are.
+
+    Parameters
+    ----------
+    sums : int64 array (N, 2, C)
+        Of the images that count.
+    pixels : int
+        Height times width.
+
+    Examples
+    --------
+    >>> images = np.array([0, 255, 0, 255], np.uint8).reshape(1, 1, 2, 2)
+    >>> mean_std_of_sums(pixel_sums(images), 4) == mean_std(images)
+    True
+    """
+    count = len(sums) * pixels
+    means, stds = [], []
+    for first, second in sums.sum(0).T.tolist():
+        # whole numbers of any length: no digit is lost before the one division
+        means.append(first / (255 * count))
+        variance = (count * second - first * first) / (255 * count) ** 2
         stds.append(math.sqrt(variance) or 1.0)
     return tuple(means), tuple(stds)
 

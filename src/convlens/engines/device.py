@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import os
 import platform
 from pathlib import Path
 
 import torch
 
 from convlens.errors import InputError
+from convlens.machine import available_cores
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -49,23 +48,6 @@ def supports_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False
-
-
-def available_cores() -> int:
-    """Return the cores this process may use: its affinity, and its cgroup's quota.
-
-    A container with one core of quota on a 64-core host otherwise starts 64 threads.
-    """
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        cores = os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        cores = min(cores, max(1, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no cgroup v2, or "max"
-        pass
-    return cores
 
 
 def limit_threads() -> int:

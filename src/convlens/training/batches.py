@@ -7,6 +7,7 @@ more than the training of a small network, are not there.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,6 +16,25 @@ from torch import Tensor
 from convlens.data import Preprocessing, Split
 from convlens.training import augment
 from convlens.training.recipe import Augmentation
+
+
+class ImageSet(Protocol):
+    """Labelled images as the training loop takes them, wherever they are kept."""
+
+    labels: Tensor
+    """Their classes, int64 `(N,)`, in the order of `in_order`."""
+
+    def __len__(self) -> int: ...
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the whole set once, unchanged and in its own order."""
+        ...
+
+    def shuffled(
+        self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one epoch of shuffled, augmented batches from the `first` on."""
+        ...
 
 
 class TensorSet:

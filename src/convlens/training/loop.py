@@ -23,7 +23,7 @@ from convlens.engines.device import synchronize
 from convlens.engines.torch_engine import neutral_weights
 from convlens.errors import TrainingError
 from convlens.training import checkpoint, optimise
-from convlens.training.batches import TensorSet, batch_sizes, epoch_seed
+from convlens.training.batches import ImageSet, batch_sizes, epoch_seed
 from convlens.training.choices import Choice
 from convlens.training.recipe import Recipe
 
@@ -143,8 +143,8 @@ class Fitting:
 
 def fit(
     training: Fitting,
-    train: TensorSet,
-    validation: TensorSet,
+    train: ImageSet,
+    validation: ImageSet,
     on_event: Callable[[Event], None],
     stopped: Callable[[], bool] = lambda: False,
 ) -> bool:
@@ -157,7 +157,7 @@ def fit(
     ----------
     training : Fitting
         Module, optimizer and standing; continued in place.
-    train, validation : TensorSet
+    train, validation : ImageSet
         Images on the training's device.
     on_event : callable
         Receives `{"event": "step", ...}` a few times a second and `{"event": "epoch", ...}`
@@ -243,7 +243,7 @@ def _step_event(training: Fitting, tally: Tally, seconds: float) -> Event:
 
 
 def _finish_epoch(
-    training: Fitting, tally: Tally, validation: TensorSet, on_event: Callable[[Event], None]
+    training: Fitting, tally: Tally, validation: ImageSet, on_event: Callable[[Event], None]
 ) -> None:
     """Validate, keep the best weights, report, and move on to the next epoch."""
     standing = training.standing
@@ -279,7 +279,7 @@ def _finish_epoch(
     on_event(event)
 
 
-def predict(module: nn.Module, images: TensorSet) -> Tensor:
+def predict(module: nn.Module, images: ImageSet) -> Tensor:
     """Return float32 logits `(N, classes)` of a whole set, in evaluation mode, unaugmented."""
     module.eval()
     with torch.inference_mode():

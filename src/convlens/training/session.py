@@ -23,12 +23,12 @@ from convlens.evaluation import Evaluation, evaluate_logits
 from convlens.network import Network
 from convlens.runs import RunWriter
 from convlens.table import shape_text
-from convlens.training.batches import TensorSet
 from convlens.training.choices import Choice, choose
 from convlens.training.interrupt import Interrupt
 from convlens.training.kernel_recorder import KernelRecorder
 from convlens.training.loop import Diverged, Event, Fitting, Weights, fit, predict
 from convlens.training.recipe import Recipe
+from convlens.training.streaming import image_set
 
 SAVE_SECONDS = 5.0
 """A checkpoint is written at the end of an epoch when the last one is older than this."""
@@ -144,7 +144,7 @@ def train(
     if saved is not None:
         training.resume(dict(saved[0]), saved[1])
     train_set, validation_set = (
-        TensorSet(split, dataset.preprocessing, device, choice.torch_format)
+        image_set(split, dataset.preprocessing, device, choice.torch_format, memory=dataset.memory)
         for split in (dataset.train, dataset.validation)
     )
     saver = _Saver(writer, training)
@@ -220,7 +220,8 @@ def _test_once(
 def evaluate_model(model: TorchModel, dataset: Dataset, split: str = "test") -> Evaluation:
     """Measure a model on one split: float32, no gradients, no augmentation, no shuffling."""
     part = dataset.part(split)
-    logits = predict(model.module, TensorSet(part, dataset.preprocessing, model.device))
+    images = image_set(part, dataset.preprocessing, model.device, memory=dataset.memory)
+    logits = predict(model.module, images)
     return evaluate_logits(
         logits.cpu().numpy(), part.labels, dataset.classes, part.images, split=split
     )

@@ -1,0 +1,140 @@
+"""A folder of images as a `Dataset`: its parts, their statistics, and the notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.data.dataset import Dataset, Split, check_split, stored
+from convlens.data.decode import shown
+from convlens.data.folders import PARTS, UNDECIDED, FolderSet, hold_out_by_content
+from convlens.data.preprocessing import Preprocessing, background_of, mean_std_of_sums
+from convlens.data.split import hold_out
+from convlens.data.stored import StoredImages
+
+TEST_FRACTION = 0.2
+LOOKED_AT = 2000
+"""Training images whose borders tell whether the set has a plain ground."""
+
+Rows = NDArray[np.int64]
+
+
+def folder_dataset(
+    source: str,
+    found: FolderSet,
+    *,
+    name: str,
+    validation: float,
+    validation_method: str,
+    split_seed: int,
+    statistics: tuple[float, float] | None,
+    recorded: Mapping[str, Any],
+) -> Dataset:
+    """Divide a folder's images into their parts.
+
+    Parameters
+    ----------
+    source : str
+        What to pass to `load` to get it again.
+    found : FolderSet
+        The decoded images.
+    name : str
+        What the set is called.
+    validation, validation_method, split_seed
+        See `load`. "last" holds out the last of the training images in the order of their names.
+    statistics : (float, float), optional
+        Mean and std of every channel where they are not those of the training images.
+    recorded : mapping
+        What else `split` must hold to make the set again.
+
+    Raises
+    ------
+    DataError
+        Where a part is empty, or a class has too few different images.
+    """
+    classes = found.listing.classes
+    check_split(Split(_images(found), found.listing.labels), len(classes), shown(source))
+    parts, split = _divide(found, validation, validation_method, split_seed)
+    notes = [*found.notes, *_copies(found, parts)]
+    channels, height, width = found.policy.input
+    if statistics is None:
+        mean, std = mean_std_of_sums(found.sums[parts["train"]], height * width)
+    else:
+        mean, std = ((value,) * channels for value in statistics)
+    some = parts["train"][:: max(1, len(parts["train"]) // LOOKED_AT)]
+    preprocessing = Preprocessing(
+        found.policy.input,
+        mean,
+        std,
+        background=background_of(np.asarray(found.images[some])),
+        fit=found.policy.fit,
+    )
+    split |= {"seed": split_seed, **recorded}
+    if found.memory is not None:
+        split["memory"] = found.memory
+    train, held, test = _splits(found, [parts[part] for part in PARTS])
+    return Dataset(name, source, classes, train, held, test, preprocessing, split, tuple(notes))
+
+
+def _images(found: FolderSet) -> NDArray[np.uint8]:
+    images = found.images
+    return stored(images) if isinstance(images, StoredImages) else images
+
+
+def _splits(found: FolderSet, parts: list[Rows]) -> list[Split]:
+    """Return the parts: in memory where they fit, whatever file they lie in."""
+    images, labels, digests = found.images, found.listing.labels, found.digests
+    if isinstance(images, StoredImages) and found.memory is None:
+        loaded = images.file.parts([images.index[rows] for rows in parts])
+        return [
+            Split(pixels, labels[rows], digests[rows])
+            for pixels, rows in zip(loaded, parts, strict=True)
+        ]
+    whole = Split(_images(found), labels, digests)
+    return [whole.take(rows) for rows in parts]
+
+
+def _divide(
+    found: FolderSet, fraction: float, method: str, seed: int
+) -> tuple[dict[str, Rows], dict[str, Any]]:
+    """Return the rows of each part, and how they were chosen."""
+    given, labels = found.listing.parts, found.listing.labels
+    train = np.flatnonzero((given == UNDECIDED) | (given == PARTS.index("train")))
+    held, test = (np.flatnonzero(given == PARTS.index(part)) for part in PARTS[1:])
+    split: dict[str, Any] = {}
+
+    def by_content(rows: Rows, share: float, number: int) -> tuple[Rows, Rows]:
+        chosen = hold_out_by_content(
+            found.contents[rows], labels[rows], found.listing.classes, share, number
+        )
+        return rows[~chosen], rows[chosen]
+
+    if not len(test):
+        train, test = by_content(train, TEST_FRACTION, 2 * seed)
+        split["test_fraction"] = TEST_FRACTION
+    if len(held):
+        split["method"] = "folders"
+    elif method == "stratified":
+        train, held = by_content(train, fraction, 2 * seed + 1)
+        split |= {"fraction": fraction, "method": method}
+    else:
+        names = [found.listing.files[row].path for row in train.tolist()]
+        by_name = train[sorted(range(len(names)), key=names.__getitem__)]
+        kept, last = hold_out(labels[by_name], fraction, method, seed)
+        train, held = np.sort(by_name[kept]), np.sort(by_name[last])
+        split |= {"fraction": fraction, "method": method}
+    return {"train": train, "validation": held, "test": test}, split
+
+
+def _copies(found: FolderSet, parts: Mapping[str, Rows]) -> list[str]:
+    """Say where parts that the folder itself gives share pictures."""
+    keys = np.ascontiguousarray(found.contents).view("V16")[:, 0]
+    notes = []
+    for one, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
+        shared = int(np.isin(keys[parts[one]], keys[parts[other]]).sum())
+        if shared:
+            notes.append(f"{shared:,} {one} images are copies of {other} images")
+    return notes
