@@ -20,7 +20,7 @@ from convlens.errors import ConvlensError
 COMMANDS = {
     "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
     "zoo": "List the named networks.",
-    "data": "List and show data sets.",
+    "data": "List, show and check data sets.",
     "train": "Train a network; with no arguments, on the embedded real digits.",
     "evaluate": "Measure a run on its test set, or on other data.",
     "predict": "Classify images with a run.",

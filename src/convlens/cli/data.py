@@ -63,5 +63,50 @@ def show(
         typer.echo(note)
 
 
+@app.command(epilog="Example: convlens data check photos")
+def check(
+    source: Annotated[str, typer.Argument(metavar="NAME|PATH")],
+    input_shape: Annotated[
+        str | None, typer.Option("--input", help="Compare images of channels,height,width.")
+    ] = None,
+    near: Annotated[
+        bool | None,
+        typer.Option(
+            "--near/--no-near",
+            help="Search for near-duplicates. [default: in sets of up to 100,000 images]",
+            show_default=False,
+        ),
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Most names to print a finding.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Find what would harm a training: bad files, duplicates, leaks between splits, odd classes.
+
+    Exits with 2 where anything would harm training, with 0 where all is well or only worth a look.
+    """
+    from convlens.data.check import check as check_data
+
+    shape = parse_shape(input_shape) if input_shape else None
+    found = check_data(source, input_shape=shape, near=near)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        counts = ", ".join(f"{count:,} {split}" for split, count in found.images.items())
+        typer.echo(f"{found.source}: {len(found.classes)} classes" + f", {counts}" * bool(counts))
+        for finding in found.findings:
+            typer.echo(f"{finding.severity}: {finding.what}")
+            for example in finding.examples[:examples]:
+                typer.echo(f"    {example}")
+            if examples and len(finding.examples) > examples:
+                typer.echo(f"    and {len(finding.examples) - examples} more (see --json)")
+            typer.echo(f"  to do: {finding.fix}")
+        for text in found.skipped:
+            typer.echo(f"not looked for: {text}")
+        if not found.findings:
+            typer.echo("nothing found that would harm a training")
+    if found.harmful:
+        raise typer.Exit(2)
+
+
 def _rounded(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)

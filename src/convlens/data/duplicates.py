@@ -16,7 +16,7 @@ Barz and Denzler, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates", 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,31 +131,56 @@ def near_pairs(images: Images) -> NearPairs:
     kept = np.flatnonzero(~constant(images))
     waves, lengths = _waves(images[kept]), _lengths(images[kept])
     units = waves / lengths[:, None]
-    first, second, values, complete, looked = [], [], [], True, 0
+    few = max(FEW, len(images) // 200)
+    pairs, agreeing = np.zeros((2, 0), np.int64), np.zeros(0, np.float32)
+    least, looked = ALIKE, 0
     for left, right in _near_hashes(_signs(waves)):
         looked += len(left)
         if looked > MAX_CANDIDATES:
-            complete = False
             break
         # the distance of two unit vectors is 2 - 2 r, and a projection never lengthens it: what
         # is too far apart in 64 coefficients is too far apart in all pixels
         apart = np.square(units[left] - units[right]).sum(axis=1)
-        close = apart <= 2 - 2 * ALIKE + 1e-4
-        i, j = kept[left[close]], kept[right[close]]
-        agreeing = _correlations(images, i, j)
-        chosen = agreeing >= ALIKE
-        first.append(np.minimum(i, j)[chosen])
-        second.append(np.maximum(i, j)[chosen])
-        values.append(agreeing[chosen])
-    i, j = (np.concatenate([np.zeros(0, np.int64), *part]) for part in (first, second))
-    agreeing = np.concatenate([np.zeros(0, np.float32), *values])
-    # a pair may share several bands
-    _, once = np.unique(i * len(images) + j, return_index=True)
-    i, j, agreeing = i[once], j[once], agreeing[once]
-    alike = int((agreeing < SAME).sum()) > max(FEW, len(images) // 200)
-    threshold = SAME_AMONG_ALIKE if alike else SAME
-    same = agreeing >= threshold
-    return NearPairs(i[same], j[same], agreeing[same], threshold, complete)
+        close = apart <= 2 - 2 * least + 1e-4
+        found = np.sort(np.stack([kept[left[close]], kept[right[close]]]), axis=0)
+        pairs = np.concatenate([pairs, found], axis=1)
+        agreeing = np.concatenate([agreeing, _correlations(images, *found)])
+        # a pair may share several bands
+        _, once = np.unique(pairs[0] * len(images) + pairs[1], return_index=True)
+        once = once[agreeing[once] >= least]
+        pairs, agreeing = pairs[:, once], agreeing[once]
+        if least == ALIKE and (agreeing < SAME).sum() > few:
+            least = SAME_AMONG_ALIKE  # settled: the merely alike need no longer be counted
+    least = max(least, SAME)
+    same = agreeing >= least
+    return NearPairs(*pairs[:, same], agreeing[same], least, looked <= MAX_CANDIDATES)
+
+
+def across_note(parts: Mapping[str, Images], most: int = 20_000) -> list[str]:
+    """Return a sentence about near-duplicates in different parts; none where there are none.
+
+    Parameters
+    ----------
+    parts : mapping of str to uint8 arrays (N, C, H, W)
+        Images by the name of their part.
+    most : int
+        Sets with more images are not searched: that would take seconds.
+    """
+    images = np.concatenate(list(parts.values()))
+    if len(images) > most:
+        return []
+    part = np.repeat(np.arange(len(parts)), [len(part) for part in parts.values()])
+    pairs = near_pairs(images)
+    across = part[pairs.first] != part[pairs.second]
+    if not across.any():
+        return []
+    names, count = list(parts), int(across.sum())
+    i, j = pairs.first[across][0], pairs.second[across][0]
+    return [
+        f"{count} {'pairs' if count > 1 else 'pair'} of nearly the same picture in different "
+        f"splits, such as one in {names[part[i]]} and one in {names[part[j]]}: convlens data "
+        "check names them"
+    ]
 
 
 def constant(images: Images) -> NDArray[np.bool_]:
@@ -184,7 +209,8 @@ def _cosines(side: int) -> NDArray[np.float32]:
     waves = np.cos(np.pi * frequency * (2 * place + 1) / (2 * side)) * np.sqrt(2 / side)
     waves[0] /= np.sqrt(2)
     waves[side:] = 0
-    return waves.astype(np.float32)
+    lowest: NDArray[np.float32] = waves.astype(np.float32)
+    return lowest
 
 
 def _signs(waves: NDArray[np.float32]) -> NDArray[np.uint64]:

@@ -11,6 +11,7 @@ from convlens.data import digits
 from convlens.data.catalog import CATALOG, Entry, find, places
 from convlens.data.dataset import Dataset, Split, check_split
 from convlens.data.decode import shown
+from convlens.data.duplicates import across_note
 from convlens.data.folder import TEST_FRACTION, is_image_folder, read_folder, split_by_content
 from convlens.data.idx import find_idx, read_idx
 from convlens.data.npz import read_npz
@@ -84,6 +85,10 @@ def load(
         fit="crop" if raw.by_content else "exact",
     )
     split |= {"normalise": normalise, "bad_images": bad_images}
+    notes: list[str] = []
+    if raw.by_content and all(map(len, (train, held, raw.test))):
+        parts = {"train": train.images, "validation": held.images, "test": raw.test.images}
+        notes = across_note(parts)
     return Dataset(
         raw.name,
         str(source),
@@ -93,7 +98,7 @@ def load(
         raw.test,
         preprocessing,
         split,
-        tuple(raw.notes),
+        (*raw.notes, *notes),
     )
 
 
