@@ -153,7 +153,8 @@ def near_pairs(images: Images) -> NearPairs:
             least = SAME_AMONG_ALIKE  # settled: the merely alike need no longer be counted
     least = max(least, SAME)
     same = agreeing >= least
-    return NearPairs(*pairs[:, same], agreeing[same], least, looked <= MAX_CANDIDATES)
+    first, second = pairs[:, same]
+    return NearPairs(first, second, agreeing[same], least, looked <= MAX_CANDIDATES)
 
 
 def across_note(parts: Mapping[str, Images], most: int = 20_000) -> list[str]:

@@ -150,7 +150,7 @@ def of_counts(dataset: Dataset) -> Iterator[Finding]:
             len(few),
             f"{_some(len(few), 'class', 'classes')} with fewer than {FEW_IMAGES} training images",
             "add images, or leave the class out",
-            tuple(f"{dataset.classes[i]}: {counts[i]}" for i in few),
+            tuple(f"{dataset.classes[i]}: {counts[i]}" for i in few.tolist()),
         )
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     if counts[largest] > IMBALANCE * counts[smallest]:
@@ -175,7 +175,7 @@ def of_constant(seen: Pictures) -> Iterator[Finding]:
             len(plain),
             f"{_some(len(plain), 'image')} of one colour all over",
             "remove them: there is nothing to learn from",
-            tuple(seen.names[number] for number in plain),
+            tuple(seen.names[number] for number in plain.tolist()),
         )
 
 
