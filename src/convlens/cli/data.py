@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
 from convlens import data as datasets
+from convlens.atomic import write_folder
 from convlens.cli.options import BadImages, Json, new_command, parse_shape, print_json
+from convlens.errors import InputError
 from convlens.table import shape_text
+
+if TYPE_CHECKING:
+    from convlens.data import Dataset
+
+PREVIEWED = 8
+"""Classes of which one image is drawn before and after augmentation."""
 
 app = new_command(help="List, show and check data sets.", no_args_is_help=True)
 
@@ -26,24 +36,48 @@ def list_(as_json: Json = False) -> None:
         typer.echo(f"{'':16} {row['found'] or 'not found here: ' + str(row['how_to_get'])}")
 
 
-@app.command(epilog="Example: convlens data show digits-5k")
+@app.command(epilog="Example: convlens data show digits-5k --augment --recipe digits --out looks")
 def show(
     source: Annotated[str, typer.Argument(metavar="NAME|PATH")],
     input_shape: Annotated[
         str | None, typer.Option("--input", help="Bring images to channels,height,width.")
     ] = None,
     bad_images: BadImages = "fail",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a page of figures. [default with --augment: data-NAME]"),
+    ] = None,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Draw training images before and after augmentation.")
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Whose augmentation.")
+    ] = "default",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Load a data set as training would, and say what is in it."""
+    """Load a data set as training would, and say what is in it; draw it with --out.
+
+    The page has samples, counts, mean images, pixel values and file sizes.
+    """
     shape = parse_shape(input_shape) if input_shape else None
+    if not augment and (set_ or recipe != "default"):
+        raise InputError("--recipe and --set are given without --augment", "both", "add --augment")
     dataset = datasets.load(source, input_shape=shape, bad_images=bad_images)
     counts = {
         split: np.bincount(getattr(dataset, split).labels, minlength=len(dataset.classes)).tolist()
         for split in ("train", "validation", "test")
     }
+    files = []
+    if out is not None or augment:
+        chosen = out or Path(f"data-{Path(dataset.name).name}")
+        files = _draw(dataset, chosen, recipe if augment else None, set_ or [])
     if as_json:
-        print_json({**dataset.to_json(), "images_per_class": counts})
+        drawn = {"page": files[0], "files": files[1:]} if files else {}
+        print_json({**dataset.to_json(), "images_per_class": counts, **drawn})
         return
     preparing = dataset.preprocessing
     typer.echo(f"{dataset.name} from {dataset.source}")
@@ -61,6 +95,34 @@ def show(
     )
     for note in dataset.notes:
         typer.echo(note)
+    if files:
+        typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
+
+
+def _draw(dataset: Dataset, out: Path, recipe: str | None, changes: list[str]) -> list[str]:
+    """Write the page of a data set; with a recipe's name, its augmentation too."""
+    from convlens.report.data_page import make_page
+
+    words = ["convlens", "data", "show", dataset.source, "--out", str(out)]
+    shown, settings = None, []
+    if recipe is not None:
+        from convlens.training import recipe as recipes
+        from convlens.training.augment.preview import preview
+
+        chosen = recipes.load(recipe).changed(recipes.settings(changes))
+        first = [np.flatnonzero(dataset.train.labels == i)[0] for i in range(len(dataset.classes))]
+        index = np.array(first[:PREVIEWED], np.int64)
+        settings = [
+            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in chosen.augmentation.model_dump(exclude_defaults=True).items()
+        ]
+        shown = preview(
+            dataset.train, dataset.preprocessing, index, chosen.augmentation, seed=chosen.seed
+        )
+        words += ["--augment", "--recipe", recipe]
+        words += [word for pair in changes for word in ("--set", pair)]
+    page = make_page(dataset, shlex.join(words), shown, settings)
+    return write_folder(out, {"index.html": page.html, **page.figures})
 
 
 @app.command(epilog="Example: convlens data check photos")
