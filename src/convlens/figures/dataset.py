@@ -206,9 +206,10 @@ def sizes_svg(figure: Figure, sizes: NDArray[np.int64], *, used: tuple[int, int]
     figure.set_size_inches((4.8, 4.2))
     place = figure.subplots()
     distinct, counts = np.unique(sizes, axis=0, return_counts=True)
+    kinds = f"{len(distinct):,} different size" + "s" * (len(distinct) > 1)
     place.scatter(
         distinct[:, 1], distinct[:, 0], s=12 + 60 * counts / counts.max(), color=BLUE, alpha=0.6,
-        linewidths=0, label=f"{len(sizes):,} files, {len(distinct):,} different sizes",
+        linewidths=0, label=f"{len(sizes):,} files, {kinds}",
     )  # fmt: skip
     place.plot(
         used[1], used[0], "s", color=VERMILLION, markersize=7, fillstyle="none",

@@ -10,6 +10,7 @@ import numpy as np
 from convlens.data import Dataset
 from convlens.data.summary import Summary, summarise
 from convlens.figures import dataset as figures
+from convlens.figures.names import short_name
 from convlens.report.page import Drawing, Page, fill
 from convlens.table import shape_text
 
@@ -104,18 +105,17 @@ def _augmented(
     rows = summary.classes[: len(preview.before)]
     texts = []
     for partners, shares in zip(preview.partners, preview.shares, strict=True):
-        texts.append(
-            [
-                f"epoch {epoch}"
-                if other < 0
-                else f"{100 * (1 - share):.0f}% {dataset.classes[dataset.train.labels[other]]}"[:13]
-                for epoch, (other, share) in enumerate(zip(partners, shares, strict=True), 1)
-            ]
-        )
+        row = []
+        for epoch, (other, share) in enumerate(zip(partners, shares, strict=True), 1):
+            text = f"epoch {epoch}"
+            if other >= 0:
+                text = f"{100 * (1 - share):.0f}% {dataset.classes[dataset.train.labels[other]]}"
+            row.append(short_name(text, 10))
+        texts.append(row)
     mixed = bool(np.any(preview.partners >= 0))
     above = (
-        "Columns are epochs. Above each image, how much of another class's image is in it; the "
-        "label is mixed in the same shares. "
+        "Right of the line, a column is an epoch. Above each image, how much of another one is in "
+        "it and that one's class; the labels are mixed in the same shares. "
         if mixed
         else ""
     )
