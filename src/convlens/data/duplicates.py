@@ -115,8 +115,7 @@ def near_pairs(images: Images) -> NearPairs:
 
     Two images are a pair where their hashes differ in at most 7 bits and their pixels correlate
     to at least 0.95; or to 0.99 in a set whose pictures are alike anyway. It is one where more
-    than one pair in 200 images, and more than ten, correlate from 0.90 to 0.95: in MNIST these are
-    three pairs an image, among 11,000 photos of CIFAR-10 they are eight.
+    than one pair in 200 images, and more than ten, correlate from 0.90 to 0.95, as digits do.
 
     Parameters
     ----------

@@ -184,7 +184,7 @@ def of_exact(seen: Pictures) -> Iterator[Finding]:
     groups = [group.tolist() for group in exact_groups(seen.images)]
     conflicts = [group for group in groups if len(set(seen.labels[group].tolist())) > 1]
     across = [group for group in groups if len(set(seen.split[group].tolist())) > 1]
-    within = [group for group in groups if group not in across]
+    within = [group for group in groups if group not in across and group not in conflicts]
     if conflicts:
         yield Finding(
             "label-conflict",
