@@ -17,7 +17,7 @@ class Program:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.monkeypatch, self.capsys = monkeypatch, capsys
-        self.err = ""
+        self.out = self.err = ""
 
     def __call__(self, *arguments: str, code: int = 0) -> Any:
         """Return what stdout said, decoded where it is JSON; stderr where it must fail."""
@@ -25,7 +25,7 @@ class Program:
         with pytest.raises(SystemExit) as ended:
             cli.main()
         told = self.capsys.readouterr()
-        self.err = told.err
+        self.out, self.err = told.out, told.err
         assert (ended.value.code or 0) == code, told.err
         assert "Traceback" not in told.err
         if code:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.data import Preprocessing, Split
-from convlens.training import augment
+from convlens.training.augment import Draws, MixedLabels
 from convlens.training.batches import TensorSet, batch_sizes
 from convlens.training.recipe import Augmentation
 
@@ -65,27 +65,62 @@ def test_batches_are_normalised_per_channel() -> None:
     torch.testing.assert_close(images[:, 2, 1, 1], expected)
 
 
-def test_no_augmentation_settings_means_no_change() -> None:
-    matrices = augment.draw(Augmentation(), 5, torch.Generator().manual_seed(0))
-    images = torch.rand(5, 2, 6, 6)
-    torch.testing.assert_close(augment.apply(images, matrices), images)
+def test_a_batch_of_a_set_stored_channels_last_has_the_same_numbers() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (9, 3, 6, 5)).astype(np.uint8)
+    split = Split(pixels, np.arange(9, dtype=np.int64))
+    preparing = Preprocessing((3, 6, 5), (0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
+    index = torch.tensor([4, 0, 7])
+    plain = TensorSet(split, preparing, CPU).batch(index)[0]
+    last = TensorSet(split, preparing, CPU, torch.channels_last).batch(index)[0]
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(plain, last)
+    torch.testing.assert_close(plain, torch.from_numpy(preparing.normalise(pixels[index])))
 
 
-def test_a_flip_mirrors_left_and_right_about_half_the_time() -> None:
-    matrices = augment.draw(Augmentation(flip=True), 400, torch.Generator().manual_seed(0))
-    image = torch.rand(1, 1, 5, 5)
-    changed = augment.apply(image.expand(400, 1, 5, 5), matrices)
-    mirrored = [torch.allclose(c, image[0].flip(-1), atol=1e-5) for c in changed]
-    kept = [torch.allclose(c, image[0], atol=1e-5) for c in changed]
-    assert 150 < sum(mirrored) < 250
-    assert sum(mirrored) + sum(kept) == 400
+def test_making_a_batch_leaves_the_set_as_it_was() -> None:
+    images = numbered(20)
+    before = images.images.clone()
+    first = images.batch(torch.arange(20))[0]
+    images.augmented(torch.arange(20), Augmentation(rotate=20, mixup=1, erase=1), Draws(0, 0))
+    assert torch.equal(images.images, before)
+    assert torch.equal(images.batch(torch.arange(20))[0], first)
 
 
-def test_a_quarter_turn_of_a_wide_image_turns_pixels_not_stretched_coordinates() -> None:
-    image = torch.zeros(1, 1, 5, 9)
-    image[0, 0, 2, 2:7] = 1  # a horizontal bar through the centre
-    turn = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]])
-    turned = augment.apply(image, turn)[0, 0]
-    expected = torch.zeros(5, 9)
-    expected[:, 4] = 1  # a vertical bar of the same length
-    torch.testing.assert_close(turned, expected, atol=1e-5, rtol=0)
+EVERYTHING = Augmentation(
+    **{"shift": 0.2, "rotate": 20, "scale": 0.1, "shear": 10, "flip": True, "crop": 1},
+    **{"cutout": 0.3, "erase": 0.5, "mixup": 0.4, "cutmix": 1.0},
+    **{"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.1},
+)
+
+
+def seen(batch_size: int, seed: int, epoch: int, first: int = 0) -> dict[int, torch.Tensor]:
+    """Return every image of an epoch by its number in the set, which is its label."""
+    batches = numbered(30, channels=3).shuffled(batch_size, EVERYTHING, seed, epoch, first)
+    return {
+        int(own): image
+        for images, targets in batches
+        for image, own in zip(images, targets.own, strict=True)  # type: ignore[union-attr]
+    }
+
+
+def test_an_image_is_changed_the_same_whatever_the_batch_size_and_the_point_of_resuming() -> None:
+    expected = seen(30, 3, 2)
+    for found in (seen(8, 3, 2), seen(7, 3, 2, first=2)):
+        assert all(torch.equal(image, expected[number]) for number, image in found.items())
+    other_epoch, other_seed = seen(30, 3, 3), seen(30, 4, 2)
+    same = [torch.equal(expected[n], other_epoch[n]) for n in range(30)]
+    assert not any(same)
+    assert not any(torch.equal(expected[n], other_seed[n]) for n in range(30))
+
+
+def test_a_mixed_image_has_its_own_and_its_partners_label_and_pixels() -> None:
+    images = numbered(40)
+    settings, draws = Augmentation(mixup=1.0), Draws(1, 0)
+    mixed, targets = images.augmented(torch.arange(40), settings, draws)
+    assert isinstance(targets, MixedLabels)
+    assert targets.own.tolist() == list(range(40))
+    assert len(set(targets.other.tolist())) > 15
+    # each image's pixels are its number, so the mixture says how it was made
+    expected = targets.share * targets.own + (1 - targets.share) * targets.other
+    torch.testing.assert_close(mixed[:, 0, 2, 2], (expected / 255 - 0.25) / 0.5)

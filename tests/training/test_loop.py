@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from convlens.data import Preprocessing, Split
 from convlens.engines.torch_engine import TorchModel
 from convlens.network import Network
+from convlens.training.augment import MixedLabels
 from convlens.training.batches import TensorSet
 from convlens.training.choices import Choice
-from convlens.training.loop import Diverged, Event, Fitting, fit, predict
+from convlens.training.loop import Diverged, Event, Fitting, cross_entropy, fit, predict
 from convlens.training.recipe import Augmentation, Recipe
 
 CPU = torch.device("cpu")
@@ -104,7 +105,7 @@ def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
 def test_a_resumed_training_ends_bit_for_bit_where_an_unbroken_one_does(
     optimizer: str, steps: int
 ) -> None:
-    augmentation = Augmentation(shift=0.1, rotate=10)
+    augmentation = Augmentation(shift=0.1, rotate=10, flip="alternating", erase=0.3, cutmix=1)
     recipe = RECIPE.model_copy(update={"optimizer": optimizer, "augmentation": augmentation})
     unbroken = fitting(recipe)
     expected = run(unbroken)
@@ -139,3 +140,22 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
     assert groups[0]["weight_decay"] == RECIPE.weight_decay
     assert all(p.ndim == 1 for p in groups[1]["params"])
     assert groups[1]["weight_decay"] == 0
+
+
+def test_the_loss_of_mixed_labels_is_the_mean_of_both_losses_in_their_shares() -> None:
+    logits = torch.randn(5, 3)
+    own, other = torch.tensor([0, 1, 2, 0, 1]), torch.tensor([1, 1, 0, 2, 2])
+    share = torch.tensor([0.5, 0.9, 1.0, 0.7, 0.6])
+    losses = [
+        F.cross_entropy(logits, label, reduction="none", label_smoothing=0.1)
+        for label in (own, other)
+    ]
+    expected = (share * losses[0] + (1 - share) * losses[1]).mean()
+    found = cross_entropy(logits, MixedLabels(own, other, share), 0.1)
+    torch.testing.assert_close(found, expected)
+
+
+def test_it_learns_from_mixed_images_and_counts_against_the_larger_part() -> None:
+    events = run(fitting(RECIPE.changed({"epochs": 12, "augmentation.mixup": 0.4})))
+    assert events[-1]["validation_accuracy"] > 0.95
+    assert events[-1]["train_accuracy"] > 0.8

@@ -16,7 +16,7 @@ from convlens.errors import ConvlensError, InputError, nearest
 COMMANDS = {
     "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
     "zoo": "List the named networks.",
-    "data": "List, get and show data sets.",
+    "data": "List, get, show and check data sets.",
     "train": "Train a network; with no arguments, on the embedded real digits.",
     "evaluate": "Measure a run on its test set, or on other data.",
     "predict": "Classify images with a run.",

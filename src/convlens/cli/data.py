@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
 from convlens import data as datasets
+from convlens.atomic import write_folder
 from convlens.cli.options import (
     BadImages,
     Fit,
@@ -19,8 +22,15 @@ from convlens.cli.options import (
     print_json,
 )
 from convlens.cli.progress import TrainingProgress
+from convlens.errors import InputError
 from convlens.machine import parse_size
 from convlens.table import shape_text
+
+if TYPE_CHECKING:
+    from convlens.data import Dataset
+
+PREVIEWED = 8
+"""Classes of which one image is drawn before and after augmentation."""
 
 app = new_command(help="List, show and check data sets.", no_args_is_help=True)
 
@@ -63,17 +73,36 @@ def get(
     typer.echo(f"{name} is in {place}; {received}")
 
 
-@app.command(epilog="Example: convlens data show digits-5k")
+@app.command(epilog="Example: convlens data show digits-5k --augment --recipe digits --out looks")
 def show(
     source: Annotated[str, typer.Argument(metavar="NAME|PATH")],
     input_shape: InputShape = None,
     fit: Fit = None,
     memory: Memory = None,
     bad_images: BadImages = "fail",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a page of figures. [default with --augment: data-NAME]"),
+    ] = None,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Draw training images before and after augmentation.")
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Whose augmentation.")
+    ] = "default",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Load a data set as training would, and say what is in it."""
+    """Load a data set as training would, and say what is in it; draw it with --out.
+
+    The page has samples, counts, mean images, pixel values and file sizes.
+    """
     shape = parse_shape(input_shape) if input_shape else None
+    if not augment and (set_ or recipe != "default"):
+        raise InputError("--recipe and --set are given without --augment", "both", "add --augment")
     with TrainingProgress() as progress:
         dataset = datasets.load(
             source,
@@ -87,8 +116,13 @@ def show(
         split: np.bincount(getattr(dataset, split).labels, minlength=len(dataset.classes)).tolist()
         for split in ("train", "validation", "test")
     }
+    files = []
+    if out is not None or augment:
+        chosen = out or Path(f"data-{Path(dataset.name).name}")
+        files = _draw(dataset, chosen, recipe if augment else None, set_ or [])
     if as_json:
-        print_json({**dataset.to_json(), "images_per_class": counts})
+        drawn = {"page": files[0], "files": files[1:]} if files else {}
+        print_json({**dataset.to_json(), "images_per_class": counts, **drawn})
         return
     preparing = dataset.preprocessing
     typer.echo(f"{dataset.name} from {dataset.source}")
@@ -106,6 +140,79 @@ def show(
     )
     for note in dataset.notes:
         typer.echo(note)
+    if files:
+        typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
+
+
+def _draw(dataset: Dataset, out: Path, recipe: str | None, changes: list[str]) -> list[str]:
+    """Write the page of a data set; with a recipe's name, its augmentation too."""
+    from convlens.report.data_page import make_page
+
+    words = ["convlens", "data", "show", dataset.source, "--out", str(out)]
+    shown, settings = None, []
+    if recipe is not None:
+        from convlens.training import recipe as recipes
+        from convlens.training.augment.preview import preview
+
+        chosen = recipes.load(recipe).changed(recipes.settings(changes))
+        first = [np.flatnonzero(dataset.train.labels == i)[0] for i in range(len(dataset.classes))]
+        index = np.array(first[:PREVIEWED], np.int64)
+        settings = [
+            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in chosen.augmentation.model_dump(exclude_defaults=True).items()
+        ]
+        shown = preview(
+            dataset.train, dataset.preprocessing, index, chosen.augmentation, seed=chosen.seed
+        )
+        words += ["--augment", "--recipe", recipe]
+        words += [word for pair in changes for word in ("--set", pair)]
+    page = make_page(dataset, shlex.join(words), shown, settings)
+    return write_folder(out, {"index.html": page.html, **page.figures})
+
+
+@app.command(epilog="Example: convlens data check photos")
+def check(
+    source: Annotated[str, typer.Argument(metavar="NAME|PATH")],
+    input_shape: Annotated[
+        str | None, typer.Option("--input", help="Compare images of channels,height,width.")
+    ] = None,
+    near: Annotated[
+        bool | None,
+        typer.Option(
+            "--near/--no-near",
+            help="Search for near-duplicates. [default: in sets of up to 100,000 images]",
+            show_default=False,
+        ),
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Most names to print a finding.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Find what would harm a training: bad files, duplicates, leaks between splits, odd classes.
+
+    Exits with 2 where anything would harm training, with 0 where all is well or only worth a look.
+    """
+    from convlens.data.check import check as check_data
+
+    shape = parse_shape(input_shape) if input_shape else None
+    found = check_data(source, input_shape=shape, near=near)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        counts = ", ".join(f"{count:,} {split}" for split, count in found.images.items())
+        typer.echo(f"{found.source}: {len(found.classes)} classes" + f", {counts}" * bool(counts))
+        for finding in found.findings:
+            typer.echo(f"{finding.severity}: {finding.what}")
+            for example in finding.examples[:examples]:
+                typer.echo(f"    {example}")
+            if examples and len(finding.examples) > examples:
+                typer.echo(f"    and {len(finding.examples) - examples} more (see --json)")
+            typer.echo(f"  to do: {finding.fix}")
+        for text in found.skipped:
+            typer.echo(f"not looked for: {text}")
+        if not found.findings:
+            typer.echo("nothing found that would harm a training")
+    if found.harmful:
+        raise typer.Exit(2)
 
 
 def _rounded(values: tuple[float, ...]) -> str:

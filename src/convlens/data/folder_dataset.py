@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convlens.data.dataset import Dataset, Split, check_split, stored
 from convlens.data.decode import shown
+from convlens.data.duplicates import across_note
 from convlens.data.folders import PARTS, UNDECIDED, FolderSet, hold_out_by_content
 from convlens.data.preprocessing import Preprocessing, background_of, mean_std_of_sums
 from convlens.data.split import hold_out
@@ -76,6 +77,7 @@ def folder_dataset(
     if found.memory is not None:
         split["memory"] = found.memory
     train, held, test = _splits(found, [parts[part] for part in PARTS])
+    notes += across_note(train, held, test)
     return Dataset(name, source, classes, train, held, test, preprocessing, split, tuple(notes))
 
 

@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from convlens.data import archives, formats
-from convlens.data.catalog import names
+from convlens.data import formats
 from convlens.data.dataset import Dataset, Split, check_split
 from convlens.data.decode import shown
+from convlens.data.duplicates import across_note
 from convlens.data.folder_dataset import TEST_FRACTION, folder_dataset
-from convlens.data.folders import hold_out_by_content, is_image_folder, read_folder
+from convlens.data.folders import hold_out_by_content, read_folder
 from convlens.data.formats.parquet import Parquet
 from convlens.data.known import read_known
 from convlens.data.preprocessing import Framing, Preprocessing, background_of, mean_std
+from convlens.data.source import FormatFiles, ImageFolder, find_source
 from convlens.data.split import check_fraction, hold_out
-from convlens.errors import DataError, nearest
+from convlens.errors import DataError
 
 _STATISTICS: dict[str, tuple[float, float] | None] = {
     "train": None,  # those of the training images
@@ -81,8 +82,8 @@ def load(
         raise DataError(f'normalise is "{normalise}"', "train, unit or half", "use one of these")
     statistics = _STATISTICS[normalise]
     recorded = {"normalise": normalise, "bad_images": bad_images}
-    place = _place(source)
-    if isinstance(place, _ImageFolder):
+    place = find_source(source)
+    if isinstance(place, ImageFolder):
         found = read_folder(
             place.path, input_shape, bad_images, fit=fit, memory=memory, on_event=on_event
         )
@@ -118,7 +119,7 @@ def load(
     )
     return Dataset(
         *(raw.name, str(source), raw.classes, train, held, raw.test, preprocessing, split),
-        notes=raw.notes,
+        notes=(*raw.notes, *(across_note(train, held, raw.test) if raw.by_content else ())),
     )
 
 
@@ -197,54 +198,8 @@ class _Raw:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _ImageFolder:
-    """A folder of images, perhaps out of an archive."""
-
-    path: Path
-    name: str
-
-
-@dataclass(frozen=True)
-class _Files:
-    """Files of a known format."""
-
-    form: formats.Format
-    files: Mapping[str, Path]
-    name: str
-
-
-def _place(source: str | Path) -> str | _ImageFolder | _Files:
-    """Tell what a source is: the name of a known set, a folder of images, or a format's files."""
-    name = str(source)
-    if name in names():
-        return name
-    path = place = Path(source)
-    title = shown(path.resolve().name)
-    try:
-        if archives.is_archive(path):
-            place = archives.top(archives.unpacked(path))
-            title = shown(path.stem.removesuffix(".tar"))
-        # a labels file is Parquet too: it says that the folder's images are the set
-        recognised = formats.recognise(place)
-        images = is_image_folder(place)
-        if recognised and not (images and isinstance(recognised[0], Parquet)):
-            return _Files(*recognised, shown(path.stem.removesuffix(".tar") or name))
-        if images:
-            return _ImageFolder(place, title)
-    except OSError as error:
-        raise DataError(f"{shown(name)} cannot be read: {error.strerror}", "a data set") from None
-    raise DataError(
-        f'"{shown(name)}" is neither a known data set nor a folder of images'
-        f"{nearest(name, names())}",
-        "one of " + ", ".join(names()) + ", a folder with a subfolder a class, a folder or file "
-        f"of a known format ({', '.join(formats.FORMATS)}), or an archive of these",
-        "see convlens data list, or check the path",
-    )
-
-
 def _read(
-    place: str | _Files, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
+    place: str | FormatFiles, input_shape: tuple[int, int, int] | None, bad_images: str, seed: int
 ) -> _Raw:
     if isinstance(place, str):
         entry, arrays = read_known(place)

@@ -15,7 +15,6 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.lessons import digits
 from convlens.lessons.lesson import Drawing, Lesson, Table
-from convlens.training.recipe import Augmentation
 
 BATCH_SIZE = 64
 
@@ -48,7 +47,7 @@ def train(data: digits.Digits, seed: int, epochs: int) -> list[Epoch]:
     optimizer = torch.optim.Adam(module.parameters(), 0.001)
     history = []
     for epoch in range(epochs):
-        batches = list(data.train.shuffled(BATCH_SIZE, Augmentation(), seed, epoch))
+        batches = list(data.train.shuffled(BATCH_SIZE, None, seed, epoch))
         steps = []
         for images, labels in batches:
             optimizer.zero_grad()

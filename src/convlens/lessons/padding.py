@@ -15,7 +15,6 @@ from convlens.figures.panels import Panel, panels_svg
 from convlens.lessons import digits
 from convlens.lessons.lesson import Drawing, Lesson, Table
 from convlens.network import Network
-from convlens.training.recipe import Augmentation
 
 KEEPING = ((3, 1, 1), (5, 1, 2), (1, 1, 0))
 """(filter, stride, padding) of the usual settings that keep the size."""
@@ -106,7 +105,7 @@ def train(data: digits.Digits, seed: int) -> TorchModel:
     """Train the padded network for one epoch, so that its filters are real ones."""
     model = TorchModel(DIGITS, seed)
     optimizer = torch.optim.Adam(model.module.parameters(), 0.003)
-    for images, labels in data.train.shuffled(50, Augmentation(), seed, epoch=0):
+    for images, labels in data.train.shuffled(50, None, seed, epoch=0):
         optimizer.zero_grad()
         F.cross_entropy(model.module(images), labels).backward()
         optimizer.step()

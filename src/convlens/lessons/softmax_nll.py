@@ -21,7 +21,6 @@ from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.lessons import digits
 from convlens.lessons.lesson import Drawing, Lesson, Table
 from convlens.training.loop import predict
-from convlens.training.recipe import Augmentation
 
 BATCH_SIZE = 100
 OPTIMIZERS: dict[str, Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]] = {
@@ -76,7 +75,7 @@ def train(
     for epoch in range(epochs):
         module.train()
         losses = []
-        for images, labels in data.train.shuffled(BATCH_SIZE, Augmentation(), seed, epoch):
+        for images, labels in data.train.shuffled(BATCH_SIZE, None, seed, epoch):
             optimizer.zero_grad()
             loss = loss_function(module(images), labels)
             loss.backward()

@@ -7,15 +7,19 @@ more than the training of a small network, are not there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from convlens.data import Preprocessing, Split
-from convlens.training import augment
+from convlens.training.augment import Draws, MixedLabels, augment, mix, partners
 from convlens.training.recipe import Augmentation
+
+Targets = Tensor | MixedLabels
+"""Labels int64 `(B,)`, or the labels of mixed images and their shares."""
 
 
 class ImageSet(Protocol):
@@ -32,7 +36,7 @@ class ImageSet(Protocol):
 
     def shuffled(
         self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, Targets]]:
         """Yield one epoch of shuffled, augmented batches from the `first` on."""
         ...
 
@@ -50,6 +54,8 @@ class TensorSet:
         Where the images live and the batches are made.
     memory_format : torch.memory_format
         Of the batches.
+    numbers : int64 array (N,), optional
+        The images' numbers in the set that they are a part of; 0 to N - 1 by default.
     """
 
     def __init__(
@@ -58,41 +64,81 @@ class TensorSet:
         preprocessing: Preprocessing,
         device: torch.device,
         memory_format: torch.memory_format = torch.contiguous_format,
+        *,
+        numbers: NDArray[np.int64] | None = None,
     ) -> None:
-        self.images = torch.from_numpy(split.images).to(device)
+        self.numbers = None if numbers is None else torch.from_numpy(numbers).to(device)
         self.labels = torch.from_numpy(split.labels).to(device)
+        # stored as batches are wanted: rows of an index keep the layout, nothing is rearranged
+        self.images = (
+            torch.from_numpy(split.images).to(device).contiguous(memory_format=memory_format)
+        )
         self.memory_format = memory_format
-        channels = (1, -1, 1, 1)
-        # (x/255 - mean)/std as one multiplication and one addition
+        channels = (-1, 1, 1)
         std = torch.tensor(preprocessing.std, device=device).view(channels)
         mean = torch.tensor(preprocessing.mean, device=device).view(channels)
+        # (x/255 - mean)/std as one multiplication and one addition
         self.scale = 1 / (255 * std)
         self.offset = -mean / std
+        self.fill = 255 * mean
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, index: Tensor, changes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def pixels(self, index: Tensor) -> Tensor:
+        """Return float32 images `(B, C, H, W)` of an index, from 0 to 255."""
+        # a tenth of the time of self.images[index], which is made for any kind of index
+        return self.images.index_select(0, index).float()
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised float32 images `(B, C, H, W)` and labels `(B,)` of an index."""
-        images = self.images[index].float()
-        if changes is not None:
-            images = augment.apply(images, changes)
-        images = torch.addcmul(self.offset, images, self.scale)
-        return images.contiguous(memory_format=self.memory_format), self.labels[index]
+        return self._normalised(self.pixels(index)), self.labels[index]
+
+    def augmented(
+        self, index: Tensor, settings: Augmentation, draws: Draws
+    ) -> tuple[Tensor, Targets]:
+        """Return a batch as `batch` does, changed at random; labels are mixed where images are."""
+        number = self._numbers(index)
+        images = augment(self.pixels(index), number, settings, draws, self.fill)
+        targets: Targets = self.labels[index]
+        if settings.mixes:
+            second = partners(number, len(self), draws)
+            others = augment(self.pixels(second), self._numbers(second), settings, draws, self.fill)
+            images, share = mix(images, others, number, settings, draws)
+            targets = MixedLabels(self.labels[index], self.labels[second], share)
+        return self._normalised(images), targets
+
+    def _numbers(self, index: Tensor) -> Tensor:
+        return index if self.numbers is None else self.numbers[index]
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        """Normalise in place: every caller has made the tensor for this batch."""
+        images = images.mul_(self.scale).add_(self.offset)
+        return images.contiguous(memory_format=self.memory_format)
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the whole set once, unchanged and in its own order."""
         for index in torch.arange(len(self), device=self.images.device).split(batch_size):
             yield self.batch(index)
 
+    @overload
+    def shuffled(
+        self, batch_size: int, augmentation: None, seed: int, epoch: int, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+    @overload
+    def shuffled(
+        self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
+    ) -> Iterator[tuple[Tensor, Targets]]: ...
+
     def shuffled(
         self,
         batch_size: int,
-        augmentation: Augmentation,
+        augmentation: Augmentation | None,
         seed: int,
         epoch: int,
         first: int = 0,
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, Targets]]:
         """Yield one epoch of shuffled, augmented batches.
 
         Everything random in it follows from (seed, epoch), so an epoch can be entered at any
@@ -101,17 +147,20 @@ class TensorSet:
 
         Parameters
         ----------
+        augmentation : Augmentation, optional
+            How to change the images; None leaves them alone, and their labels plain.
         first : int
             Batches to leave out at the start, when resuming.
         """
         device = self.images.device
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         order = torch.randperm(len(self), generator=generator).to(device)
-        changes = None
-        if augmentation.active:
-            changes = augment.draw(augmentation, len(self), generator).to(device)
-        for index in list(order.split(batch_sizes(len(self), batch_size)))[first:]:
-            yield self.batch(index, None if changes is None else changes[index])
+        draws = Draws(seed, epoch)
+        for index in order.split(batch_sizes(len(self), batch_size))[first:]:
+            if augmentation is not None and augmentation.active:
+                yield self.augmented(index, augmentation, draws)
+            else:
+                yield self.batch(index)
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:

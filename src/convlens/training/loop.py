@@ -23,7 +23,8 @@ from convlens.engines.device import synchronize
 from convlens.engines.torch_engine import neutral_weights
 from convlens.errors import TrainingError
 from convlens.training import checkpoint, optimise
-from convlens.training.batches import ImageSet, batch_sizes, epoch_seed
+from convlens.training.augment import MixedLabels
+from convlens.training.batches import ImageSet, Targets, batch_sizes, epoch_seed
 from convlens.training.choices import Choice
 from convlens.training.recipe import Recipe
 
@@ -76,8 +77,12 @@ class Tally:
         self.correct = torch.full((), standing.correct, dtype=torch.int64, device=device)
         self.images = standing.images
 
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count one batch: its mean loss weighs as many images as it has."""
+    def add(self, loss: Tensor, logits: Tensor, targets: Targets) -> None:
+        """Count one batch: its mean loss weighs as many images as it has.
+
+        A mixed image counts as correct when the label of its larger part comes first.
+        """
+        labels = targets.own if isinstance(targets, MixedLabels) else targets
         self.loss_sum += loss.detach().to(self.loss_sum.device) * len(labels)
         self.correct += (logits.argmax(1) == labels).sum()
         self.images += len(labels)
@@ -188,20 +193,20 @@ def fit(
             recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
         )
         module.train()
-        for images, labels in batches:
+        for images, targets in batches:
             step = standing.epoch * training.steps_per_epoch + standing.step
             for group in optimizer.param_groups:
                 group["lr"] = training.rate_at(step)
             optimizer.zero_grad()
             with training.choice.autocast(device):
                 logits = module(images)
-            loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+            loss = cross_entropy(logits.float(), targets, recipe.label_smoothing)
             loss.backward()
             optimizer.step()
             if training.average is not None:
                 training.average.update_parameters(module)
 
-            tally.add(loss, logits, labels)
+            tally.add(loss, logits, targets)
             standing.step += 1
             if (device.type == "cpu" or standing.step % 25 == 0) and not loss.isfinite():
                 raise Diverged(
@@ -227,6 +232,24 @@ def fit(
         if stopped():
             return standing.epoch >= recipe.epochs
     return True
+
+
+def cross_entropy(logits: Tensor, targets: Targets, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean cross-entropy of a batch; of mixed images, in the shares of their labels.
+
+    Parameters
+    ----------
+    logits : Tensor, float32 (B, classes)
+        What the network gave.
+    targets : Tensor, int64 (B,), or MixedLabels
+        What it should have said.
+    label_smoothing : float
+        As in `torch.nn.functional.cross_entropy`.
+    """
+    if not isinstance(targets, MixedLabels):
+        return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+    soft = targets.soft(logits.shape[1])
+    return F.cross_entropy(logits, soft, label_smoothing=label_smoothing)
 
 
 def _step_event(training: Fitting, tally: Tally, seconds: float) -> Event:

@@ -30,25 +30,65 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
 class Augmentation(BaseModel):
-    """Random changes of each training image, drawn anew every epoch. Zero means none."""
+    """Random changes of each training image, drawn anew every epoch. Zero means none.
+
+    `docs/augmentation.md` says what each is good for and when it harms.
+    """
 
     model_config = _FROZEN
 
     shift: Number = _number_field(default=0.0, ge=0, le=1)
-    """Largest shift on each axis, as a share of the side."""
+    """Largest shift on each axis, as a share of the side; the border is repeated."""
     rotate: Number = _number_field(default=0.0, ge=0, le=180)
     """Largest rotation, degrees."""
     scale: Number = _number_field(default=0.0, ge=0, lt=1)
     """Largest change of size: 0.1 draws factors from 0.9 to 1.1."""
     shear: Number = _number_field(default=0.0, ge=0, le=80)
     """Largest shear, degrees."""
-    flip: bool = Field(default=False, strict=True)
-    """Mirror left and right with probability one half (never for digits or letters)."""
+    flip: Literal[False, True, "alternating"] = False
+    """Mirror left and right with probability one half, or "alternating": every other epoch, from
+    a side drawn once an image (never for digits or letters)."""
+    crop: Whole = Field(default=0, ge=0, le=1000)
+    """Pixels of padding on each side, out of which the old size is cut at random."""
+    padding: Literal["reflect", "zero"] = "reflect"
+    """What a crop sees outside of the image: its mirror image, or black."""
+    cutout: Number = _number_field(default=0.0, ge=0, le=1)
+    """Side of a square that is covered with the mean colour, as a share of the shorter side."""
+    erase: Number = _number_field(default=0.0, ge=0, le=1)
+    """Probability that a box of 2 to 33% of the image is covered with the mean colour."""
+    mixup: Number = _number_field(default=0.0, ge=0, le=100)
+    """Alpha of the Beta(alpha, alpha) that weighs an image with another one, labels too."""
+    cutmix: Number = _number_field(default=0.0, ge=0, le=100)
+    """Alpha of the Beta(alpha, alpha) that sizes a box cut from another image, labels too."""
+    brightness: Number = _number_field(default=0.0, ge=0, le=1)
+    """Largest change of brightness: 0.2 draws factors from 0.8 to 1.2."""
+    contrast: Number = _number_field(default=0.0, ge=0, le=1)
+    """Largest change of contrast, a factor too."""
+    saturation: Number = _number_field(default=0.0, ge=0, le=1)
+    """Largest change of saturation, a factor too; does nothing to grey images."""
+    hue: Number = _number_field(default=0.0, ge=0, le=0.5)
+    """Largest turn of the hue, 0.5 being half the circle; does nothing to grey images."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether images are resampled."""
+        return bool(self.shift or self.rotate or self.scale or self.shear)
+
+    @property
+    def colours(self) -> bool:
+        """Whether brightness or colours change."""
+        return bool(self.brightness or self.contrast or self.saturation or self.hue)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether an image is mixed with another one."""
+        return bool(self.mixup or self.cutmix)
 
     @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
-        return self != Augmentation()
+        alone = self.flip or self.crop or self.cutout or self.erase
+        return bool(alone or self.moves or self.colours or self.mixes)
 
 
 class Recipe(BaseModel):

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from convlens.data import Preprocessing, Split, StoredImages
-from convlens.training import augment
-from convlens.training.batches import ImageSet, TensorSet, batch_sizes, epoch_seed
+from convlens.training.augment import Draws
+from convlens.training.batches import ImageSet, Targets, TensorSet, batch_sizes, epoch_seed
 from convlens.training.recipe import Augmentation
 
 BUFFERS = 3
@@ -112,8 +112,10 @@ class StreamedSet:
         seed: int,
         epoch: int,
         first: int = 0,
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, Targets]]:
         """Yield one epoch of shuffled, augmented batches, as `TensorSet.shuffled` does.
+
+        An image is mixed with one of its own buffer.
 
         Parameters
         ----------
@@ -122,25 +124,21 @@ class StreamedSet:
         """
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         buffers = self.order(batch_size, generator)
-        changes = None
-        if augmentation.active:
-            changes = augment.draw(augmentation, len(self), generator)
+        draws = Draws(seed, epoch)
         before = 0
         while buffers and before + len(batch_sizes(len(buffers[0]), batch_size)) <= first:
             before += len(batch_sizes(len(buffers.pop(0)), batch_size))
         for index, images in self._read(buffers):
             places = torch.from_numpy(np.argsort(np.argsort(index.numpy())))
-            batches = zip(
-                index.split(batch_sizes(len(index), batch_size)),
-                places.split(batch_sizes(len(index), batch_size)),
-                strict=True,
-            )
-            for number, (batch, local) in enumerate(batches, start=before):
+            batches = places.split(batch_sizes(len(index), batch_size))
+            for number, batch in enumerate(batches, start=before):
                 if number < first:
                     continue
-                share = slice(self.rank, None, self.world_size)
-                drawn = None if changes is None else changes[batch[share]].to(self.device)
-                yield images.batch(local[share].to(self.device), drawn)
+                share = batch[self.rank :: self.world_size].to(self.device)
+                if augmentation.active:
+                    yield images.augmented(share, augmentation, draws)
+                else:
+                    yield images.batch(share)
             before += len(batch_sizes(len(index), batch_size))
 
     def order(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:
@@ -178,4 +176,4 @@ class StreamedSet:
     def _load(self, index: Tensor) -> TensorSet:
         numbers = np.sort(index.numpy())
         part = Split(self.split.images[numbers], self.split.labels[numbers])
-        return TensorSet(part, self.preprocessing, self.device, self.memory_format)
+        return TensorSet(part, self.preprocessing, self.device, self.memory_format, numbers=numbers)

@@ -12,7 +12,7 @@ from convlens.data.folders.listing import (
     is_image_folder,
     list_folder,
 )
-from convlens.data.folders.policy import Policy
+from convlens.data.folders.policy import Policy, choose_policy
 from convlens.data.folders.reading import FolderSet, read_folder
 from convlens.data.folders.split import hold_out_by_content
 
@@ -23,6 +23,7 @@ __all__ = [
     "Found",
     "Listing",
     "Policy",
+    "choose_policy",
     "hold_out_by_content",
     "is_image_folder",
     "list_folder",
