@@ -58,15 +58,24 @@ class PixelFile:
         if hasattr(self, "_file"):
             self._file.close()
 
-    def span(self, first: int, count: int) -> NDArray[np.uint8]:
+    def span(
+        self, first: int, count: int, into: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
         """Read `count` rows from `first` on, uint8 `(count, C, H, W)`.
+
+        Parameters
+        ----------
+        into : uint8 array (n, C, H, W), optional
+            Takes them, n at least `count`: new memory for every span costs as much as the reading.
 
         Raises
         ------
         DataError
             Where the file has become shorter.
         """
-        images = np.empty((count, *self.shape[1:]), np.uint8)
+        if into is None:
+            into = np.empty((count, *self.shape[1:]), np.uint8)
+        images = into[:count]
         left = images.data.cast("B")
         with self._lock:
             self._file.seek(self._start + first * self.row_bytes)
@@ -106,14 +115,16 @@ class PixelFile:
         """
         found = [np.empty((len(rows), *self.shape[1:]), np.uint8) for rows in wanted]
         step = max(1, SPAN_BYTES // self.row_bytes)
+        buffer = np.empty((min(step, self.shape[0]), *self.shape[1:]), np.uint8)
         for first in range(0, self.shape[0], step):
             last = min(first + step, self.shape[0])
             borders = [np.searchsorted(rows, (first, last)) for rows in wanted]
             if all(low == high for low, high in borders):
                 continue
-            span = self.span(first, last - first)
+            span = self.span(first, last - first, buffer)
             for images, rows, (low, high) in zip(found, wanted, borders, strict=True):
-                np.take(span, rows[low:high] - first, axis=0, out=images[low:high])
+                # the rows lie inside; with mode="raise" the output would be copied once more
+                np.take(span, rows[low:high] - first, axis=0, out=images[low:high], mode="clip")
         return found
 
 

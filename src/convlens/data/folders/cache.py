@@ -24,6 +24,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,10 @@ def names_of(root: Path, files: Sequence[Found], policy: Policy) -> tuple[str, s
         "pillow": version("pillow"),
         "form": FORM,
     }
-    paths, *numbers = zip(*files, strict=True)
-    digest = hashlib.sha256("\0".join(paths).encode("utf-8", "surrogatepass"))
-    for column in numbers:
-        digest.update(np.asarray(column, np.int64).tobytes())
+    paths = "\0".join([file.path for file in files])
+    digest = hashlib.sha256(paths.encode("utf-8", "surrogatepass"))
+    for column in ("size", "mtime_ns", "ctime_ns"):
+        digest.update(np.fromiter(map(attrgetter(column), files), np.int64, len(files)).data)
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
     return key, digest.hexdigest()[:24]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -257,7 +258,7 @@ class _Walk:
         folder = os.path.join(self.root, prefix)  # noqa: PTH118 - a Path cannot hold every name
         try:
             with os.scandir(folder) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
+                return sorted(entries, key=attrgetter("name"))
         except OSError as error:
             raise _unreadable(folder, error) from None
 
