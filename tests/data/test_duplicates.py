@@ -15,7 +15,7 @@ from PIL import Image
 import photos
 import trained
 from convlens import data
-from convlens.data import duplicates
+from convlens.data import Split, duplicates
 from convlens.data.duplicates import (
     SAME,
     SAME_AMONG_ALIKE,
@@ -152,9 +152,14 @@ def test_the_search_ends_where_one_picture_has_too_many_copies(
 
 def test_a_note_names_the_splits_of_near_duplicates_and_big_sets_are_not_searched() -> None:
     images = photo_tiles()
-    parts = {"train": images[:50], "test": np.stack([as_jpeg(images[30], 90), images[55]])}
-    (note,) = across_note(parts)
+
+    def part(pictures: Images) -> Split:
+        return Split(pictures, np.zeros(len(pictures), np.int64))
+
+    train, held = part(images[:50]), part(images[50:52])
+    test = part(np.stack([as_jpeg(images[30], 90), images[55]]))
+    (note,) = across_note(train, held, test)
     assert "1 pair of nearly the same picture" in note
     assert "one in train and one in test" in note
-    assert across_note(parts, most=10) == []
-    assert across_note({"train": images[:50], "test": images[55:]}) == []
+    assert across_note(train, held, test, most=10) == []
+    assert across_note(train, held, part(images[55:])) == []

@@ -108,19 +108,20 @@ def _divide(
     held, test = (np.flatnonzero(given == PARTS.index(part)) for part in PARTS[1:])
     split: dict[str, Any] = {}
 
-    def by_content(rows: Rows, share: float, number: int) -> tuple[Rows, Rows]:
-        chosen = hold_out_by_content(
-            found.contents[rows], labels[rows], found.listing.classes, share, number
-        )
+    def by_content(
+        rows: Rows, share: float, number: int, *, every_class: bool
+    ) -> tuple[Rows, Rows]:
+        what = found.contents[rows], labels[rows], found.listing.classes
+        chosen = hold_out_by_content(*what, share, number, every_class=every_class)
         return rows[~chosen], rows[chosen]
 
     if not len(test):
-        train, test = by_content(train, TEST_FRACTION, 2 * seed)
+        train, test = by_content(train, TEST_FRACTION, 2 * seed, every_class=True)
         split["test_fraction"] = TEST_FRACTION
     if len(held):
         split["method"] = "folders"
     elif method == "stratified":
-        train, held = by_content(train, fraction, 2 * seed + 1)
+        train, held = by_content(train, fraction, 2 * seed + 1, every_class=False)
         split |= {"fraction": fraction, "method": method}
     else:
         names = [found.listing.files[row].path for row in train.tolist()]

@@ -99,7 +99,9 @@ def load(
         )
     raw = _read(place, input_shape, bad_images, split_seed)
     if raw.by_content and validation_method == "stratified":
-        train, held = _by_content(raw.train, raw.classes, validation, 2 * split_seed + 1)
+        train, held = _by_content(
+            *(raw.train, raw.classes, validation, 2 * split_seed + 1), every_class=False
+        )
     else:
         kept, chosen = hold_out(raw.train.labels, validation, validation_method, split_seed)
         train, held = raw.train.take(kept), raw.train.take(chosen)
@@ -219,7 +221,7 @@ def _fixed(name: str, arrays: formats.Arrays, classes: tuple[str, ...], seed: in
     check_split(train, len(classes), f"the train part of {name}")
     split: dict[str, Any] = {}
     if test is None:
-        train, test = _by_content(train, classes, TEST_FRACTION, 2 * seed)
+        train, test = _by_content(train, classes, TEST_FRACTION, 2 * seed, every_class=True)
         split["test_fraction"] = TEST_FRACTION
     check_split(test, len(classes), f"the test part of {name}")
     if train.images.shape[1:] != test.images.shape[1:]:
@@ -256,10 +258,11 @@ def _unknown(name: str, arrays: formats.Arrays, seed: int) -> _Raw:
 
 
 def _by_content(
-    part: Split, classes: tuple[str, ...], fraction: float, seed: int
+    part: Split, classes: tuple[str, ...], fraction: float, seed: int, *, every_class: bool
 ) -> tuple[Split, Split]:
     """Return (kept, held out) by the images' content: copies lie on one side."""
     digests = [hashlib.sha256(image.tobytes()).digest()[:16] for image in part.images]
     contents = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
-    held = hold_out_by_content(contents, part.labels, classes, fraction, seed)
+    what = contents, part.labels, classes
+    held = hold_out_by_content(*what, fraction, seed, every_class=every_class)
     return part.take(np.flatnonzero(~held)), part.take(np.flatnonzero(held))

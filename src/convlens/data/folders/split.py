@@ -1,10 +1,9 @@
-"""A split that follows each image's content, and that new images do not disturb.
+"""A split that follows each image's content.
 
-The digest of a picture, mixed with a seed, is a number from 0 to 1; below the fraction it is held
-out. So the part of an image depends on the image, the seed and the fraction alone: not on its
-name, on the other images, or on the machine. Copies have one digest and lie on one side. Every
-class gets the same chance, so its share differs from the fraction only by chance; a class that
-chance would leave without an image on a side gives the one nearest to the border.
+The digest of a picture, mixed with a seed, is a number from 0 to 1; those with the lowest numbers
+of each class are held out. So names, order and machine do not matter, every class gives its exact
+share, copies lie on one side, and a new image changes the side of few others: those that it pushes
+across the border of its class.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data.decode import shown
+from convlens.data.split import share
 from convlens.errors import DataError
 
 Mask = NDArray[np.bool_]
@@ -64,6 +64,8 @@ def hold_out_by_content(
     classes: tuple[str, ...],
     fraction: float,
     seed: int,
+    *,
+    every_class: bool = True,
 ) -> Mask:
     """Choose the images to hold out.
 
@@ -79,6 +81,8 @@ def hold_out_by_content(
         Share to hold out, above 0 and below 1.
     seed : int
         Fixes the choice.
+    every_class : bool
+        Whether each class must give an image; otherwise one with a single picture keeps it.
 
     Returns
     -------
@@ -88,27 +92,36 @@ def hold_out_by_content(
     Raises
     ------
     DataError
-        Where a class has fewer than two different images.
+        Where each class must give an image and one has fewer than two different ones.
     """
     where = positions(contents, seed)
-    held: Mask = where < fraction
-    # in ascending order of the class, so that the outcome is one
+    held: Mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        chosen = held[members]
-        if chosen.any() and not chosen.all():
-            continue
-        low, high = float(where[members].min()), float(where[members].max())
-        if low == high:
+        places = np.sort(where[labels == label])
+        border = _border(places, share(len(places), fraction))
+        if border == 0 and every_class:
             raise DataError(
-                f"the class {shown(classes[label])} has {len(members)} images and too few "
+                f"the class {shown(classes[label])} has {len(places)} images and too few "
                 "different ones to split",
                 "at least two different images a class",
                 "add images of that class",
             )
-        # with all its copies, in whichever class they are
-        if chosen.all():
-            held &= where != high
-        else:
-            held |= where == low
-    return held
+        held |= (labels == label) & (where < places[border])
+    # a copy under another label goes where the first is: both sides must not have the picture
+    return held | np.isin(where, where[held])
+
+
+def _border(places: NDArray[np.float64], wanted: int) -> int:
+    """Return how many of the sorted places to hold out: as wanted, but between two pictures.
+
+    Copies have one place. Where they fill all that lies above, the border moves down, to 0 where
+    there is but one picture.
+
+    >>> _border(np.array([0.1, 0.2, 0.2, 0.2, 0.5]), 2)
+    4
+    >>> _border(np.array([0.1, 0.5, 0.5]), 2), _border(np.array([0.5, 0.5]), 1)
+    (1, 0)
+    """
+    inner = np.flatnonzero(np.diff(places)) + 1
+    above = inner[inner >= wanted]
+    return int(above[0]) if len(above) else int(inner[-1]) if len(inner) else 0
