@@ -35,7 +35,9 @@ def train(
     lr: Annotated[float | None, typer.Option("--lr", help="Learning rate at its peak.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
     device: Device = "auto",
-    engine: Annotated[str, typer.Option(help="Who computes: torch.")] = "torch",
+    engine: Annotated[
+        str | None, typer.Option(help="Who computes: torch or keras. [default: torch]")
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Weights to start from: a .safetensors or .pt file.")
     ] = None,
@@ -55,14 +57,15 @@ def train(
 
     With no arguments: the default network on 5,000 real handwritten digits.
     """
-    check_engine(engine, trains=True)
+    check_engine(engine or "torch", trains=True)
     with TrainingProgress() as progress:
         if resume is not None:
             given = (net, data, recipe, set_, epochs, batch_size, lr, seed, weights, out, name)
+            given += (engine,)
             if any(value for value in given):
                 raise InputError(
                     "--resume came with other settings",
-                    "--resume RUN alone: a resumed run keeps its own network, data and recipe",
+                    "--resume RUN alone: a resumed run keeps its own network, data, recipe and engine",
                     "remove them, or start a new run",
                 )
             run = workflow.resume(
@@ -75,6 +78,7 @@ def train(
                 data or "digits-5k",
                 recipe=recipe,
                 device=device,
+                engine=engine or "torch",
                 out=out,
                 name=name,
                 root=runs,
