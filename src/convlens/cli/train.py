@@ -60,12 +60,11 @@ def train(
     check_engine(engine or "torch", trains=True)
     with TrainingProgress() as progress:
         if resume is not None:
-            given = (net, data, recipe, set_, epochs, batch_size, lr, seed, weights, out, name)
-            given += (engine,)
-            if any(value for value in given):
+            given = (net, data, recipe, set_, epochs, batch_size, lr, seed, engine, weights)
+            if any(value for value in (*given, out, name)):
                 raise InputError(
                     "--resume came with other settings",
-                    "--resume RUN alone: a resumed run keeps its own network, data, recipe and engine",
+                    "--resume RUN alone: a run keeps its own network, data, recipe and engine",
                     "remove them, or start a new run",
                 )
             run = workflow.resume(

@@ -13,6 +13,7 @@ import numpy as np
 from convlens.arithmetic import Shape
 from convlens.engines import Float32, Floats
 from convlens.engines.keras_backend import keras
+from convlens.engines.keras_layers import keras_name
 from convlens.engines.keras_layers import layer as keras_layer
 from convlens.engines.keras_weights import VARIABLES, from_keras, to_keras
 from convlens.errors import InputError
@@ -41,7 +42,7 @@ class KerasModel:
     keras_model : keras.Model
         Maps `(N, H, W, C)` float images to the network's output: probabilities where it ends in
         softmax. A `keras.Sequential` unless the network has residual blocks; its layers are
-        named as the network's. `keras_model.summary()` prints it.
+        named as the network's, with a hyphen for a dot. `keras_model.summary()` prints it.
     logits_model : keras.Model
         The same layers without a final softmax: what is trained and evaluated.
     """
@@ -75,7 +76,8 @@ class KerasModel:
         return built
 
     def _chain(self) -> Iterator[Any]:
-        floor, shape = self.network.rounding == "floor", self.network.input
+        floor = self.network.rounding == "floor"
+        shape: Shape = self.network.input
         for name, spec in named(self.network.layers):
             yield from self._built(spec, shape, name)
             shape = spec.output(shape, floor=floor)
@@ -87,7 +89,7 @@ class KerasModel:
             if isinstance(spec, Residual):
                 main = self._through(spec.layers, values, shape, f"{place}.")
                 shortcut = self._through(spec.shortcut, values, shape, f"{place}.shortcut.")
-                values = keras.layers.Add(name=place, dtype="float32")([main, shortcut])
+                values = keras.layers.Add(name=keras_name(place), dtype="float32")([main, shortcut])
             else:
                 for built in self._built(spec, shape, place):
                     values = built(values)

@@ -1,4 +1,4 @@
-"""A network's layers as Keras layers, one for one and of the same name, over `(N, H, W, C)`.
+"""A network's layers as Keras layers, one for one, over `(N, H, W, C)`.
 
 Where Keras's own layer is the same function it is used; where it is not, a subclass says what it
 adds. Keras pads with zeros or in its own "same" way, has no padding on four sides, no stride
@@ -16,11 +16,22 @@ from convlens.engines.keras_backend import keras
 Pads = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 
 _register = keras.saving.register_keras_serializable(package="convlens")
-_PLAIN = {"dtype": "float32"}
-_MAPS = {**_PLAIN, "data_format": "channels_last"}
+_PLAIN: dict[str, Any] = {"dtype": "float32"}
+_MAPS: dict[str, Any] = {**_PLAIN, "data_format": "channels_last"}
 
 
-def layer(spec: layers.Layer, shape: Shape, name: str, seed: int) -> list[Any]:
+def keras_name(place: str) -> str:
+    """Return the name of a network's layer in Keras, where a dot is not allowed everywhere.
+
+    A network's own names have no hyphen, so that no two layers can meet.
+
+    >>> keras_name("residual1.conv2")
+    'residual1-conv2'
+    """
+    return place.replace(".", "-")
+
+
+def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
     """Build the Keras layers of one layer of a network.
 
     Parameters
@@ -29,8 +40,8 @@ def layer(spec: layers.Layer, shape: Shape, name: str, seed: int) -> list[Any]:
         Any kind but `residual`.
     shape : tuple of int
         Its input, `(C, H, W)` or `(F,)`.
-    name : str
-        The name that the last of the layers gets.
+    place : str
+        Its full name; the last of the Keras layers gets it, by way of `keras_name`.
     seed : int
         Of what dropout draws.
 
@@ -39,6 +50,7 @@ def layer(spec: layers.Layer, shape: Shape, name: str, seed: int) -> list[Any]:
     list of keras.layers.Layer
         One layer; flatten is two, because its order is channel by channel.
     """
+    name = keras_name(place)
     match spec:
         case layers.Conv():
             windows = spec.windows(shape)
@@ -58,13 +70,16 @@ def layer(spec: layers.Layer, shape: Shape, name: str, seed: int) -> list[Any]:
             return [DepthwiseConv2D(**own, **settings, name=name, **_MAPS)]
         case layers.MaxPool() | layers.AvgPool():
             windows = spec.windows(shape)
-            own = {"pool_size": _pair(windows, "kernel"), "strides": _pair(windows, "stride")}
-            largest = isinstance(spec, layers.MaxPool)
-            if _native(windows, shape):
-                pool = keras.layers.MaxPooling2D if largest else keras.layers.AveragePooling2D
-                return [pool(**own, padding=_padding(windows), name=name, **_MAPS)]
-            pool = MaxPooling2D if largest else AveragePooling2D
-            return [pool(**own, pads=_pads(windows), name=name, **_MAPS)]
+            size, padding = _pair(windows, "kernel"), _padding(windows)
+            settings = {"strides": _pair(windows, "stride"), "name": name, **_MAPS}
+            if isinstance(spec, layers.MaxPool):
+                if _native(windows, shape):
+                    return [keras.layers.MaxPooling2D(size, padding=padding, **settings)]
+                return [MaxPooling2D(size, pads=_pads(windows), **settings)]
+            if padding == "valid":
+                return [keras.layers.AveragePooling2D(size, **settings)]
+            # on the torch backend Keras's "same" divides by the padding too
+            return [AveragePooling2D(size, pads=_pads(windows), **settings)]
         case layers.GlobalMaxPool():
             return [keras.layers.GlobalMaxPooling2D(keepdims=True, name=name, **_MAPS)]
         case layers.GlobalAvgPool():
@@ -90,7 +105,7 @@ def layer(spec: layers.Layer, shape: Shape, name: str, seed: int) -> list[Any]:
             flatten = keras.layers.Flatten(name=name, **_MAPS)
             if len(shape) == 1 or shape[1:] == (1, 1):
                 return [flatten]
-            return [keras.layers.Permute((3, 1, 2), name=f"{name}.permute", **_PLAIN), flatten]
+            return [keras.layers.Permute((3, 1, 2), name=f"{name}-permute", **_PLAIN), flatten]
         case layers.Linear():
             return [keras.layers.Dense(spec.features, use_bias=spec.bias, name=name, **_PLAIN)]
         case layers.Softmax():

@@ -62,4 +62,5 @@ def to_keras(array: Any, kind: str, shape: Shape) -> Float32:
     if kind == "depthwise" and array.ndim > 1:
         height, width, channels, multiplier = shape
         array = array.reshape(channels, multiplier, height, width)
-    return array.transpose(_TO_KERAS[kind]) if array.ndim > 1 else array
+    ordered: Float32 = array.transpose(_TO_KERAS[kind]) if array.ndim > 1 else array
+    return ordered

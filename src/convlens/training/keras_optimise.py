@@ -120,7 +120,7 @@ class Adam(_Decayed, keras.optimizers.Adam):  # type: ignore[misc]
 
 @_register
 class SGD(_Decayed, keras.optimizers.SGD):  # type: ignore[misc]
-    """PyTorch's SGD with Nesterov momentum: `m = momentum * m + g`, `w -= rate * (g + momentum * m)`.
+    """PyTorch's SGD: `m = momentum * m + g`, then `w -= rate * (g + momentum * m)` (Nesterov).
 
     Keras keeps `rate * g` in its momentum, so that a rate that changes acts one step late.
     """
