@@ -64,7 +64,7 @@ def train(
             if any(value for value in (*given, out, name)):
                 raise InputError(
                     "--resume came with other settings",
-                    "--resume RUN alone: a run keeps its own network, data, recipe and engine",
+                    "--resume RUN alone: it keeps its own network, data and recipe, and its engine",
                     "remove them, or start a new run",
                 )
             run = workflow.resume(

@@ -54,20 +54,22 @@ def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
     match spec:
         case layers.Conv():
             windows = spec.windows(shape)
-            own = {"filters": spec.filters, "groups": spec.groups, "use_bias": spec.bias}
-            if _native(windows, shape) and not _strided_and_dilated(windows):
-                return [keras.layers.Conv2D(**own, **_slides(windows), name=name, **_MAPS)]
             apart = _strided_and_dilated(windows)
-            return [Conv2D(**own, **_slides_apart(windows, apart=apart), name=name, **_MAPS)]
+            own = _native(windows, shape) and not apart
+            settings = {"groups": spec.groups, "use_bias": spec.bias, "name": name, **_MAPS}
+            if own:
+                return [keras.layers.Conv2D(spec.filters, **_slides(windows), **settings)]
+            return [Conv2D(spec.filters, **_slides_apart(windows, apart=apart), **settings)]
         case layers.Depthwise():
             windows = spec.windows(shape)
-            own = {"depth_multiplier": spec.multiplier, "use_bias": spec.bias}
             # TensorFlow's depthwise convolution has one stride for both axes on a CPU
             apart = _strided_and_dilated(windows) or windows[0].stride != windows[1].stride
-            if _native(windows, shape) and not apart:
-                return [keras.layers.DepthwiseConv2D(**own, **_slides(windows), name=name, **_MAPS)]
-            settings = _slides_apart(windows, apart=apart)
-            return [DepthwiseConv2D(**own, **settings, name=name, **_MAPS)]
+            own = _native(windows, shape) and not apart
+            settings = {"use_bias": spec.bias, "name": name, **_MAPS}
+            settings["depth_multiplier"] = spec.multiplier
+            if own:
+                return [keras.layers.DepthwiseConv2D(**_slides(windows), **settings)]
+            return [DepthwiseConv2D(**_slides_apart(windows, apart=apart), **settings)]
         case layers.MaxPool() | layers.AvgPool():
             windows = spec.windows(shape)
             size, padding = _pair(windows, "kernel"), _padding(windows)

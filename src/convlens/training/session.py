@@ -353,9 +353,9 @@ def changes_since(environment: Mapping[str, Any], device: torch.device) -> list[
 
     The result stays valid but need not be the same bit for bit.
     """
-    now = describe(device)
+    now = {**describe(device), **_engine_environment(str(environment.get("engine", "torch")))}
     return [
         f"{key} was {environment.get(key)}, now {now[key]}: results may differ in the last bits"
-        for key in ("torch", "device", "threads")
-        if environment.get(key) != now[key]
+        for key in ("torch", "keras", "tensorflow", "jax", "device", "threads")
+        if key in now and environment.get(key) != now[key]
     ]
