@@ -47,7 +47,7 @@ def test_the_run_says_who_trained_it_and_tensorflow_says_nothing(place: Path) ->
     assert run.verify() == []
     lines = (place / "stderr.txt").read_text().splitlines()
     assert len(lines) == 3  # the run, its sizes, its epoch
-    assert "keras" in (place / "runs" / "first" / "report.html").read_text()
+    assert run.environment[backend] in (place / "runs" / "first" / "report.html").read_text()
 
 
 def test_either_engine_evaluates_it_to_the_same(place: Path, convlens: Any) -> None:

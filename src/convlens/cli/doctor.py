@@ -12,7 +12,10 @@ from convlens.engines.device import choose_device, describe, limit_threads, supp
 
 app = new_command()
 
-PACKAGES = ("numpy", "pillow", "safetensors", "scikit-learn", "matplotlib", "pydantic", "mlxtend")
+PACKAGES = (
+    *("numpy", "pillow", "safetensors", "scikit-learn", "matplotlib", "pydantic", "mlxtend"),
+    *("keras", "tensorflow-cpu", "jax"),  # of the extra keras, or instead of TensorFlow
+)
 
 
 @app.command(epilog="Example: convlens doctor")
