@@ -208,3 +208,20 @@ def test_a_model_with_its_own_layers_is_saved_and_loaded_by_keras(tmp_path: Any)
     again = keras.saving.load_model(tmp_path / "net.keras")
     x = np.random.default_rng(0).standard_normal((2, 9, 9, 1)).astype(np.float32)
     np.testing.assert_array_equal(again(x), model.keras_model(x))
+
+
+def test_any_name_that_a_network_takes_is_taken() -> None:
+    layers = [
+        {"conv": 2, "name": "_first"},
+        {"residual": [{"conv": 2, "padding": 1}], "name": "b_"},
+    ]
+    network = Network(name="net.v2-a", input=(1, 5, 5), layers=layers)
+    assert_engines_agree(network, seed=0)
+    names = [layer.name for layer in build(network, engine="keras").keras_model.layers]
+    assert names == ["images", "_first", "b_-conv1", "b_"]
+
+
+def test_a_network_of_a_softmax_alone_gives_its_input_as_logits() -> None:
+    network = Network(input=(3, 1, 1), layers=[{"flatten": True}, {"softmax": True}])
+    logits = build(network, engine="keras").logits(np.array([1, 2, -3.0]).reshape(1, 3, 1, 1))
+    assert logits.tolist() == [[1, 2, -3]]

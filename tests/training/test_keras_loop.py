@@ -10,7 +10,7 @@ import torch
 
 from convlens.data import Preprocessing, Split
 from convlens.engines import build
-from convlens.errors import InputError, RunError
+from convlens.errors import DataError, InputError, RunError
 from convlens.network import Network
 from convlens.training import loop
 from convlens.training.batches import TensorSet
@@ -160,6 +160,22 @@ def test_fault_24_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_good_wei
         run(training)
     assert "epoch 1, step" in error.value.what
     assert all(np.isfinite(array).all() for array in error.value.weights.values())
+
+
+def test_an_error_in_making_a_batch_comes_out_as_itself() -> None:
+    from convlens.training.keras_loop import fit
+
+    class Broken(TensorSet):
+        def shuffled(self, *arguments: Any) -> Any:
+            for number, batch in enumerate(super().shuffled(*arguments)):
+                if number == 4:
+                    raise DataError("image 70 is damaged", "a readable image", "remove it")
+                yield batch
+
+    images = stripes(100, 0)
+    images.__class__ = Broken
+    with pytest.raises(DataError, match="image 70 is damaged"):
+        fit(fitting(), images, stripes(60, 1), lambda event: None)
 
 
 @pytest.mark.parametrize(

@@ -57,16 +57,16 @@ class KerasModel:
         images = keras.Input((height, width, channels), name="images", dtype="float32")
         if any(isinstance(spec, Residual) for spec in network.layers):
             output = self._through(network.layers, images, network.input, "")
-            self.keras_model = keras.Model(images, output, name=network.name)
+            self.keras_model = keras.Model(images, output, name=keras_name(network.name))
         else:
             chain = self._chain()
-            self.keras_model = keras.Sequential([images, *chain], name=network.name)
+            self.keras_model = keras.Sequential([images, *chain], name=keras_name(network.name))
             images = self.keras_model.inputs[0]
             self._outputs = {name: found.output for name, found in self._layers.items()}
         kept = [row.name for row in table.rows if not isinstance(row.layer, Softmax)]
         self._images = images
         logits = self._outputs[kept[-1]] if kept else images
-        self.logits_model = keras.Model(images, logits, name=f"{network.name}.logits")
+        self.logits_model = keras.Model(images, logits, name=f"{keras_name(network.name)}-logits")
         self.load_weights(_initial(network, seed))
 
     def _built(self, spec: Layer, shape: Shape, place: str) -> list[Any]:

@@ -196,13 +196,19 @@ def fit(
     last_good = training.weights()
     while standing.epoch < recipe.epochs:
         watch = _Watch(training, last_good, on_event, stopped)
-        training.model.logits_model.fit(
-            _batches(training, train),
-            steps_per_epoch=training.steps_per_epoch - standing.step,
-            callbacks=[watch],
-            shuffle=False,  # they are
-            verbose=0,
-        )
+        batches = _Batches(training, train)
+        try:
+            training.model.logits_model.fit(
+                iter(batches),
+                steps_per_epoch=training.steps_per_epoch - standing.step,
+                callbacks=[watch],
+                shuffle=False,  # they are
+                verbose=0,
+            )
+        except Exception:
+            if batches.error is not None:  # TensorFlow wraps it in an error of its own
+                raise batches.error from None
+            raise
         standing.epoch_seconds = time.perf_counter() - watch.started
         if standing.step < training.steps_per_epoch:
             return False
@@ -261,18 +267,27 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
 
-def _batches(
-    training: KerasFitting, train: TensorSet
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Yield the rest of an epoch: images `(B, H, W, C)` and one-hot labels `(B, classes)`."""
-    recipe, standing = training.recipe, training.standing
-    classes = training.model.network.table().output[0]
-    one_hot = np.eye(classes, dtype=np.float32)
-    shuffled = train.shuffled(
-        recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
-    )
-    for images, labels in shuffled:
-        yield images.permute(0, 2, 3, 1).numpy(), one_hot[labels.numpy()]
+class _Batches:
+    """The rest of an epoch: images `(B, H, W, C)` and one-hot labels `(B, classes)`, as Keras asks.
+
+    `error` is what making them raised, if anything did.
+    """
+
+    def __init__(self, training: KerasFitting, train: TensorSet) -> None:
+        recipe, standing = training.recipe, training.standing
+        self.shuffled = train.shuffled(
+            recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
+        )
+        self.one_hot = np.eye(training.model.network.table().output[0], dtype=np.float32)
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        try:
+            for images, labels in self.shuffled:
+                yield images.permute(0, 2, 3, 1).numpy(), self.one_hot[labels.numpy()]
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def _logits(model: KerasModel, images: TensorSet) -> torch.Tensor:
