@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-keras test-all lint format bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/convlens train --runs runs
@@ -12,7 +12,12 @@ demo: .venv/demo.stamp
 test: .venv/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2
 
-test-all: .venv/dev.stamp
+# the tests that need the extra keras, which `make test` skips where it is not installed
+test-keras: .venv/keras.stamp
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 $(wildcard tests/*/test_keras_*.py tests/test_keras_*.py) \
+		tests/test_agreement_document.py tests/engines/test_engines.py
+
+test-all: .venv/keras.stamp
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: .venv/dev.stamp
@@ -38,6 +43,10 @@ bench: .venv/dev.stamp
 .venv/dev.stamp: .venv/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) -e ".[dev]"
 	touch $@ .venv/demo.stamp
+
+.venv/keras.stamp: .venv/bin/pip pyproject.toml constraints.txt
+	$(INSTALL) -e ".[dev,keras]"
+	touch $@ .venv/dev.stamp .venv/demo.stamp
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

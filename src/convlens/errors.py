@@ -74,7 +74,7 @@ class WeightsError(InputError):
     """A weights file that is unsafe, damaged or made for another network."""
 
 
-class MissingExtra(InputError):
+class MissingExtra(InputError, ImportError):
     """An optional dependency that this command needs is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:

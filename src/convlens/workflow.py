@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from convlens import data as datasets
 from convlens import runs, weights, zoo
 from convlens.data import Dataset, Preprocessing
+from convlens.engines import Model, build, check_engine
 from convlens.evaluation import Evaluation, softmax, top_k
 from convlens.machine import parse_size
 from convlens.network import Network
@@ -35,6 +36,7 @@ def train(
     *,
     recipe: str | Path | Recipe | None = None,
     device: str = "auto",
+    engine: str = "torch",
     out: str | Path | None = None,
     name: str | None = None,
     root: str | Path | None = None,
@@ -62,6 +64,8 @@ def train(
         A named recipe, a file, or a recipe; by default one that suits the data.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to compute.
+    engine : {"torch", "keras"}
+        Who computes; the run can be evaluated and looked into with either.
     out : path, optional
         The exact folder of the run; by default a new one under `root`.
     name : str, optional
@@ -90,6 +94,7 @@ def train(
     ConvlensError
         One of its children, with what to do about it.
     """
+    check_engine(engine, trains=True)
     chosen_recipe = _recipe(recipe, data).changed(settings)
     reading = {
         "bad_images": bad_images,
@@ -106,7 +111,7 @@ def train(
         expected = chosen_network.table().weight_shapes()
         start = weights.read_weights(Path(initial_weights), expected)
         weights.check_finite(start, str(initial_weights))
-    target, choice = session.prepare(chosen_network, dataset, chosen_recipe, device)
+    target, choice = session.prepare(chosen_network, dataset, chosen_recipe, device, engine)
     writer = runs.create(
         chosen_network.name,
         root=root,
@@ -117,7 +122,7 @@ def train(
         for note in (*dataset.notes, *notes):
             on_event({"event": "note", "message": note})
         session.describe_run(
-            writer, chosen_network, dataset, chosen_recipe, target, choice, _command()
+            writer, chosen_network, dataset, chosen_recipe, target, choice, _command(), engine
         )
         on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
         with _Reported(writer):
@@ -128,6 +133,7 @@ def train(
                 chosen_recipe,
                 target,
                 choice,
+                engine=engine,
                 initial=start,
                 on_event=on_event,
             )
@@ -161,14 +167,24 @@ def resume(
         network = Network.from_toml(run.network_text)
         recipe = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
         dataset = datasets.load_like(run.data, on_event=on_event)
-        target, choice = session.prepare(network, dataset, recipe, device)
+        engine = str(run.status.get("engine", "torch"))
+        check_engine(engine, trains=True)
+        target, choice = session.prepare(network, dataset, recipe, device, engine)
         for note in session.changes_since(run.environment, target):
             on_event({"event": "note", "message": note})
         writer.status(state="running", message="")
         on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
         with _Reported(writer):
             session.train(
-                writer, network, dataset, recipe, target, choice, saved=saved, on_event=on_event
+                writer,
+                network,
+                dataset,
+                recipe,
+                target,
+                choice,
+                engine=engine,
+                saved=saved,
+                on_event=on_event,
             )
     return Run.open(run.folder)
 
@@ -184,6 +200,7 @@ def evaluate(
     data: str | None = None,
     split: str = "test",
     weights_file: str | Path | None = None,
+    engine: str = "torch",
     root: str | Path | None = None,
 ) -> Evaluation:
     """Measure a run's best weights, on its own test set or on other data.
@@ -198,11 +215,14 @@ def evaluate(
         Which part.
     weights_file : path, optional
         Other weights for the run's network: `.safetensors` or `.pt`.
+    engine : {"torch", "keras", "reference"}
+        Who computes, whichever engine trained the run.
     """
+    check_engine(engine)
     from convlens.training import session
 
     run = run if isinstance(run, Run) else open_run(run, root)
-    model = load_model(run, weights_file)
+    model = _loaded(build(Network.from_toml(run.network_text), engine=engine), run, weights_file)
     dataset = datasets.load_like(run.data, data)
     return session.evaluate_model(model, dataset, split)
 
@@ -231,9 +251,12 @@ def predict(
     run: Run | str | Path = "last",
     *,
     top: int = 5,
+    engine: str = "torch",
     root: str | Path | None = None,
 ) -> list[Prediction]:
     """Classify image files of any size and mode, prepared exactly as in training.
+
+    `engine` computes, whichever engine trained the run.
 
     Raises
     ------
@@ -241,7 +264,7 @@ def predict(
         Where a file is not a readable image.
     """
     run = run if isinstance(run, Run) else open_run(run, root)
-    model = load_model(run)
+    model = _loaded(build(Network.from_toml(run.network_text), engine=engine), run)
     preprocessing = Preprocessing.from_dict(run.data["preprocessing"])
     classes = [str(name) for name in run.data["classes"]]
     predictions = []
@@ -361,7 +384,7 @@ def _fitted(
 
 
 def load_model(run: Run, weights_file: str | Path | None = None) -> TorchModel:
-    """Return a run's network with its best weights, or with those of a file.
+    """Return a run's network with its best weights, or with those of a file, in PyTorch.
 
     Raises
     ------
@@ -370,14 +393,20 @@ def load_model(run: Run, weights_file: str | Path | None = None) -> TorchModel:
     """
     from convlens.engines.torch_engine import TorchModel
 
-    network = Network.from_toml(run.network_text)
-    expected = network.table().weight_shapes()
+    return _loaded(TorchModel(Network.from_toml(run.network_text)), run, weights_file)
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def _loaded(model: AnyModel, run: Run, weights_file: str | Path | None = None) -> AnyModel:
+    """Return a model of the run's network with the run's best weights, or those of a file."""
+    expected = model.network.table().weight_shapes()
     if weights_file is not None:
         arrays = weights.read_weights(Path(weights_file), expected)
     else:
         arrays = run.weights("best", expected=expected)
     weights.check_finite(arrays, str(weights_file or run.folder))
-    model = TorchModel(network)
     model.load_weights(arrays)
     return model
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from convlens import zoo
@@ -23,8 +28,9 @@ def test_an_unknown_engine_names_the_nearest() -> None:
         build(zoo.load("lenet-5"), engine="referense")
 
 
-def test_only_torch_trains() -> None:
+def test_the_reference_does_not_train() -> None:
     check_engine("torch", trains=True)
+    check_engine("keras", trains=True)
     with pytest.raises(InputError, match='"reference" cannot train'):
         check_engine("reference", trains=True)
 
@@ -34,3 +40,55 @@ def test_both_engines_refuse_layers_that_do_not_fit() -> None:
     for engine in ("torch", "reference"):
         with pytest.raises(NetworkError):
             build(network, engine=engine)
+
+
+def run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_torch_path_imports_no_keras() -> None:
+    done = run(
+        "import sys, numpy as np\n"
+        "from convlens import workflow, zoo\n"
+        "from convlens.engines import build\n"
+        "from convlens.training import session\n"
+        "build(zoo.load('tutorial-keras')).logits(np.zeros((1, 1, 28, 28)))\n"
+        "heavy = {'keras', 'tensorflow', 'jax'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+ABSENT = "import sys; sys.modules[{0!r}] = None\n"
+"""Python's own way to say that a module cannot be found."""
+
+
+@pytest.mark.parametrize("package", ["keras", "tensorflow"])
+def test_fault_45_without_the_extra_the_install_line_comes_and_nothing_is_written(
+    package: str, tmp_path: Path
+) -> None:
+    if package == "tensorflow":
+        pytest.importorskip("keras")
+    done = run(
+        ABSENT.format(package)
+        + f"import os; os.chdir({str(tmp_path)!r})\n"
+        + "sys.argv = ['convlens', 'train', '--engine', 'keras']\n"
+        + "from convlens.cli import main; main()",
+        KERAS_BACKEND="tensorflow",
+    )
+    assert done.returncode == 2, done.stderr
+    assert 'pip install "convlens[keras]"' in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backend_that_does_not_exist_is_refused() -> None:
+    code = "from convlens import zoo, build; build(zoo.load('lenet-5'), engine='keras')"
+    done = run(code, KERAS_BACKEND="theano")
+    assert 'KERAS_BACKEND is "theano"' in done.stderr
+    assert "one of tensorflow, jax, torch" in done.stderr

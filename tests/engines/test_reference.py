@@ -18,19 +18,7 @@ from convlens.engines.reference import ReferenceModel
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import InputError, WeightsError
 from convlens.network import Network
-
-
-def random_weights(network: Network, seed: int) -> dict[str, np.ndarray]:
-    """Return float32 weights of a usual size, with moments that batch norm has to use."""
-    rng = np.random.default_rng(seed)
-    weights = {}
-    for name, shape in network.table().weight_shapes().items():
-        if name.endswith("running_var"):
-            array = rng.uniform(0.5, 2, shape)
-        else:
-            array = rng.standard_normal(shape) / np.sqrt(max(np.prod(shape[1:]), 1))
-        weights[name] = array.astype(np.float32)
-    return weights
+from drawn_weights import random_weights
 
 
 def assert_engines_agree(network: Network, seed: int) -> None:

@@ -38,6 +38,14 @@ def test_a_setting_that_one_run_lacks_counts_as_a_difference() -> None:
     assert {"name": "ema", "values": [None, 0.9]} in found.rows
 
 
+def test_the_engine_is_named_where_it_differs() -> None:
+    first, second = run("a"), run("b")
+    first["status"]["engine"], second["status"]["engine"] = "torch", "keras"
+    rows = compare_table([first, second]).rows
+    assert {"name": "engine", "values": ["torch", "keras"]} in rows
+    assert "engine" not in {row["name"] for row in compare_table([first, first]).rows}
+
+
 def test_runs_on_different_data_are_warned_about() -> None:
     warned = compare_table([run("a"), run("b", fingerprint="sha256:2")]).warnings
     assert any("fingerprints differ" in warning for warning in warned)

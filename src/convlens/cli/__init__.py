@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",
     "lesson": "Run a lesson: something true about CNNs, computed and drawn.",
+    "agree": "Compare the engines with the reference, layer by layer.",
     "doctor": "Show versions, devices and threads.",
 }
 

@@ -14,7 +14,10 @@ from convlens.machine import size_text
 
 app = new_command()
 
-PACKAGES = ("numpy", "pillow", "safetensors", "scikit-learn", "matplotlib", "pydantic", "mlxtend")
+PACKAGES = (
+    *("numpy", "pillow", "safetensors", "scikit-learn", "matplotlib", "pydantic", "mlxtend"),
+    *("keras", "tensorflow-cpu", "jax"),  # of the extra keras, or instead of TensorFlow
+)
 
 
 @app.command(epilog="Example: convlens doctor")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from convlens import workflow
-from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
+from convlens.cli.options import Engine, Json, RunArgument, RunsRoot, new_command, print_json
 from convlens.report.numbers import decimal
 
 app = new_command()
@@ -23,6 +23,7 @@ def evaluate(
     weights: Annotated[
         str | None, typer.Option(help="Other weights for its network: .safetensors or .pt.")
     ] = None,
+    engine: Engine = "torch",
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +31,9 @@ def evaluate(
 
     Do not choose between runs by these numbers: that is what the validation split is for.
     """
-    result = workflow.evaluate(run, data=data, split=split, weights_file=weights, root=runs)
+    result = workflow.evaluate(
+        run, data=data, split=split, weights_file=weights, engine=engine, root=runs
+    )
     if as_json:
         print_json({key: v for key, v in result.to_dict().items() if key != "mistakes"})
         return

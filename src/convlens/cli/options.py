@@ -18,6 +18,9 @@ RunsRoot = Annotated[
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or last.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Engine = Annotated[
+    str, typer.Option(help="Who computes: torch, keras or reference, whoever trained the run.")
+]
 BadImages = Annotated[
     str, typer.Option("--bad-images", help="fail: stop at unreadable images; skip: leave them out.")
 ]

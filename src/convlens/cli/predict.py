@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from convlens import workflow
-from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
+from convlens.cli.options import Engine, Json, RunArgument, RunsRoot, new_command, print_json
 
 app = new_command()
 
@@ -17,11 +17,12 @@ def predict(
     run: RunArgument,
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="PNG, JPEG and others.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to list.")] = 3,
+    engine: Engine = "torch",
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
     """Classify images of any size and mode, prepared exactly as the run's training images."""
-    predictions = workflow.predict(images, run, top=top, root=runs)
+    predictions = workflow.predict(images, run, top=top, engine=engine, root=runs)
     if as_json:
         rows = [
             {

@@ -46,7 +46,9 @@ def train(
     lr: Annotated[float | None, typer.Option("--lr", help="Learning rate at its peak.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
     device: Device = "auto",
-    engine: Annotated[str, typer.Option(help="Who computes: torch.")] = "torch",
+    engine: Annotated[
+        str | None, typer.Option(help="Who computes: torch or keras. [default: torch]")
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Weights to start from: a .safetensors or .pt file.")
     ] = None,
@@ -69,14 +71,14 @@ def train(
 
     With no arguments: the default network on 5,000 real handwritten digits.
     """
-    check_engine(engine, trains=True)
+    check_engine(engine or "torch", trains=True)
     with TrainingProgress() as progress:
         if resume is not None:
-            given = (net, data, recipe, set_, epochs, batch_size, lr, seed, weights, out, name)
-            if any(value for value in (*given, input_shape, fit, memory)):
+            given = (net, data, recipe, set_, epochs, batch_size, lr, seed, engine, weights)
+            if any(value for value in (*given, out, name, input_shape, fit, memory)):
                 raise InputError(
                     "--resume came with other settings",
-                    "--resume RUN alone: a resumed run keeps its own network, data and recipe",
+                    "--resume RUN alone: it keeps its own network, data and recipe, and its engine",
                     "remove them, or start a new run",
                 )
             run = workflow.resume(
@@ -89,6 +91,7 @@ def train(
                 data or "digits-5k",
                 recipe=recipe,
                 device=device,
+                engine=engine or "torch",
                 out=out,
                 name=name,
                 root=runs,

@@ -2,7 +2,8 @@
 
 Engines agree on logits, on every layer's activations and on one neutral weight layout: arrays
 in PyTorch's axis order, named `<layer>.<array>`. `torch` computes in float32 and trains;
-`reference` computes the written formulas in NumPy float64, for checking and explaining.
+`keras` does the same by Keras 3, where the extra is installed; `reference` computes the written
+formulas in NumPy float64, for checking and explaining.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]
 """float32 or float64, as the engine computes."""
 
-ENGINES = ("torch", "reference")
-TRAINING_ENGINES = ("torch",)
+ENGINES = ("torch", "keras", "reference")
+TRAINING_ENGINES = ("torch", "keras")
 """The engines that have gradients."""
 
 
@@ -58,13 +59,13 @@ def build(network: Network, seed: int = 0, engine: str = "torch") -> Model:
         What to compute; it is checked first.
     seed : int
         Seed of the initial weights.
-    engine : {"torch", "reference"}
+    engine : {"torch", "keras", "reference"}
         Who computes it.
 
     Raises
     ------
     InputError
-        Where there is no such engine.
+        Where there is no such engine, or its packages are not installed.
     NetworkError
         Where the layers do not fit together.
     """
@@ -73,6 +74,10 @@ def build(network: Network, seed: int = 0, engine: str = "torch") -> Model:
         from convlens.engines.reference import ReferenceModel
 
         return ReferenceModel(network, seed)
+    if engine == "keras":
+        from convlens.engines.keras_engine import KerasModel
+
+        return KerasModel(network, seed)
     from convlens.engines.torch_engine import TorchModel
 
     return TorchModel(network, seed)
@@ -84,7 +89,7 @@ def check_engine(name: str, *, trains: bool = False) -> None:
     >>> check_engine("reference", trains=True)
     Traceback (most recent call last):
     convlens.errors.InputError: the engine "reference" cannot train
-      expected: one of torch
+      expected: one of torch, keras
       to do: use engine torch
     """
     usable = TRAINING_ENGINES if trains else ENGINES

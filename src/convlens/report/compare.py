@@ -80,8 +80,10 @@ def compare_table(runs: Sequence[Mapping[str, Any]]) -> Comparison:
 
 
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return network, data and every recipe value of a run, nested tables with dotted keys."""
-    flat = {"network": run["status"].get("network"), "data": run["data"].get("name")}
+    """Return network, data, engine and all recipe values of a run, nested ones with dotted keys."""
+    status = run["status"]
+    flat = {"network": status.get("network"), "data": run["data"].get("name")}
+    flat["engine"] = status.get("engine")
     for key, value in run["recipe"].items():
         if isinstance(value, Mapping):
             flat |= {f"{key}.{inner}": nested for inner, nested in value.items()}

@@ -8,7 +8,7 @@ from math import prod
 from convlens.inside.learned_kernels import kernel_layers
 from convlens.network import Network
 from convlens.runs import RunWriter
-from convlens.training.loop import Fitting
+from convlens.training.loop import Training
 from convlens.training.recipe import Recipe
 
 MAX_BYTES = 200_000_000
@@ -25,7 +25,7 @@ class KernelRecorder:
     ----------
     writer : RunWriter
         The run folder.
-    training : Fitting
+    training : Training
         The training to look at.
     network : Network
         Says which arrays are kernels.
@@ -39,7 +39,7 @@ class KernelRecorder:
     """
 
     def __init__(
-        self, writer: RunWriter, training: Fitting, network: Network, max_bytes: int = MAX_BYTES
+        self, writer: RunWriter, training: Training, network: Network, max_bytes: int = MAX_BYTES
     ) -> None:
         self.writer, self.training = writer, training
         self.arrays, self.every, self.notes = plan(network, training.recipe, max_bytes)

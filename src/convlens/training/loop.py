@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -66,6 +66,37 @@ class Standing:
     correct: int = 0
     images: int = 0
 
+    @property
+    def loss(self) -> float:
+        """Mean loss over the images of the epoch under way."""
+        return self.loss_sum / max(1, self.images)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the epoch's images so far that were classified correctly."""
+        return self.correct / max(1, self.images)
+
+
+class Training(Protocol):
+    """A training in progress, whichever engine computes it."""
+
+    recipe: Recipe
+    standing: Standing
+    best: Weights | None
+    steps_per_epoch: int
+
+    def weights(self) -> Weights:
+        """Return a copy of the evaluated weights in the neutral layout."""
+        ...
+
+    def state(self) -> tuple[checkpoint.Arrays, dict[str, Any]]:
+        """Return all that resuming needs: arrays, and plain values for JSON."""
+        ...
+
+    def resume(self, arrays: checkpoint.Arrays, values: Mapping[str, Any]) -> None:
+        """Continue from a saved state."""
+        ...
+
 
 class Tally:
     """Sums over an epoch, kept on the device so that no step waits for them."""
@@ -87,15 +118,10 @@ class Tally:
         self.correct += (logits.argmax(1) == labels).sum()
         self.images += len(labels)
 
-    @property
-    def loss(self) -> float:
-        """Mean loss over the images so far (waits for the device)."""
-        return self.loss_sum.item() / max(1, self.images)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of images classified correctly so far (waits for the device)."""
-        return self.correct.item() / max(1, self.images)
+    def store(self, standing: Standing) -> None:
+        """Put the sums into the standing (waits for the device)."""
+        standing.loss_sum, standing.correct = self.loss_sum.item(), int(self.correct.item())
+        standing.images = self.images
 
 
 class Fitting:
@@ -215,19 +241,20 @@ def fit(
             now = time.perf_counter()
             if now - shown > SHOW_SECONDS:
                 shown = now
-                on_event(_step_event(training, tally, now - started))
+                tally.store(standing)
+                on_event(step_event(training, now - started))
             if stopped():
                 break
 
         synchronize(device)
         standing.epoch_seconds = time.perf_counter() - started
-        standing.loss_sum, standing.correct = tally.loss_sum.item(), int(tally.correct.item())
-        standing.images = tally.images
+        tally.store(standing)
         if standing.step < training.steps_per_epoch:
             return False
-        if not math.isfinite(tally.loss):
+        if not math.isfinite(standing.loss):
             raise Diverged(standing.epoch + 1, standing.step, recipe, training.best or last_good)
-        _finish_epoch(training, tally, validation, on_event)
+        logits, rate = predict(training.evaluated, validation), optimizer.param_groups[0]["lr"]
+        finish_epoch(training, logits, validation.labels, rate, on_event)
         last_good = training.weights()
         if stopped():
             return standing.epoch >= recipe.epochs
@@ -252,26 +279,41 @@ def cross_entropy(logits: Tensor, targets: Targets, label_smoothing: float = 0.0
     return F.cross_entropy(logits, soft, label_smoothing=label_smoothing)
 
 
-def _step_event(training: Fitting, tally: Tally, seconds: float) -> Event:
+def step_event(training: Training, seconds: float) -> Event:
+    """Return the event of a step: the epoch so far, which took `seconds`."""
     standing = training.standing
     return {
         "event": "step",
         "epoch": standing.epoch + 1,
         "step": standing.step,
         "steps": training.steps_per_epoch,
-        "train_loss": tally.loss,
-        "train_accuracy": tally.accuracy,
-        "images_per_second": tally.images / max(seconds, 1e-9),
+        "train_loss": standing.loss,
+        "train_accuracy": standing.accuracy,
+        "images_per_second": standing.images / max(seconds, 1e-9),
     }
 
 
-def _finish_epoch(
-    training: Fitting, tally: Tally, validation: ImageSet, on_event: Callable[[Event], None]
+def finish_epoch(
+    training: Training,
+    logits: Tensor,
+    labels: Tensor,
+    rate: float,
+    on_event: Callable[[Event], None],
 ) -> None:
-    """Validate, keep the best weights, report, and move on to the next epoch."""
+    """Judge the validation, keep the best weights, report, and move on to the next epoch.
+
+    Parameters
+    ----------
+    training : Training
+        Its standing holds the sums of the epoch that has ended.
+    logits, labels : Tensor (N, classes) and (N,)
+        Of the validation images, by the evaluated weights.
+    rate : float
+        The learning rate of the last step.
+    on_event : callable
+        Receives the epoch's event.
+    """
     standing = training.standing
-    logits = predict(training.evaluated, validation)
-    labels = validation.labels
     # the same loss that is trained: with plain cross-entropy, label smoothing would look like
     # overfitting, and the epoch chosen would lie long before the learning rate has come down
     smoothing = training.recipe.label_smoothing
@@ -287,13 +329,13 @@ def _finish_epoch(
     event = {
         "event": "epoch",
         "epoch": standing.epoch,
-        "train_loss": tally.loss,
-        "train_accuracy": tally.accuracy,
+        "train_loss": standing.loss,
+        "train_accuracy": standing.accuracy,
         "validation_loss": loss,
         "validation_accuracy": accuracy,
-        "learning_rate": training.optimizer.param_groups[0]["lr"],
+        "learning_rate": rate,
         "train_seconds": seconds,
-        "images_per_second": tally.images / max(seconds, 1e-9),
+        "images_per_second": standing.images / max(seconds, 1e-9),
         "best": best,
     }
     standing.train_seconds += seconds

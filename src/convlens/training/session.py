@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 from convlens.data import Dataset
+from convlens.engines import Model, build
 from convlens.engines.device import choose_device, describe, limit_threads
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import DataError, Interrupted, NetworkError, RunError, TrainingError
@@ -23,10 +25,20 @@ from convlens.evaluation import Evaluation, evaluate_logits
 from convlens.network import Network
 from convlens.runs import RunWriter
 from convlens.table import shape_text
+from convlens.training.batches import ImageSet
 from convlens.training.choices import Choice, choose
 from convlens.training.interrupt import Interrupt
 from convlens.training.kernel_recorder import KernelRecorder
-from convlens.training.loop import Diverged, Event, Fitting, Weights, fit, predict
+from convlens.training.loop import (
+    EVALUATION_BATCH,
+    Diverged,
+    Event,
+    Fitting,
+    Training,
+    Weights,
+    fit,
+    predict,
+)
 from convlens.training.recipe import Recipe
 from convlens.training.streaming import image_set
 
@@ -35,7 +47,11 @@ SAVE_SECONDS = 5.0
 
 
 def prepare(
-    network: Network, dataset: Dataset, recipe: Recipe, device_name: str
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    device_name: str,
+    engine: str = "torch",
 ) -> tuple[torch.device, Choice]:
     """Check that network, data and recipe go together, and settle device and precision.
 
@@ -47,6 +63,8 @@ def prepare(
         Where the network does not take these images or give one logit a class.
     DataError
         Where there are fewer training images than a batch.
+    InputError
+        Where the device or the engine cannot do what is asked, or is not installed.
     """
     if tuple(network.input) != tuple(dataset.preprocessing.input):
         raise NetworkError(
@@ -69,6 +87,10 @@ def prepare(
             f"use --batch-size {max(1, len(dataset.train) // 10)}, or more images",
         )
     limit_threads()
+    if engine == "keras":
+        from convlens.training import keras_loop
+
+        return keras_loop.settle(recipe, device_name)
     device = choose_device(device_name)
     return device, choose(network, recipe, device)
 
@@ -81,12 +103,15 @@ def describe_run(
     device: torch.device,
     choice: Choice,
     command: str,
+    engine: str = "torch",
 ) -> None:
     """Write what decides the run: network, recipe, data and environment."""
     settled = {"precision": choice.precision, "memory_format": choice.memory_format}
     environment = {
         "convlens": version("convlens"),
         **describe(device),
+        "engine": engine,
+        **_engine_environment(engine),
         **settled,
         "measured_ms": choice.measured_ms,
         "seed": recipe.seed,
@@ -100,7 +125,7 @@ def describe_run(
         state="running",
         network=network.name,
         data=dataset.name,
-        engine="torch",
+        engine=engine,
         epochs=recipe.epochs,
         epoch=0,
         parameters=network.table().parameters,
@@ -115,6 +140,7 @@ def train(
     device: torch.device,
     choice: Choice,
     *,
+    engine: str = "torch",
     initial: Weights | None = None,
     saved: tuple[Mapping[str, np.ndarray[Any, Any]], Mapping[str, Any]] | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
@@ -125,6 +151,8 @@ def train(
     ----------
     writer : RunWriter
         The run folder, already described.
+    engine : {"torch", "keras"}
+        Who computes.
     initial : dict of arrays, optional
         Weights to start from, in the neutral layout.
     saved : (arrays, values), optional
@@ -137,10 +165,10 @@ def train(
     Diverged, Interrupted, TrainingError
         After the folder has been left in order and its status says why.
     """
-    model = TorchModel(network, recipe.seed)
+    model = build(network, recipe.seed, engine)
     if initial is not None:
         model.load_weights(initial)
-    training = Fitting(model.module, recipe, len(dataset.train), device, choice)
+    training, fit_epochs = _fitting(model, recipe, len(dataset.train), device, choice)
     if saved is not None:
         training.resume(dict(saved[0]), saved[1])
     train_set, validation_set = (
@@ -172,7 +200,7 @@ def train(
     try:
         recorder.record()
         with Interrupt() as interrupt:
-            finished = fit(training, train_set, validation_set, note, interrupt)
+            finished = fit_epochs(train_set, validation_set, note, interrupt)
             saver.save()
         if not finished and interrupt.signal_number is not None:
             raise _interrupted(writer, training, interrupt.signal_number)
@@ -191,10 +219,38 @@ def train(
     return _test_once(writer, model, training, dataset, on_event)
 
 
+Fit = Callable[[ImageSet, ImageSet, Callable[[Event], None], Callable[[], bool]], bool]
+"""Train on the first set, validate on the second; whether all epochs were completed."""
+
+
+def _fitting(
+    model: Model, recipe: Recipe, images: int, device: torch.device, choice: Choice
+) -> tuple[Training, Fit]:
+    """Return a model's training in its own engine, and the loop that continues it."""
+    if isinstance(model, TorchModel):
+        training = Fitting(model.module, recipe, images, device, choice)
+        return training, partial(fit, training)
+    from convlens.engines.keras_engine import KerasModel
+    from convlens.training import keras_loop
+
+    assert isinstance(model, KerasModel)  # the other engine that has gradients
+    keras_training = keras_loop.KerasFitting(model, recipe, images)
+    return keras_training, partial(keras_loop.fit, keras_training)
+
+
+def _engine_environment(engine: str) -> dict[str, str]:
+    """Return the versions that the environment names for an engine beside PyTorch's."""
+    if engine != "keras":
+        return {}
+    from convlens.engines import keras_backend
+
+    return keras_backend.describe()
+
+
 def _test_once(
     writer: RunWriter,
-    model: TorchModel,
-    training: Fitting,
+    model: Model,
+    training: Training,
     dataset: Dataset,
     on_event: Callable[[Event], None],
 ) -> Evaluation:
@@ -217,20 +273,23 @@ def _test_once(
     return evaluation
 
 
-def evaluate_model(model: TorchModel, dataset: Dataset, split: str = "test") -> Evaluation:
-    """Measure a model on one split: float32, no gradients, no augmentation, no shuffling."""
+def evaluate_model(model: Model, dataset: Dataset, split: str = "test") -> Evaluation:
+    """Measure a model on one split: no gradients, no augmentation, no shuffling."""
     part = dataset.part(split)
-    images = image_set(part, dataset.preprocessing, model.device, memory=dataset.memory)
-    logits = predict(model.module, images)
-    return evaluate_logits(
-        logits.cpu().numpy(), part.labels, dataset.classes, part.images, split=split
-    )
+    device = model.device if isinstance(model, TorchModel) else torch.device("cpu")
+    images = image_set(part, dataset.preprocessing, device, memory=dataset.memory)
+    if isinstance(model, TorchModel):
+        logits: Any = predict(model.module, images).cpu().numpy()
+    else:
+        batches = (batch.numpy() for batch, _ in images.in_order(EVALUATION_BATCH))
+        logits = np.concatenate([model.logits(batch) for batch in batches])
+    return evaluate_logits(logits, part.labels, dataset.classes, part.images, split=split)
 
 
 class _Saver:
     """Writes checkpoints and weights, not more often than they are worth."""
 
-    def __init__(self, writer: RunWriter, training: Fitting) -> None:
+    def __init__(self, writer: RunWriter, training: Training) -> None:
         self.writer, self.training = writer, training
         self.saved_at = time.monotonic()
 
@@ -259,7 +318,7 @@ def _close(writer: RunWriter, state: str, message: str) -> None:
     writer.status(state=state, message=message)
 
 
-def _interrupted(writer: RunWriter, training: Fitting, number: int) -> Interrupted:
+def _interrupted(writer: RunWriter, training: Training, number: int) -> Interrupted:
     standing = training.standing
     name = signal.Signals(number).name
     where = f"epoch {standing.epoch + 1}, step {standing.step} of {training.steps_per_epoch}"
@@ -295,9 +354,9 @@ def changes_since(environment: Mapping[str, Any], device: torch.device) -> list[
 
     The result stays valid but need not be the same bit for bit.
     """
-    now = describe(device)
+    now = {**describe(device), **_engine_environment(str(environment.get("engine", "torch")))}
     return [
         f"{key} was {environment.get(key)}, now {now[key]}: results may differ in the last bits"
-        for key in ("torch", "device", "threads")
-        if environment.get(key) != now[key]
+        for key in ("torch", "keras", "tensorflow", "jax", "device", "threads")
+        if key in now and environment.get(key) != now[key]
     ]

@@ -1,0 +1,83 @@
+"""Keras, ready to use: `from convlens.engines.keras_backend import keras`.
+
+Importing this module imports Keras and its backend, so only the Keras engine does. TensorFlow is
+the backend unless `KERAS_BACKEND` says otherwise; its start-up messages are silenced and its
+threads kept to PyTorch's number, which follows the quota, before it can start any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib.metadata import version
+from typing import Any
+
+from convlens.engines.device import limit_threads
+from convlens.errors import InputError, MissingExtra
+
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+"""Keras's backends that train, each with the package that it needs."""
+
+
+def _import() -> Any:
+    """Import Keras on the backend asked for; nothing else of it has been imported before.
+
+    Raises
+    ------
+    MissingExtra
+        Where Keras or TensorFlow is not installed.
+    InputError
+        Where `KERAS_BACKEND` names no backend that can train, or one that is not installed.
+    """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend not in BACKENDS:
+        raise InputError(
+            f'KERAS_BACKEND is "{backend}"',
+            "one of " + ", ".join(BACKENDS),
+            "unset KERAS_BACKEND: TensorFlow is the default",
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, no word about the CPU
+    threads = limit_threads()
+    try:
+        import keras
+
+        if backend == "tensorflow":
+            _limit_tensorflow(threads)
+    except ModuleNotFoundError as error:
+        if backend in ("tensorflow", "torch") or error.name == "keras":
+            raise MissingExtra("the Keras engine", "keras") from None
+        raise InputError(
+            f'KERAS_BACKEND is "{backend}" and {error.name} is not installed',
+            f"{error.name}, or the default backend TensorFlow",
+            f"pip install {BACKENDS[backend]}, or unset KERAS_BACKEND",
+        ) from None
+    return keras
+
+
+def _limit_tensorflow(threads: int) -> None:
+    """Give TensorFlow as many threads as PyTorch; too late where someone else has used it."""
+    import tensorflow
+
+    with contextlib.suppress(RuntimeError):
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+keras = _import()
+
+
+def describe() -> dict[str, str]:
+    """Return Keras, its backend, their versions and the device, as a run's environment has them."""
+    backend = str(keras.backend.backend())
+    devices = keras.distribution.list_devices()
+    return {
+        "keras": version("keras"),
+        "keras_backend": backend,
+        backend: _version(backend),
+        "device": "cpu" if all("cpu" in str(d).lower() for d in devices) else ", ".join(devices),
+    }
+
+
+def _version(backend: str) -> str:
+    return str(sys.modules[BACKENDS[backend]].__version__)

@@ -1,0 +1,247 @@
+"""A network's layers as Keras layers, one for one, over `(N, H, W, C)`.
+
+Where Keras's own layer is the same function it is used; where it is not, a subclass says what it
+adds. Keras pads with zeros or in its own "same" way, has no padding on four sides, no stride
+together with dilation, and counts nothing as PyTorch does in a padded average.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convlens import layers
+from convlens.arithmetic import Shape, Window, same_window
+from convlens.engines.keras_backend import keras
+
+Pads = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
+
+_register = keras.saving.register_keras_serializable(package="convlens")
+_PLAIN: dict[str, Any] = {"dtype": "float32"}
+_MAPS: dict[str, Any] = {**_PLAIN, "data_format": "channels_last"}
+
+
+def keras_name(place: str) -> str:
+    """Return the name of a network's layer in Keras, where a dot is not allowed everywhere.
+
+    A network's own names have no hyphen, so that no two layers can meet.
+
+    >>> keras_name("residual1.conv2")
+    'residual1-conv2'
+    """
+    return place.replace(".", "-")
+
+
+def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
+    """Build the Keras layers of one layer of a network.
+
+    Parameters
+    ----------
+    spec : Layer
+        Any kind but `residual`.
+    shape : tuple of int
+        Its input, `(C, H, W)` or `(F,)`.
+    place : str
+        Its full name; the last of the Keras layers gets it, by way of `keras_name`.
+    seed : int
+        Of what dropout draws.
+
+    Returns
+    -------
+    list of keras.layers.Layer
+        One layer; flatten is two, because its order is channel by channel.
+    """
+    name = keras_name(place)
+    match spec:
+        case layers.Conv():
+            windows = spec.windows(shape)
+            apart = _strided_and_dilated(windows)
+            own = _native(windows, shape) and not apart
+            settings = {"groups": spec.groups, "use_bias": spec.bias, "name": name, **_MAPS}
+            if own:
+                return [keras.layers.Conv2D(spec.filters, **_slides(windows), **settings)]
+            return [Conv2D(spec.filters, **_slides_apart(windows, apart=apart), **settings)]
+        case layers.Depthwise():
+            windows = spec.windows(shape)
+            # TensorFlow's depthwise convolution has one stride for both axes on a CPU
+            apart = _strided_and_dilated(windows) or windows[0].stride != windows[1].stride
+            own = _native(windows, shape) and not apart
+            settings = {"use_bias": spec.bias, "name": name, **_MAPS}
+            settings["depth_multiplier"] = spec.multiplier
+            if own:
+                return [keras.layers.DepthwiseConv2D(**_slides(windows), **settings)]
+            return [DepthwiseConv2D(**_slides_apart(windows, apart=apart), **settings)]
+        case layers.MaxPool() | layers.AvgPool():
+            windows = spec.windows(shape)
+            size, padding = _pair(windows, "kernel"), _padding(windows)
+            settings = {"strides": _pair(windows, "stride"), "name": name, **_MAPS}
+            if isinstance(spec, layers.MaxPool):
+                if _native(windows, shape):
+                    return [keras.layers.MaxPooling2D(size, padding=padding, **settings)]
+                return [MaxPooling2D(size, pads=_pads(windows), **settings)]
+            if padding == "valid":
+                return [keras.layers.AveragePooling2D(size, **settings)]
+            # on the torch backend Keras's "same" divides by the padding too
+            return [AveragePooling2D(size, pads=_pads(windows), **settings)]
+        case layers.GlobalMaxPool():
+            return [keras.layers.GlobalMaxPooling2D(keepdims=True, name=name, **_MAPS)]
+        case layers.GlobalAvgPool():
+            return [keras.layers.GlobalAveragePooling2D(keepdims=True, name=name, **_MAPS)]
+        case layers.BatchNorm():
+            # Keras's momentum is the share that stays, the network's that of the new batch
+            return [
+                keras.layers.BatchNormalization(
+                    epsilon=spec.epsilon, momentum=1 - spec.momentum, name=name, **_PLAIN
+                )
+            ]
+        case layers.ReLU():
+            return [keras.layers.ReLU(name=name, **_PLAIN)]
+        case layers.LeakyReLU():
+            return [keras.layers.LeakyReLU(negative_slope=spec.slope, name=name, **_PLAIN)]
+        case layers.GELU():
+            return [keras.layers.Activation("gelu", name=name, **_PLAIN)]  # the exact form
+        case layers.SiLU():
+            return [keras.layers.Activation("silu", name=name, **_PLAIN)]
+        case layers.Dropout():
+            return [keras.layers.Dropout(spec.rate, seed=seed, name=name, **_PLAIN)]
+        case layers.Flatten():
+            flatten = keras.layers.Flatten(name=name, **_MAPS)
+            if len(shape) == 1 or shape[1:] == (1, 1):
+                return [flatten]
+            return [keras.layers.Permute((3, 1, 2), name=f"{name}-permute", **_PLAIN), flatten]
+        case layers.Linear():
+            return [keras.layers.Dense(spec.features, use_bias=spec.bias, name=name, **_PLAIN)]
+        case layers.Softmax():
+            return [keras.layers.Softmax(name=name, **_PLAIN)]
+    raise TypeError(f"no Keras layer for {spec!r}")
+
+
+def _pair(windows: tuple[Window, Window], attribute: str) -> tuple[int, int]:
+    return (getattr(windows[0], attribute), getattr(windows[1], attribute))
+
+
+def _slides(windows: tuple[Window, Window]) -> dict[str, Any]:
+    """Return how Keras's own convolution slides."""
+    return {
+        "kernel_size": _pair(windows, "kernel"),
+        "strides": _pair(windows, "stride"),
+        "dilation_rate": _pair(windows, "dilation"),
+        "padding": _padding(windows),
+    }
+
+
+def _slides_apart(windows: tuple[Window, Window], *, apart: bool) -> dict[str, Any]:
+    """Return the same with the padding, and where `apart` is set the stride, taken out of it."""
+    strides = _pair(windows, "stride")
+    return {
+        **_slides(windows),
+        "padding": "valid",
+        "pads": _pads(windows),
+        "strides": (1, 1) if apart else strides,
+        "steps": strides if apart else (1, 1),
+    }
+
+
+def _pads(windows: tuple[Window, Window]) -> Pads:
+    rows, columns = windows
+    return ((0, 0), (rows.before, rows.after), (columns.before, columns.after), (0, 0))
+
+
+def _padding(windows: tuple[Window, Window]) -> str:
+    padded = any(window.before or window.after for window in windows)
+    return "same" if padded else "valid"
+
+
+def _native(windows: tuple[Window, Window], shape: Shape) -> bool:
+    """Say whether Keras's "valid" or "same" is exactly this padding."""
+    if _padding(windows) == "valid":
+        return True
+    return all(
+        window == same_window(size, window.kernel, window.stride, window.dilation)
+        for window, size in zip(windows, shape[1:], strict=True)
+    )
+
+
+def _strided_and_dilated(windows: tuple[Window, Window]) -> bool:
+    return max(_pair(windows, "stride")) > 1 and max(_pair(windows, "dilation")) > 1
+
+
+class _Padded:
+    """Padding on four sides of `(N, H, W, C)`; mixed into a Keras layer that pads nothing.
+
+    `pads` are the cells added before and after each of the four axes.
+    """
+
+    def __init__(self, *args: Any, pads: Pads, **settings: Any) -> None:
+        self.pads = tuple(tuple(pair) for pair in pads)
+        super().__init__(*args, **settings)
+
+    def padded(self, images: Any, value: float = 0.0) -> Any:
+        """Return the images with the cells added."""
+        return keras.ops.pad(images, self.pads, constant_values=value)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """Return the output's shape as the layer's own arithmetic has it on the padded input."""
+        grown = tuple(
+            size if size is None else size + before + after
+            for size, (before, after) in zip(input_shape, self.pads, strict=True)
+        )
+        return super().compute_output_shape(grown)  # type: ignore[misc]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "pads": self.pads}  # type: ignore[misc]
+
+
+class _Subsampled(_Padded):
+    """A padded convolution of whose output every `steps`-th row and column is kept.
+
+    Keras has no stride together with dilation, and TensorFlow no depthwise convolution of two
+    strides on a CPU. The cells kept of the convolution at stride 1 are exactly the strided one's.
+    """
+
+    def __init__(self, *args: Any, steps: tuple[int, int], **settings: Any) -> None:
+        self.steps = tuple(steps)
+        super().__init__(*args, **settings)
+
+    def call(self, images: Any) -> Any:
+        """Pad, correlate, keep."""
+        dense = super().call(self.padded(images))  # type: ignore[misc]
+        return dense[:, :: self.steps[0], :: self.steps[1], :]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """Return `(N, H, W, C)` of the cells kept."""
+        images, height, width, channels = super().compute_output_shape(input_shape)
+        return (images, -(-height // self.steps[0]), -(-width // self.steps[1]), channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "steps": self.steps}
+
+
+@_register
+class Conv2D(_Subsampled, keras.layers.Conv2D):  # type: ignore[misc]
+    """Keras's convolution with padding on four sides, and with stride and dilation at once."""
+
+
+@_register
+class DepthwiseConv2D(_Subsampled, keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+    """The same of Keras's depthwise convolution, and with two strides."""
+
+
+@_register
+class MaxPooling2D(_Padded, keras.layers.MaxPooling2D):  # type: ignore[misc]
+    """Keras's max pooling over cells of minus infinity, which never win."""
+
+    def call(self, images: Any) -> Any:
+        """Pad and pool."""
+        return super().call(self.padded(images, float("-inf")))
+
+
+@_register
+class AveragePooling2D(_Padded, keras.layers.AveragePooling2D):  # type: ignore[misc]
+    """Keras's average pooling over each window's real cells: padding is not counted."""
+
+    def call(self, images: Any) -> Any:
+        """Return the mean with zeros for padding, divided by the share of real cells."""
+        share = super().call(self.padded(keras.ops.ones_like(images[:1, :, :, :1])))
+        return super().call(self.padded(images)) / share
