@@ -97,6 +97,10 @@ class Interrupted(ConvlensError):
         self.exit_code = 128 + signal_number
 
 
+class ExportError(ConvlensError):
+    """An exported model does not compute what the original does (exit code 1)."""
+
+
 class StorageError(ConvlensError):
     """A file could not be written, though the request was right (exit code 1)."""
 
