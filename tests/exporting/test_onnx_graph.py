@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from numpy.typing import NDArray
 
+import networks
 from convlens import zoo
 from convlens.engines.reference import ReferenceModel
 from convlens.network import Network

@@ -130,9 +130,7 @@ def compare(data: bytes, subject: Subject, tolerance: float = TOLERANCE) -> Pari
     return Parity(largest, count, disagreements)
 
 
-def _disagreements(
-    ours: NDArray[np.float32], theirs: NDArray[np.float32], tolerance: float
-) -> int:
+def _disagreements(ours: NDArray[np.float32], theirs: NDArray[np.float32], tolerance: float) -> int:
     rows = np.arange(len(ours))
     lead = ours[rows, ours.argmax(1)] - ours[rows, theirs.argmax(1)]
     return int((lead > 2 * tolerance).sum())

@@ -112,7 +112,7 @@ class _Writer:
 
     def constant(self, name: str, value: Array) -> str:
         """Add a constant; return its name."""
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
     def layer(self, row: Row, source: str) -> str:
@@ -125,10 +125,14 @@ class _Writer:
                 sliding = _sliding(spec.windows(row.input), dilations=True)
                 return self.node("Conv", name, inputs, output, group=groups, **sliding)
             case layers.MaxPool():
-                return self.node("MaxPool", name, inputs, output, **_sliding(spec.windows(row.input)))
+                return self.node(
+                    "MaxPool", name, inputs, output, **_sliding(spec.windows(row.input))
+                )
             case layers.AvgPool():
                 sliding = _sliding(spec.windows(row.input))
-                return self.node("AveragePool", name, inputs, output, count_include_pad=0, **sliding)
+                return self.node(
+                    "AveragePool", name, inputs, output, count_include_pad=0, **sliding
+                )
             case layers.BatchNorm():
                 inputs += [self._array(row, array) for array in spec.buffers(row.input)]
                 return self.node(
@@ -145,7 +149,7 @@ class _Writer:
             case layers.LeakyReLU():
                 return self.node("LeakyRelu", name, inputs, output, alpha=spec.slope)
             case layers.Dropout():  # does nothing: only told, so that the layer is not lost
-                rate = self.constant(f"{name}/rate", np.float32(spec.rate))
+                rate = self.constant(f"{name}/rate", np.asarray(spec.rate, np.float32))
                 return self.node("Dropout", name, [source, rate], output)
             case layers.Flatten():
                 return self.node("Flatten", name, inputs, output, axis=1)
