@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 
+import networks
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import InputError
 from convlens.network import Network

@@ -159,9 +159,30 @@ def _layers(pieces: Sequence[Piece]) -> tuple[Layer, ...]:
     return tuple(piece.layer for piece in pieces if isinstance(piece.layer, Layer))
 
 
-def build(
-    pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where: str
-) -> tuple[Network, dict[str, Array], list[str]]:
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A network made of pieces.
+
+    Parameters
+    ----------
+    network : Network
+        Strict where every window lands on the last cell, else with the floor rule of PyTorch,
+        Keras and ONNX.
+    weights : dict of str to array
+        The pieces' arrays, named as the network does.
+    origins : dict of str to str
+        The pieces' own names by the network's layer names, where they have one.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    network: Network
+    weights: dict[str, Array]
+    origins: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def build(pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where: str) -> Built:
     """Make the network of the pieces, and name their arrays as it does.
 
     Parameters
@@ -174,16 +195,6 @@ def build(
         The network's name.
     where : str
         The file, for errors.
-
-    Returns
-    -------
-    network : Network
-        Strict where every window lands on the last cell, else with the floor rule of PyTorch,
-        Keras and ONNX.
-    weights : dict of str to array
-        The neutral layout.
-    notes : list of str
-        What the user should know.
 
     Raises
     ------
@@ -208,9 +219,12 @@ def build(
     if len(output) == 1 and output[0] >= 2:
         network = Network.read({**network.to_dict(), "classes": output[0]})
     weights: dict[str, Array] = {}
+    origins: dict[str, str] = {}
     for row, piece in zip(network.table().rows, _in_table_order(merged), strict=True):
         weights |= {f"{row.name}.{array}": value for array, value in piece.arrays.items()}
-    return network, weights, notes
+        if piece.name:
+            origins[row.name] = piece.name
+    return Built(network, weights, origins, tuple(notes))
 
 
 def _with_same_padding(pieces: Sequence[Piece], rows: Iterator[Row]) -> list[Piece]:

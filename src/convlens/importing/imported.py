@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from convlens.data import Preprocessing
 from convlens.errors import InputError
@@ -29,6 +29,8 @@ class Imported:
         Class names, where the file says them.
     notes : tuple of str
         What the user should know.
+    mapping : dict of str to str
+        What the file calls each array that the network calls otherwise, by the network's name.
     """
 
     network: Network
@@ -36,6 +38,7 @@ class Imported:
     preprocessing: Preprocessing | None = None
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    mapping: dict[str, str] = field(default_factory=dict)
 
 
 def read_classes(text: str, where: str, count: int) -> tuple[str, ...]:

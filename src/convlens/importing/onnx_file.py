@@ -21,6 +21,7 @@ from convlens.importing.assembly import MOST_NODES, Node, assemble, build
 from convlens.importing.imported import Imported, network_name, read_classes
 from convlens.importing.onnx_operators import Reader
 from convlens.network import Network
+from convlens.weights import check_arrays
 from convlens.weights.tensor_file import quote, require_file
 
 MOST_BYTES = 2**31 - 1
@@ -60,9 +61,11 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Imported:
     nodes = reader.read(graph, source)
     output = _output(path, graph, nodes)
     name = network_name(graph.name if ours else path.stem)
-    network, weights, notes = build(assemble(nodes, source, output), shape, name, str(path))
+    built = build(assemble(nodes, source, output), shape, name, str(path))
+    check_arrays(built.weights, built.network.table().weight_shapes())
     told = {entry.key: entry.value for entry in model.metadata_props} if ours else {}
-    return Imported(network, weights, *_facts(path, told, network), notes=tuple(notes))
+    facts = _facts(path, told, built.network)
+    return Imported(built.network, built.weights, *facts, notes=built.notes)
 
 
 def _parse(path: Path) -> ModelProto:
