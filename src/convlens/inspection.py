@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from convlens.inside.verdict import Trust
 
 
-def open_subject(reference: str | Path = "last", root: str | Path | None = None) -> Subject:
+def open_subject(
+    reference: str | Path = "last", root: str | Path | None = None, *, finite: bool = True
+) -> Subject:
     """Open a run, or a network with its initial weights.
 
     Parameters
@@ -34,6 +36,8 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         "last", a run's name or folder; or a name of the zoo, or a network's file.
     root : path, optional
         Folder of the runs.
+    finite : bool
+        Refuse a run whose weights hold NaN or infinity.
 
     Raises
     ------
@@ -55,13 +59,13 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
         classes = tuple(map(str, range(network.table().output[0])))
         return Subject(network.name, TorchModel(network), preprocessing, classes, trained=False)
-    return _of_run(_find_run(str(reference), root))
+    return _of_run(_find_run(str(reference), root), finite=finite)
 
 
-def _of_run(run: Run) -> Subject:
+def _of_run(run: Run, *, finite: bool = True) -> Subject:
     return Subject(
         run.name,
-        workflow.load_model(run),
+        workflow.load_model(run, finite=finite),
         Preprocessing.from_dict(run.data["preprocessing"]),
         tuple(str(name) for name in run.data["classes"]),
         trained=True,

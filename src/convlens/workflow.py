@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from convlens import data as datasets
 from convlens import runs, weights, zoo
 from convlens.data import Dataset, Preprocessing
+from convlens.errors import RunError
 from convlens.evaluation import Evaluation, softmax, top_k
 from convlens.network import Network
 from convlens.runs import Run, RunWriter
@@ -239,6 +240,12 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
     from convlens.report.figures import curves_svg
     from convlens.report.html import ReportInput, render
 
+    if run.status.get("state") == "imported":
+        raise RunError(
+            f"{run.folder} was imported: there is no training to report on",
+            "a run that convlens trained",
+            f"see its layers with convlens look {run.folder} IMAGE",
+        )
     if writer is None:
         with runs.open_existing(run.folder) as own:
             return write_report(run, own)
@@ -341,8 +348,19 @@ def _fitted(
     return adapted, dataset, [note]
 
 
-def load_model(run: Run, weights_file: str | Path | None = None) -> TorchModel:
+def load_model(
+    run: Run, weights_file: str | Path | None = None, *, finite: bool = True
+) -> TorchModel:
     """Return a run's network with its best weights, or with those of a file.
+
+    Parameters
+    ----------
+    run : Run
+        Whose network.
+    weights_file : path, optional
+        Other weights for it: `.safetensors` or `.pt`.
+    finite : bool
+        Refuse weights that hold NaN or infinity.
 
     Raises
     ------
@@ -357,7 +375,8 @@ def load_model(run: Run, weights_file: str | Path | None = None) -> TorchModel:
         arrays = weights.read_weights(Path(weights_file), expected)
     else:
         arrays = run.weights("best", expected=expected)
-    weights.check_finite(arrays, str(weights_file or run.folder))
+    if finite:
+        weights.check_finite(arrays, str(weights_file or run.folder))
     model = TorchModel(network)
     model.load_weights(arrays)
     return model
