@@ -126,7 +126,10 @@ class _Writer:
             codes = self._layer(row, before, follower)
             comments = [""] * (len(codes) - 1)
             if codes:
-                comments.append(_channels_last(row.output) if row.output != row.input else "")
+                shape = row.output
+                if isinstance(follower, layers.Flatten) and _is_global(spec):
+                    shape = shape[:1]
+                comments.append(_channels_last(shape) if shape != row.input else "")
             yield row, list(zip(codes, comments, strict=True))
             before = spec
 
@@ -146,8 +149,7 @@ class _Writer:
                 keep = None if isinstance(follower, layers.Flatten) else "True"
                 return [call(f"layers.{name}", keepdims=keep)]
             case layers.Flatten():
-                pooled = isinstance(before, layers.GlobalMaxPool | layers.GlobalAvgPool)
-                return [] if pooled else ["layers.Flatten()"]
+                return [] if _is_global(before) else ["layers.Flatten()"]
             case layers.BatchNorm():
                 momentum = f"{1 - spec.momentum:.9g}"  # the share of the old moments
                 epsilon = repr(spec.epsilon)
@@ -169,10 +171,9 @@ class _Writer:
 
     def _conv(self, row: Row, spec: layers.Conv | layers.Depthwise) -> list[str]:
         windows = spec.windows(row.input)
-        depthwise = isinstance(spec, layers.Depthwise)
         if max(spec.stride) > 1 and max(spec.dilation) > 1:
             raise _cannot(row, "a stride together with a dilation")
-        if depthwise and spec.stride[0] != spec.stride[1]:
+        if isinstance(spec, layers.Depthwise) and spec.stride[0] != spec.stride[1]:
             raise _cannot(row, "a depthwise convolution with two different strides")
         padding, zeros = _padding(spec, windows, row.input)
         settings = {
@@ -184,14 +185,13 @@ class _Writer:
         }
         usual = {"strides": "1", "dilation_rate": "1", "groups": "1", "depth_multiplier": "1"}
         usual["use_bias"] = "True"
-        given = {k: None if usual[k] == value else value for k, value in settings.items()}
-        given["padding"] = padding
-        given["depthwise_regularizer" if depthwise else "kernel_regularizer"] = self.regularizer
-        if depthwise:
-            conv = call("layers.DepthwiseConv2D", pair(spec.kernel), **given)
-        else:
-            conv = call("layers.Conv2D", str(spec.filters), pair(spec.kernel), **given)
-        return [*zeros, conv]
+        given = {"padding": padding}
+        given |= {k: None if usual[k] == value else value for k, value in settings.items()}
+        if isinstance(spec, layers.Depthwise):
+            given["depthwise_regularizer"] = self.regularizer
+            return [*zeros, call("layers.DepthwiseConv2D", pair(spec.kernel), **given)]
+        given["kernel_regularizer"] = self.regularizer
+        return [*zeros, call("layers.Conv2D", str(spec.filters), pair(spec.kernel), **given)]
 
     def _pool(self, row: Row, spec: layers.MaxPool | layers.AvgPool) -> str:
         windows = spec.windows(row.input)
@@ -212,6 +212,10 @@ _PLAIN = {
     "gelu": 'layers.Activation("gelu")',
     "silu": 'layers.Activation("silu")',
 }
+
+
+def _is_global(spec: layers.Layer | None) -> bool:
+    return isinstance(spec, layers.GlobalMaxPool | layers.GlobalAvgPool)
 
 
 def _cannot(row: Row, what: str) -> InputError:
