@@ -30,6 +30,8 @@ COMMANDS = {
     "excite": "Show what excites a layer's maps most, in a run's images and in made ones.",
     "trust": "Measure which attributions to believe on a run.",
     "report": "Write a run's HTML report again.",
+    "export": "Write a model for ONNX, PyTorch or Keras, or as plain code that trains it.",
+    "import": "Bring in a network that convlens did not train.",
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",
     "lesson": "Run a lesson: something true about CNNs, computed and drawn.",
@@ -46,7 +48,8 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, name: str) -> Any:
         if name not in COMMANDS:
             return None
-        command = typer.main.get_command(import_module(f"convlens.cli.{name}").app)
+        file = "import_" if name == "import" else name  # a word that Python keeps
+        command = typer.main.get_command(import_module(f"convlens.cli.{file}").app)
         command.name = name
         return command
 

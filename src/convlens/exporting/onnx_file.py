@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -145,12 +144,3 @@ def session(data: bytes) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     opened = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     return lambda images: opened.run([LOGITS], {INPUT: images})[0]
-
-
-def file_name(name: str) -> str:
-    """Return a name that can be a file's: letters, digits, ".", "_" and "-".
-
-    >>> file_name("20250131 / my run")
-    '20250131-my-run'
-    """
-    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "model"

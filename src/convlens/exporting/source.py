@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,3 +61,12 @@ def call(function: str, *arguments: str, **settings: str | None) -> str:
     """
     named = [f"{key}={value}" for key, value in settings.items() if value is not None]
     return f"{function}({', '.join([*arguments, *named])})"
+
+
+def file_name(name: str) -> str:
+    """Return a name that can be a file's: letters, digits, ".", "_" and "-".
+
+    >>> file_name("20250131 / my run")
+    '20250131-my-run'
+    """
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "model"

@@ -30,7 +30,7 @@ class Imported:
     notes : tuple of str
         What the user should know.
     mapping : dict of str to str
-        What the file calls each array that the network calls otherwise, by the network's name.
+        What the file calls each layer or array, by the network's name, where the two may differ.
     """
 
     network: Network
@@ -39,6 +39,19 @@ class Imported:
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     mapping: dict[str, str] = field(default_factory=dict)
+
+    def renamed(self) -> dict[str, str]:
+        """Return what the file calls each layer that the network calls otherwise."""
+        layers = {row.name for row in self.network.table().rows}
+        found = {
+            (mine, other) if mine in layers else (_module(mine), _module(other))
+            for mine, other in self.mapping.items()
+        }
+        return {mine: other for mine, other in sorted(found) if mine != other}
+
+
+def _module(array: str) -> str:
+    return array.rpartition(".")[0]
 
 
 def read_classes(text: str, where: str, count: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -194,13 +194,3 @@ def _mismatch(theirs: Mapping[str, Shapes], ours: Mapping[str, Shapes], where: s
         f"arrays for its {len(ours)} layers with weights, of the same shapes",
         "name the network that the weights were trained with: --network NET",
     )
-
-
-def mapping_lines(mapping: Mapping[str, str]) -> Sequence[str]:
-    """Return one line for each layer that the file calls otherwise.
-
-    >>> mapping_lines({"conv1.weight": "0.weight", "conv1.bias": "0.bias"})
-    ['conv1 <- 0']
-    """
-    modules = {n.rpartition(".")[0] or n: o.rpartition(".")[0] or o for n, o in mapping.items()}
-    return [f"{mine} <- {other}" for mine, other in modules.items() if mine != other]
