@@ -131,8 +131,8 @@ def compare(data: bytes, subject: Subject, tolerance: float = TOLERANCE) -> Pari
 
 def _disagreements(ours: NDArray[np.float32], theirs: NDArray[np.float32], tolerance: float) -> int:
     rows = np.arange(len(ours))
-    lead = ours[rows, ours.argmax(1)] - ours[rows, theirs.argmax(1)]
-    return int((lead > 2 * tolerance).sum())
+    mine, other = ours[rows, ours.argmax(1)], ours[rows, theirs.argmax(1)]
+    return int((mine > other + 2 * tolerance).sum())
 
 
 def session(data: bytes) -> Any:
