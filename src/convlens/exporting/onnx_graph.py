@@ -1,6 +1,6 @@
 """A network as an ONNX graph, written node by node: every layer keeps its name.
 
-The graph is small and known, so it is not traced from PyTorch (docs/decisions/0006). Operators
+The graph is small and known, so it is not traced from PyTorch (docs/decisions/0010). Operators
 and their attributes: https://onnx.ai/onnx/operators/, opset 20, the first with Gelu.
 """
 
