@@ -388,3 +388,62 @@ def test_an_imported_run_says_that_its_data_is_not_known(tmp_path: Path) -> None
     with pytest.raises(ConvlensError, match="there is no training to report on"):
         workflow.write_report(run)
     assert workflow.evaluate(run, data="digits-5k").images == 1000
+
+
+def mutated(content: bytes, seed: int) -> bytes:
+    """A file with a few bytes changed, cut out or doubled."""
+    random = np.random.default_rng(seed)
+    broken = bytearray(content)
+    for _ in range(random.integers(1, 6)):
+        place = int(random.integers(len(broken)))
+        match random.integers(3):
+            case 0:
+                broken[place] = random.integers(256)
+            case 1:
+                del broken[place : place + int(random.integers(1, 5))]
+            case _:
+                broken[place:place] = broken[place : place + int(random.integers(1, 9))]
+    return bytes(broken)
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".keras", ".weights.h5"])
+def test_damaged_files_are_read_or_refused_and_never_surprise(ending: str, tmp_path: Path) -> None:
+    whole = tmp_path / f"whole{ending}"
+    options: dict[str, Any] = {}
+    if ending == ".onnx":
+        onnx_file(whole)
+    elif ending == ".keras":
+        keras_file(whole, [dense()])
+    else:
+        weights_h5(whole, lambda group: group.create_dataset("0", data=np.zeros((3, 3, 1, 32))))
+        options = {"network": "tutorial-torch"}
+    content = whole.read_bytes()
+    refusals = 0
+    for seed in range(120):
+        path = tmp_path / f"broken{ending}"
+        path.write_bytes(mutated(content, seed))
+        try:
+            transfer.import_model(path, out=tmp_path / f"run-{seed}", **options)
+        except ConvlensError as error:
+            refusals += 1
+            assert error.exit_code == 2  # noqa: PT017 - many files are read well
+            assert not (tmp_path / f"run-{seed}").exists()
+    assert refusals > 30
+
+
+@pytest.mark.parametrize("value", [None, 3, -1, "x", [], {}, [1, 2, 3], 1e999, True])
+def test_a_keras_setting_of_another_type_is_refused_by_its_layer(
+    value: Any, tmp_path: Path
+) -> None:
+    conv = {"filters": 2, "kernel_size": [1, 1], "strides": [1, 1], "padding": "same"}
+    for key in (*conv, "activation", "dilation_rate", "groups", "use_bias"):
+        layer = {
+            "module": "keras.layers",
+            "class_name": "Conv2D",
+            "config": {"name": "conv", **conv, key: value},
+            "registered_name": None,
+        }
+        path = keras_file(tmp_path / "net.keras", [layer])
+        with pytest.raises(ConvlensError) as error:  # a convolution after flatten, at the least
+            transfer.import_model(path, out=tmp_path / "again")
+        assert error.value.exit_code == 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from convlens.errors import InputError, NetworkError
 from convlens.layers import Conv, Depthwise, Layer, Residual, Sliding
@@ -37,6 +38,32 @@ class Piece:
     name: str = ""
     main: tuple[Piece, ...] = ()
     shortcut: tuple[Piece, ...] = ()
+
+
+class NoLayerError(Exception):
+    """A foreign operation, or a setting of one, that no layer of convlens computes.
+
+    Readers collect these, to name all of a file at once; see `unsupported`.
+    """
+
+
+UNREADABLE = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
+"""What Python raises where a file's setting has another type or size than its meaning allows."""
+
+
+def make_layer(kind: type[Layer], **settings: Any) -> Layer:
+    """Make a layer of a file's settings, checked as a user's would be.
+
+    Raises
+    ------
+    NoLayerError
+        Where the layer cannot have such a setting.
+    """
+    try:
+        return kind(**settings)
+    except ValueError as error:
+        reason = " ".join(str(error).splitlines()[1:3])
+        raise NoLayerError(f"{kind.kind}: {reason[:120]}") from None
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,23 @@ https://keras.io/api/models/model_saving_apis/ and the layers' `get_config`.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from convlens import layers
 from convlens.errors import InputError
-from convlens.importing.assembly import MOST_NODES, Node, Pad, Piece, unsupported
+from convlens.importing.assembly import (
+    MOST_NODES,
+    UNREADABLE,
+    Node,
+    NoLayerError,
+    Piece,
+    unsupported,
+)
+from convlens.importing.keras_layers import KINDS, READERS, Config, number
 
 _MODULES = ("keras", "keras.layers", "keras.src.models.functional", "keras.src.models.sequential")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-Config = Mapping[str, Any]
 
 
 @dataclass
@@ -85,7 +89,11 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
                 model.source, model.shape = (
                     "input",
                     _input_shape(
-                        {"batch_shape": entry.written.get("build_config", {}).get("input_shape")},
+                        {
+                            "batch_shape": _table(
+                                entry.written.get("build_config") or {}, where
+                            ).get("input_shape")
+                        },
                         shape,
                         where,
                     ),
@@ -94,8 +102,11 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
             inputs = [same.get(name, name) for name in inputs]
             try:
                 pieces = _pieces(model, entry, first=inputs == [model.source])
-            except _NoLayerError as reason:
+            except NoLayerError as reason:
                 foreign.append((entry.name, f"{entry.kind}: {reason}"))
+                pieces = ()
+            except UNREADABLE:
+                foreign.append((entry.name, f"{entry.kind}: settings that cannot be read"))
                 pieces = ()
             sum_of_two = entry.kind == "Add"
             if len(inputs) != (2 if sum_of_two else 1):
@@ -106,7 +117,7 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
                 same[entry.name] = inputs[0]
         previous = entry.name
     if foreign:
-        raise unsupported(where, foreign, tuple(_READERS))
+        raise unsupported(where, foreign, tuple(READERS))
     model.output = same.get(previous, previous) if chain else _output(inner, same, where)
     _check_links(model, where)
     return model
@@ -208,6 +219,8 @@ def _input_shape(
     settings: Config, given: tuple[int, int, int] | None, where: str
 ) -> tuple[int, int, int]:
     sizes = settings.get("batch_shape")
+    if sizes is None and given is not None:
+        return given
     if not isinstance(sizes, list) or len(sizes) != 4:
         raise InputError(
             f"{where} takes {str(sizes)[:60]}",
@@ -233,193 +246,22 @@ def _input_shape(
     return shape
 
 
-class _NoLayerError(Exception):
-    """A layer, or a setting of one, that no layer of convlens computes."""
-
-
 def _pieces(model: KerasModel, entry: _Entry, *, first: bool) -> tuple[Piece, ...]:
-    reader = _READERS.get(entry.kind)
+    reader = READERS.get(entry.kind)
     if reader is None:
-        raise _NoLayerError("not among the layers that are understood")
+        raise NoLayerError("not among the layers that are understood")
     settings = entry.settings
     if settings.get("data_format", "channels_last") != "channels_last":
-        raise _NoLayerError(f"data_format {settings['data_format']!r:.40}")
+        raise NoLayerError(f"data_format {settings['data_format']!r:.40}")
     if entry.kind == "Rescaling":
         if not first or model.rescaled:
-            raise _NoLayerError("not the first layer")
-        model.scale, model.offset = _number(settings, "scale"), _number(settings, "offset")
+            raise NoLayerError("not the first layer")
+        model.scale, model.offset = number(settings, "scale"), number(settings, "offset")
         model.rescaled = True
         return ()
     found = reader(settings)
-    if entry.kind in _KINDS:
-        model.kinds[entry.name] = _KINDS[entry.kind]
+    if entry.kind in KINDS:
+        model.kinds[entry.name] = KINDS[entry.kind]
         head = Piece(found[0], {}, entry.name)
         return (head, *map(Piece, found[1:]))
     return tuple(map(Piece, found))
-
-
-_KINDS = {
-    "Conv2D": "conv2d",
-    "DepthwiseConv2D": "depthwise_conv2d",
-    "BatchNormalization": "batch_normalization",
-    "Dense": "dense",
-}
-"""The layers with variables, and how the weights spell their kind."""
-
-
-def _number(settings: Config, key: str) -> float:
-    value = settings.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _NoLayerError(f"{key} {value!r:.40}")
-    return float(value)
-
-
-def _layer(kind: type[layers.Layer], **settings: Any) -> layers.Layer:
-    try:
-        return kind(**settings)
-    except ValueError as error:
-        raise _NoLayerError(" ".join(str(error).splitlines()[1:3])[:120]) from None
-
-
-def _expect(settings: Config, **usual: Any) -> None:
-    for key, value in usual.items():
-        if settings.get(key, value) != value:
-            raise _NoLayerError(f"{key} {settings[key]!r:.60}")
-
-
-def _activation(value: object) -> list[layers.Layer]:
-    if isinstance(value, dict):
-        if value.get("registered_name") is not None or value.get("module") != "keras.layers":
-            raise _NoLayerError("an activation of another module")
-        reader = _READERS.get(str(value.get("class_name")))
-        if reader is None or value.get("class_name") not in ("ReLU", "LeakyReLU", "Softmax"):
-            raise _NoLayerError(f"activation {str(value.get('class_name'))[:40]!r}")
-        return list(reader(value.get("config") or {}))
-    plain: dict[str, list[layers.Layer]] = {
-        "linear": [],
-        "relu": [layers.ReLU()],
-        "silu": [layers.SiLU()],
-        "swish": [layers.SiLU()],
-        "softmax": [layers.Softmax()],
-        "leaky_relu": [layers.LeakyReLU(slope=0.2)],
-        "gelu": [layers.GELU()],
-    }
-    if value is None:
-        return []
-    if not isinstance(value, str) or value not in plain:
-        raise _NoLayerError(f"activation {value!r:.40}")
-    return list(plain[value])
-
-
-def _sliding(settings: Config, size: str) -> dict[str, Any]:
-    padding = settings.get("padding", "valid")
-    if padding not in ("same", "valid"):
-        raise _NoLayerError(f"padding {padding!r:.40}")
-    return {"kernel": settings.get(size), "stride": settings.get("strides"), "padding": padding}
-
-
-def _conv(settings: Config) -> list[layers.Layer]:
-    sliding = {
-        **_sliding(settings, "kernel_size"),
-        "dilation": settings.get("dilation_rate", [1, 1]),
-    }
-    spec = _layer(
-        layers.Conv,
-        filters=settings.get("filters"),
-        groups=settings.get("groups", 1),
-        bias=settings.get("use_bias", True),
-        **sliding,
-    )
-    return [spec, *_activation(settings.get("activation"))]
-
-
-def _depthwise(settings: Config) -> list[layers.Layer]:
-    sliding = {
-        **_sliding(settings, "kernel_size"),
-        "dilation": settings.get("dilation_rate", [1, 1]),
-    }
-    spec = _layer(
-        layers.Depthwise,
-        multiplier=settings.get("depth_multiplier", 1),
-        bias=settings.get("use_bias", True),
-        **sliding,
-    )
-    return [spec, *_activation(settings.get("activation"))]
-
-
-def _dense(settings: Config) -> list[layers.Layer]:
-    spec = _layer(
-        layers.Linear, features=settings.get("units"), bias=settings.get("use_bias", True)
-    )
-    return [spec, *_activation(settings.get("activation"))]
-
-
-def _batch_norm(settings: Config) -> list[layers.Layer]:
-    axis = settings.get("axis", -1)
-    if axis not in (-1, [-1], 3, [3]):
-        raise _NoLayerError(f"axis {axis!r:.40}")
-    _expect(settings, center=True, scale=True, renorm=False)
-    momentum = round(1 - _number(settings, "momentum"), 9)  # Keras counts the old moments' share
-    return [_layer(layers.BatchNorm, epsilon=settings.get("epsilon"), momentum=momentum)]
-
-
-def _pool(kind: type[layers.Layer]) -> Callable[[Config], list[layers.Layer]]:
-    def read(settings: Config) -> list[layers.Layer]:
-        sliding = _sliding(settings, "pool_size")
-        if sliding["stride"] in (None, sliding["kernel"]):
-            del sliding["stride"]
-        return [_layer(kind, **sliding)]
-
-    return read
-
-
-def _global_pool(kind: type[layers.Layer]) -> Callable[[Config], list[layers.Layer]]:
-    return lambda settings: [kind(), *([] if settings.get("keepdims") else [layers.Flatten()])]
-
-
-def _relu(settings: Config) -> list[layers.Layer]:
-    if settings.get("max_value") is not None or settings.get("threshold", 0):
-        raise _NoLayerError("max_value or threshold")
-    slope = settings.get("negative_slope") or 0.0
-    return [_layer(layers.LeakyReLU, slope=slope) if slope else layers.ReLU()]
-
-
-def _leaky_relu(settings: Config) -> list[layers.Layer]:
-    return [_layer(layers.LeakyReLU, slope=settings.get("negative_slope", 0.3))]
-
-
-def _softmax(settings: Config) -> list[layers.Layer]:
-    _expect(settings, axis=-1)
-    return [layers.Softmax()]
-
-
-def _padding(settings: Config) -> list[layers.Layer | Pad]:
-    try:
-        (top, bottom), (left, right) = settings.get("padding", ())
-        sides = (int(top), int(bottom), int(left), int(right))
-    except (TypeError, ValueError):
-        sides = (-1, 0, 0, 0)
-    if min(sides) < 0:
-        raise _NoLayerError(f"padding {settings.get('padding')!r:.60}")
-    return [Pad(sides)]
-
-
-_READERS: dict[str, Callable[[Config], Any]] = {
-    "Conv2D": _conv,
-    "DepthwiseConv2D": _depthwise,
-    "BatchNormalization": _batch_norm,
-    "Dense": _dense,
-    "MaxPooling2D": _pool(layers.MaxPool),
-    "AveragePooling2D": _pool(layers.AvgPool),
-    "GlobalMaxPooling2D": _global_pool(layers.GlobalMaxPool),
-    "GlobalAveragePooling2D": _global_pool(layers.GlobalAvgPool),
-    "Activation": lambda settings: _activation(settings.get("activation")),
-    "ReLU": _relu,
-    "LeakyReLU": _leaky_relu,
-    "Softmax": _softmax,
-    "Dropout": lambda settings: [_layer(layers.Dropout, rate=settings.get("rate"))],
-    "Flatten": lambda settings: [layers.Flatten()],
-    "ZeroPadding2D": _padding,
-    "Rescaling": lambda settings: [],
-    "Add": lambda settings: [],
-}

@@ -9,7 +9,8 @@ that: plain datasets, each as long as its shape says. Layout, from `keras.saving
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -40,11 +41,14 @@ class KerasWeights:
 
     def __init__(self, source: Path | BinaryIO, where: str) -> None:
         self.where = where
-        try:
+        with self._told():
             self._file = h5py.File(source, "r")
-        except (OSError, ValueError, RuntimeError) as error:
-            raise self._damaged(str(error)[:200]) from None
-        self.groups = self._read_groups()
+        try:
+            with self._told():
+                self.groups = self._read_groups()
+        except WeightsError:
+            self._file.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -52,10 +56,11 @@ class KerasWeights:
 
     def read(self, group: Group) -> list[Array]:
         """Read one layer's variables as float32."""
-        return [
-            self._dataset(f"layers/{group.key}/vars/{i}")[()].astype(np.float32)
-            for i in range(len(group.shapes))
-        ]
+        with self._told():
+            return [
+                self._dataset(f"layers/{group.key}/vars/{i}")[()].astype(np.float32)
+                for i in range(len(group.shapes))
+            ]
 
     def _read_groups(self) -> list[Group]:
         if "model_config" in self._file.attrs or "layer_names" in self._file.attrs:
@@ -108,6 +113,16 @@ class KerasWeights:
                 f"{place.id.get_storage_size():,}"
             )
         return place
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell whatever h5py raises: damaged bytes lead it to almost any exception."""
+        try:
+            yield
+        except WeightsError:
+            raise
+        except Exception as error:
+            raise self._damaged(str(error)[:200]) from None
 
     def _damaged(self, why: str) -> WeightsError:
         return WeightsError(
