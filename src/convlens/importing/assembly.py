@@ -91,7 +91,7 @@ def assemble(nodes: Sequence[Node], source: str, output: str) -> list[Piece]:
     Raises
     ------
     InputError
-        Where the two sides of a sum do not come from one place.
+        Where two branches share more than the place where they part.
     """
     if len(nodes) > MOST_NODES:
         raise InputError(
@@ -105,6 +105,7 @@ class _Assembly:
         self.nodes = {node.name: node for node in nodes}
         self.place = {source: -1, **{node.name: i for i, node in enumerate(nodes)}}
         self.forks: dict[str, str] = {}
+        self.used: set[str] = set()
         for node in nodes:  # in order, so that each search finds the earlier sums done
             if len(node.inputs) == 2:
                 self.forks[node.name] = self._fork(node)
@@ -130,6 +131,13 @@ class _Assembly:
         pieces: list[Piece] = []
         while end != start:
             node = self.nodes[end]
+            if end in self.used:
+                raise InputError(
+                    f"two branches share the node {quote(end)}",
+                    "branches that meet in sums and have nothing else in common",
+                    "import a network without connections across its blocks",
+                )
+            self.used.add(end)
             if len(node.inputs) == 2:
                 fork = self.forks[end]
                 sides = [self.between(fork, side, depth + 1) for side in node.inputs]

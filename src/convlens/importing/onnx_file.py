@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -100,12 +100,30 @@ def _check(path: Path, model: ModelProto) -> None:
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if not 7 <= opset <= 64:
         raise InputError(f"{path} uses opset {opset}", "opset 7 (2018) or later", "export it again")
+    if any(not isinstance(text, str) for text in _texts(model)):
+        raise _damaged(path, "a name in it is not UTF-8")  # protobuf hands it out as bytes
     if model.functions or graph.sparse_initializer:
         raise InputError(
             f"{path} has functions or sparse tensors of its own",
             "a flat graph of standard operators",
             "export it with its functions inlined",
         )
+
+
+def _texts(model: ModelProto) -> Iterator[object]:
+    """Yield every text of a model that is read."""
+    graph = model.graph
+    yield from (model.producer_name, graph.name)
+    for entry in model.metadata_props:
+        yield from (entry.key, entry.value)
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    constants = [attribute.t for node in graph.node for attribute in node.attribute]
+    for tensor in (*graph.initializer, *constants):
+        yield tensor.name
+        yield from (text for entry in tensor.external_data for text in (entry.key, entry.value))
+    yield from (value.name for values in (graph.input, graph.output) for value in values)
 
 
 def _constants(path: Path, graph: GraphProto) -> dict[str, TensorProto]:
