@@ -2,9 +2,9 @@
 
 Protocol: every network of the zoo with the initial weights of seed 0 goes to ONNX. ONNX Runtime and
 the engine compute 70 standard normal images of its size; the largest difference of two logits, the
-images with another class and the file's bytes are kept, and whether the file, read back, holds every
-bit of the weights. Peer: PyTorch's own exporter (torch.onnx.export, TorchScript), whose file is
-compared with the engine alike.
+images with another class and the file's bytes are kept, and whether the file, read back, holds
+every bit of the weights. Peer: PyTorch's own exporter (torch.onnx.export, TorchScript), whose file
+is compared with the engine alike.
 
 `fast-batch-norm` is trained for 3 epochs on the embedded digits in float32; the PyTorch script that
 `export` writes of that run then trains in a process without convlens. Kept: both validation losses
