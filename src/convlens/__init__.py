@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from convlens.network import Network
     from convlens.runs import Run
     from convlens.training.recipe import Recipe
+    from convlens.transfer import export, import_model
     from convlens.workflow import evaluate, open_run, predict, train
 
 _HOMES = {
@@ -29,6 +30,8 @@ _HOMES = {
     "build": ("convlens.engines", "build"),
     "evaluate": ("convlens.workflow", "evaluate"),
     "excite": ("convlens.inspection", "excite"),
+    "export": ("convlens.transfer", "export"),
+    "import_model": ("convlens.transfer", "import_model"),
     "load_data": ("convlens.data", "load"),
     "look": ("convlens.inspection", "look"),
     "open_run": ("convlens.workflow", "open_run"),
@@ -47,6 +50,8 @@ __all__ = [
     "build",
     "evaluate",
     "excite",
+    "export",
+    "import_model",
     "load_data",
     "look",
     "open_run",

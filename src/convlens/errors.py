@@ -105,6 +105,10 @@ class DownloadError(ConvlensError):
     """No mirror gave a file that was asked for (exit code 1); says how to get it by hand."""
 
 
+class ExportError(ConvlensError):
+    """An exported model does not compute what the original does (exit code 1)."""
+
+
 class StorageError(ConvlensError):
     """A file could not be written, though the request was right (exit code 1)."""
 

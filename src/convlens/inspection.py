@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from convlens.inside.verdict import Trust
 
 
-def open_subject(reference: str | Path = "last", root: str | Path | None = None) -> Subject:
+def open_subject(
+    reference: str | Path = "last", root: str | Path | None = None, *, finite: bool = True
+) -> Subject:
     """Open a run, or a network with its initial weights.
 
     Parameters
@@ -34,13 +36,15 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         "last", a run's name or folder; or a name of the zoo, or a network's file.
     root : path, optional
         Folder of the runs.
+    finite : bool
+        Refuse a run whose weights hold NaN or infinity.
 
     Raises
     ------
     InputError
         Where it is neither, or the network takes images that are neither grey nor RGB.
     """
-    if _is_network(reference):
+    if is_network(reference):
         from convlens.engines.torch_engine import TorchModel
 
         network = zoo.resolve(reference)
@@ -55,13 +59,13 @@ def open_subject(reference: str | Path = "last", root: str | Path | None = None)
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
         classes = tuple(map(str, range(network.table().output[0])))
         return Subject(network.name, TorchModel(network), preprocessing, classes, trained=False)
-    return _of_run(_find_run(str(reference), root))
+    return _of_run(find_run(str(reference), root), finite=finite)
 
 
-def _of_run(run: Run) -> Subject:
+def _of_run(run: Run, *, finite: bool = True) -> Subject:
     return Subject(
         run.name,
-        workflow.load_model(run),
+        workflow.load_model(run, finite=finite),
         Preprocessing.from_dict(run.data["preprocessing"]),
         tuple(str(name) for name in run.data["classes"]),
         trained=True,
@@ -75,7 +79,8 @@ def find_dead(subject: Subject, dataset: Dataset) -> DeadMaps:
     return find_dead_maps(subject.model, dataset.validation.images, subject.preprocessing)
 
 
-def _find_run(reference: str, root: str | Path | None) -> Run:
+def find_run(reference: str, root: str | Path | None = None) -> Run:
+    """Open a run; the error also thinks of networks that are called alike."""
     try:
         return runs.find(reference, root)
     except RunError as error:
@@ -108,7 +113,7 @@ def open_with_data(
     DataError
         Where the data is not there, or has changed since.
     """
-    if _is_network(reference):
+    if is_network(reference):
         raise InputError(
             f"{reference} is a network that was not trained: it has no data",
             "a run, which knows the data it was trained on",
@@ -119,7 +124,8 @@ def open_with_data(
     return _of_run(run), dataset
 
 
-def _is_network(reference: str | Path) -> bool:
+def is_network(reference: str | Path) -> bool:
+    """Say whether a reference names a network of the zoo, or a network's file."""
     path = Path(reference)
     return str(reference) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file())
 

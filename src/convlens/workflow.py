@@ -16,6 +16,7 @@ from convlens import data as datasets
 from convlens import runs, weights, zoo
 from convlens.data import Dataset, Preprocessing
 from convlens.engines import Model, build, check_engine
+from convlens.errors import RunError
 from convlens.evaluation import Evaluation, softmax, top_k
 from convlens.machine import parse_size
 from convlens.network import Network
@@ -281,6 +282,12 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
     from convlens.report.figures import curves_svg
     from convlens.report.html import ReportInput, render
 
+    if run.status.get("state") == "imported":
+        raise RunError(
+            f"{run.folder} was imported: there is no training to report on",
+            "a run that convlens trained",
+            f"see its layers with convlens look {run.folder} IMAGE",
+        )
     if writer is None:
         with runs.open_existing(run.folder) as own:
             return write_report(run, own)
@@ -383,8 +390,19 @@ def _fitted(
     return adapted, dataset, [note]
 
 
-def load_model(run: Run, weights_file: str | Path | None = None) -> TorchModel:
+def load_model(
+    run: Run, weights_file: str | Path | None = None, *, finite: bool = True
+) -> TorchModel:
     """Return a run's network with its best weights, or with those of a file, in PyTorch.
+
+    Parameters
+    ----------
+    run : Run
+        Whose network.
+    weights_file : path, optional
+        Other weights for it: `.safetensors` or `.pt`.
+    finite : bool
+        Refuse weights that hold NaN or infinity.
 
     Raises
     ------
@@ -393,20 +411,24 @@ def load_model(run: Run, weights_file: str | Path | None = None) -> TorchModel:
     """
     from convlens.engines.torch_engine import TorchModel
 
-    return _loaded(TorchModel(Network.from_toml(run.network_text)), run, weights_file)
+    model = TorchModel(Network.from_toml(run.network_text))
+    return _loaded(model, run, weights_file, finite=finite)
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
-def _loaded(model: AnyModel, run: Run, weights_file: str | Path | None = None) -> AnyModel:
+def _loaded(
+    model: AnyModel, run: Run, weights_file: str | Path | None = None, *, finite: bool = True
+) -> AnyModel:
     """Return a model of the run's network with the run's best weights, or those of a file."""
     expected = model.network.table().weight_shapes()
     if weights_file is not None:
         arrays = weights.read_weights(Path(weights_file), expected)
     else:
         arrays = run.weights("best", expected=expected)
-    weights.check_finite(arrays, str(weights_file or run.folder))
+    if finite:
+        weights.check_finite(arrays, str(weights_file or run.folder))
     model.load_weights(arrays)
     return model
 

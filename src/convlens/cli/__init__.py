@@ -26,6 +26,8 @@ COMMANDS = {
     "excite": "Show what excites a layer's maps most, in a run's images and in made ones.",
     "trust": "Measure which attributions to believe on a run.",
     "report": "Write a run's HTML report again.",
+    "export": "Write a model for ONNX, PyTorch or Keras, or as plain code that trains it.",
+    "import": "Bring in a network that convlens did not train.",
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",
     "lesson": "Run a lesson: something true about CNNs, computed and drawn.",
@@ -60,7 +62,8 @@ def _run(arguments: list[str]) -> None:
 
         print(__version__, flush=True)
     elif name in COMMANDS:
-        module = import_module(f"convlens.cli.{name}")
+        file = "import_" if name == "import" else name  # a word that Python keeps
+        module = import_module(f"convlens.cli.{file}")
         module.app(args=arguments[1:], prog_name=f"convlens {name}")
     else:
         raise InputError(

@@ -151,6 +151,12 @@ def load_like(
     split = recorded.get("split")
     if not isinstance(split, Mapping) or not isinstance(recorded.get("source"), str):
         raise DataError("data.json is damaged", "a source and a split", "train again")
+    if not (source or recorded["source"]):  # a model that convlens did not train
+        raise DataError(
+            "the model was imported: the data it was trained on is not known",
+            "data of its classes",
+            "name some where the command takes it: --data NAME|PATH",
+        )
     dataset = load(
         source or recorded["source"],
         input_shape=preprocessing.input,

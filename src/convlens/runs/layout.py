@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class Status(TypedDict, total=False):
     """What `status.json` says; times in ISO 8601 UTC, `train_seconds` in seconds."""
 
-    state: Literal["running", "finished", "interrupted", "diverged", "failed"]
+    state: Literal["running", "finished", "interrupted", "diverged", "failed", "imported"]
     name: str
     network: str
     data: str

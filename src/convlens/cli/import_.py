@@ -1,0 +1,86 @@
+"""`convlens import`: bring a model in as a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from convlens import transfer
+from convlens.cli.options import Json, RunsRoot, new_command, parse_shape, print_json
+from convlens.errors import InputError
+
+app = new_command()
+
+
+@app.command("import", epilog="Example: convlens import model.onnx")
+def import_(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help=".onnx, .keras, .weights.h5, .safetensors, .pt or .pth."
+        ),
+    ],
+    out: Annotated[str | None, typer.Option(help="The exact folder of the new run.")] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="NET", help="Bare weights: the network that they are of."),
+    ] = None,
+    input_: Annotated[
+        str | None, typer.Option("--input", metavar="C,H,W", help="Where the file leaves it open.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Class names, one a line or a JSON list.")
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="Of pixels scaled to 0..1: one value or one a channel.")
+    ] = None,
+    std: Annotated[str | None, typer.Option(help="As --mean.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
+    runs: RunsRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Bring in a network that convlens did not train; nothing in the file is executed.
+
+    What comes out is a run that look, predict, evaluate, kernels and export accept.
+    """
+    run, found = transfer.import_model(
+        file,
+        out=out,
+        root=runs,
+        name=name,
+        network=network,
+        input_shape=None if input_ is None else parse_shape(input_),
+        classes=classes,
+        mean=_numbers("--mean", mean),
+        std=_numbers("--std", std),
+    )
+    table = found.network.table()
+    if as_json:
+        print_json(
+            {
+                "run": str(run.folder),
+                "network": found.network.name,
+                "parameters": table.parameters,
+                "classes": run.data["classes"],
+                "notes": list(found.notes),
+                "mapping": found.renamed(),
+            }
+        )
+        return
+    typer.echo(f"{run.folder}: {len(table.rows)} layers, {table.parameters:,} parameters")
+    for mine, other in found.renamed().items():
+        typer.echo(f"  {mine} <- {other}")
+    for note in found.notes:
+        typer.echo(f"  {note}")
+
+
+def _numbers(option: str, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"{option} is {text!r}", "numbers with commas between them", f"write {option} 0.5"
+        ) from None

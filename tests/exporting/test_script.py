@@ -1,0 +1,294 @@
+"""The scripts train as the run did, in a process that has no convlens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from convlens import data, workflow
+from convlens.engines.torch_engine import TorchModel
+from convlens.errors import InputError
+from convlens.exporting.script import write_model, write_script
+from convlens.network import Network
+from convlens.runs import Run
+from convlens.training import recipe as recipes
+from convlens.training.batches import TensorSet, epoch_seed
+from convlens.training.loop import cross_entropy
+from convlens.training.recipe import Augmentation, Recipe
+
+SMALL = Network(
+    name="small",
+    input=(1, 28, 28),
+    classes=10,
+    layers=[
+        {"conv": 6, "kernel": 4, "stride": 2},
+        {"batch_norm": True},
+        {"relu": True},
+        {"max_pool": 3, "stride": 2},
+        {"flatten": True},
+        {"dropout": 0.1},
+        {"linear": 10},
+    ],
+)
+# a process in which importing convlens is an error, and so is anything it would bring along
+BLOCKED = """
+import runpy, sys
+sys.modules["convlens"] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run_script(folder: Path, text: str, *arguments: str, python: str = sys.executable) -> str:
+    (folder / "script.py").write_text(text)
+    done = subprocess.run(
+        [python, "-I", "-c", BLOCKED, "script.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def numbers(pattern: str, text: str) -> list[float]:
+    return [float(found) for found in re.findall(pattern, text)]
+
+
+def script_of(run: Run, library: Any) -> str:
+    recipe = recipes.parse(run.recipe_text, "recipe.toml")
+    network = Network.from_toml(run.network_text)
+    return write_script(library, network, recipe, run.data, title=run.name, file="script.py")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with everything that a script carries out to the last digits."""
+    recipe = Recipe(
+        epochs=2,
+        label_smoothing=0.05,
+        ema=0.9,
+        learning_rate=0.01,
+        precision="float32",
+        memory_format="contiguous",
+    )
+    return workflow.train(SMALL, recipe=recipe, out=tmp_path_factory.mktemp("script") / "run")
+
+
+def first_loss(run: Run) -> float:
+    """The loss of the run's first batch, with its initial weights."""
+    network, recipe = Network.from_toml(run.network_text), recipes.parse(run.recipe_text, "")
+    dataset = data.load_like(run.data)
+    batches = TensorSet(dataset.train, dataset.preprocessing, torch.device("cpu")).shuffled(
+        recipe.batch_size, recipe.augmentation, recipe.seed, epoch=0
+    )
+    torch.manual_seed(epoch_seed(recipe.seed, 0, purpose=1))
+    images, labels = next(batches)
+    logits = TorchModel(network, recipe.seed).module.train()(images)
+    return cross_entropy(logits, labels, recipe.label_smoothing).item()
+
+
+def test_the_torch_script_repeats_the_runs_losses_epoch_by_epoch(
+    trained: Run, tmp_path: Path
+) -> None:
+    out = run_script(tmp_path, script_of(trained, "torch"))
+    epochs = [event for event in trained.events() if event["event"] == "epoch"]
+    losses = numbers(r"validation loss ([\d.]+)", out)
+    assert losses == pytest.approx([epoch["validation_loss"] for epoch in epochs], abs=1e-3)
+    assert numbers(r"first loss ([\d.]+)", out)[0] == pytest.approx(first_loss(trained), abs=1e-5)
+    assert numbers(r"train loss ([\d.]+)", out) == pytest.approx(
+        [epoch["train_loss"] for epoch in epochs], abs=1e-3
+    )
+    assert numbers(r"test accuracy ([\d.]+)%", out)[0] == pytest.approx(
+        100 * trained.status["test_accuracy"], abs=0.5
+    )
+    assert f"{SMALL.table().parameters:,} parameters" in out
+    assert (tmp_path / "curves.png").is_file()
+
+
+def test_the_torch_scripts_own_random_changes_teach_as_much_as_the_runs(tmp_path: Path) -> None:
+    recipe = Recipe(
+        epochs=3,
+        learning_rate=0.01,
+        augmentation=Augmentation(shift=0.08, rotate=15, scale=0.2, shear=15, flip=True),
+        precision="float32",
+        memory_format="contiguous",
+    )
+    run = workflow.train(SMALL, recipe=recipe, out=tmp_path / "run")
+    out = run_script(tmp_path, script_of(run, "torch"))
+    # 1,000 images at about 85%: three standard errors of a difference are 4.8 points
+    accuracy = numbers(r"test accuracy ([\d.]+)%", out)[0]
+    assert accuracy == pytest.approx(100 * run.status["test_accuracy"], abs=4.8)
+    assert 70 < accuracy < 99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_every_optimizer_and_schedule_is_repeated(
+    optimizer: Any, schedule: Any, tmp_path: Path
+) -> None:
+    recipe = Recipe(
+        epochs=2,
+        optimizer=optimizer,
+        schedule=schedule,
+        learning_rate=0.05 if optimizer == "sgd" else 0.003,
+        weight_decay=0.001,
+        normalise="unit",
+        precision="float32",
+        memory_format="contiguous",
+    )
+    run = workflow.train(SMALL, recipe=recipe, out=tmp_path / "run")
+    out = run_script(tmp_path, script_of(run, "torch"))
+    epochs = [event for event in run.events() if event["event"] == "epoch"]
+    expected = [epoch["validation_loss"] for epoch in epochs]
+    assert numbers(r"validation loss ([\d.]+)", out) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_keras_script_learns_as_well_as_the_run(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    recipe = recipes.load("digits").changed(
+        {"epochs": 8, "precision": "float32", "memory_format": "contiguous"}
+    )
+    run = workflow.train("fast-batch-norm", recipe=recipe, out=tmp_path / "run")
+    out = run_script(tmp_path, script_of(run, "keras"))
+    accuracy = numbers(r"test accuracy ([\d.]+)%", out)[0]
+    # 1,000 images: at 98%, three standard errors of a difference are 1.9 points
+    assert accuracy == pytest.approx(100 * run.status["test_accuracy"], abs=1.9)
+
+
+def folder_of_squares(folder: Path) -> Path:
+    """Grey squares, dark ones and light ones, of which no two are alike."""
+    random = np.random.default_rng(0)
+    for label, base in (("dark", 40), ("light", 180)):
+        (folder / label).mkdir(parents=True)
+        for i in range(40):
+            pixels = random.integers(base, base + 40, (14, 12)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{i}.png")
+    return folder
+
+
+def small_for(shape: tuple[int, int, int], classes: int) -> Network:
+    return Network(
+        name="tiny",
+        input=shape,
+        classes=classes,
+        layers=[{"conv": 4}, {"relu": True}, {"flatten": True}, {"linear": classes}],
+    )
+
+
+@pytest.mark.parametrize("kind", ["folder", "padded", "stretched", "npz", "idx"])
+def test_the_script_loads_and_divides_other_data_as_the_run_did(kind: str, tmp_path: Path) -> None:
+    fits = {"folder": "crop", "padded": "pad", "stretched": "stretch"}
+    if kind in fits:
+        source = folder_of_squares(tmp_path / "squares")
+    else:
+        source = arrays_on_disk(tmp_path, kind)
+    recipe = Recipe(epochs=1, batch_size=20, precision="float32", memory_format="contiguous")
+    dataset = data.load(
+        source,
+        input_shape=(1, 12, 12),
+        fit=fits.get(kind),
+        validation=0.2,
+        validation_method="last" if kind == "npz" else "stratified",
+    )
+    network = small_for(dataset.preprocessing.input, len(dataset.classes))
+    text = write_script("keras", network, recipe, dataset.to_json(), title="tiny", file="script.py")
+    # what is loaded and divided, without training on it, and so without waiting for Keras
+    text = text.replace("import keras\n", "").replace("from keras import layers, ops\n", "")
+    text = text.replace(
+        "class OneCycle(keras.optimizers.schedules.LearningRateSchedule)", "class _"
+    )
+    text = text.split("if __name__")[0] + (
+        "whole, test = load_data(sys.argv[1])\n"
+        "train, held = split(*whole)\n"
+        'np.savez("parts.npz", train=train[0], held=held[0], test=test[0], labels=held[1])\n'
+    )
+    run_script(tmp_path, text, str(source))
+    parts = np.load(tmp_path / "parts.npz")
+    for name, part in (
+        ("train", dataset.train),
+        ("held", dataset.validation),
+        ("test", dataset.test),
+    ):
+        np.testing.assert_array_equal(parts[name].transpose(0, 3, 1, 2), part.images)
+    np.testing.assert_array_equal(parts["labels"], dataset.validation.labels)
+
+
+def arrays_on_disk(folder: Path, kind: str) -> Path:
+    random = np.random.default_rng(0)
+    parts = {
+        part: (random.integers(0, 256, (n, 12, 12), np.uint8), np.arange(n, dtype=np.uint8) % 3)
+        for part, n in (("train", 60), ("t10k", 20))
+    }
+    if kind == "npz":
+        (x, y), (u, v) = parts.values()
+        np.savez(folder / "set.npz", x_train=x, y_train=y, x_test=u, y_test=v)
+        return folder / "set.npz"
+    (folder / "set").mkdir()
+    for part, (images, labels) in parts.items():
+        for name, array in ((f"{part}-images-idx3", images), (f"{part}-labels-idx1", labels)):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (folder / "set" / f"{name}-ubyte").write_bytes(header + array.tobytes())
+    return folder / "set"
+
+
+@pytest.mark.parametrize("library", ["torch", "keras"])
+def test_a_name_cannot_break_out_of_the_text_of_a_script(library: Any) -> None:
+    hostile = 'x"""\nimport os\n"""\\'
+    text = write_model(library, SMALL, title=hostile, classes=(hostile, *"bcdefghij"))
+    space: dict[str, Any] = {"__name__": "script"}
+    try:
+        exec(compile(text, "script", "exec"), space)
+    except ModuleNotFoundError as error:
+        assert error.name == "keras"  # noqa: PT017 - the text compiled
+        return
+    assert "os" not in space
+    assert space["CLASSES"][0] == hostile
+
+
+def test_what_the_script_could_not_do_is_refused_and_never_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from convlens.exporting import script
+
+    monkeypatch.setattr(script, "_AUGMENTATION", frozenset(["shift"]))
+    recipe = Recipe(augmentation=Augmentation(rotate=10))
+    with pytest.raises(InputError, match=r"augmentation\.rotate, for which there is no plain code"):
+        write_script("torch", SMALL, recipe, data.load("digits-5k").to_json(), title="", file="")
+
+
+@pytest.mark.slow
+def test_the_script_runs_in_a_fresh_environment_with_what_its_first_lines_install(
+    trained: Run, tmp_path: Path
+) -> None:
+    """Only where the package index, or a cache of it, can be reached."""
+    text = script_of(trained, "torch")
+    packages = re.search(r"pip install (.+)", text)
+    assert packages is not None
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    pinned = packages[1].replace("torch", f"torch=={torch.__version__.split('+')[0]}", 1)
+    done = subprocess.run(
+        [str(python), "-m", "pip", "install", "--quiet", *pinned.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"no package index: {done.stderr[-200:]}")
+    out = run_script(tmp_path, text, python=str(python))
+    assert numbers(r"test accuracy ([\d.]+)%", out)[0] == pytest.approx(
+        100 * trained.status["test_accuracy"], abs=2
+    )
