@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from convlens import data as datasets
 from convlens import runs, workflow, zoo
 from convlens.data import Dataset, Preprocessing
+from convlens.engines import build
 from convlens.errors import InputError, RunError, nearest
 from convlens.evaluation import softmax
 from convlens.inside.look import Look, Subject
+from convlens.network import Network
 from convlens.runs import Run
 
 if TYPE_CHECKING:
@@ -25,8 +27,16 @@ if TYPE_CHECKING:
     from convlens.inside.verdict import Trust
 
 
+LIGHT = 100_000_000
+"""Multiply-adds of one image that the reference engine computes in less time than PyTorch loads."""
+
+
 def open_subject(
-    reference: str | Path = "last", root: str | Path | None = None, *, finite: bool = True
+    reference: str | Path = "last",
+    root: str | Path | None = None,
+    *,
+    engine: str = "torch",
+    finite: bool = True,
 ) -> Subject:
     """Open a run, or a network with its initial weights.
 
@@ -36,6 +46,9 @@ def open_subject(
         "last", a run's name or folder; or a name of the zoo, or a network's file.
     root : path, optional
         Folder of the runs.
+    engine : {"torch", "reference", "auto"}
+        Who computes. "auto" is the reference engine for a run of a network of up to 100 million
+        multiply-adds: that is done before PyTorch has loaded.
     finite : bool
         Refuse a run whose weights hold NaN or infinity.
 
@@ -45,8 +58,6 @@ def open_subject(
         Where it is neither, or the network takes images that are neither grey nor RGB.
     """
     if is_network(reference):
-        from convlens.engines.torch_engine import TorchModel
-
         network = zoo.resolve(reference)
         channels = network.input[0]
         if channels not in (1, 3):
@@ -58,14 +69,19 @@ def open_subject(
         half = (0.5,) * channels
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
         classes = tuple(map(str, range(network.table().output[0])))
-        return Subject(network.name, TorchModel(network), preprocessing, classes, trained=False)
-    return _of_run(find_run(str(reference), root), finite=finite)
+        # initial weights are PyTorch's, whoever computes with them
+        model = build(network, engine="torch" if engine == "auto" else engine)
+        return Subject(network.name, model, preprocessing, classes, trained=False)
+    return _of_run(find_run(str(reference), root), engine, finite=finite)
 
 
-def _of_run(run: Run, *, finite: bool = True) -> Subject:
+def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Subject:
+    network = Network.from_toml(run.network_text)
+    if engine == "auto":
+        engine = "reference" if network.table().multiply_adds <= LIGHT else "torch"
     return Subject(
         run.name,
-        workflow.load_model(run, finite=finite),
+        workflow.with_weights(build(network, engine=engine), run, finite=finite),
         Preprocessing.from_dict(run.data["preprocessing"]),
         tuple(str(name) for name in run.data["classes"]),
         trained=True,
@@ -169,17 +185,16 @@ def look(
     InputError
         Where a layer, method or class does not exist; names the nearest.
     """
-    from convlens.inside.attribution import attribute_all, possible_methods
+    from convlens.inside import reasons
     from convlens.inside.feature_maps import feature_maps
 
-    subject = source if isinstance(source, Subject) else open_subject(source, root)
+    subject = source if isinstance(source, Subject) else open_subject(source, root, engine="auto")
     pixels, notes = subject.preprocessing.prepare(Path(image))
     normalised = subject.preprocessing.normalise(pixels[None])[0]
     found = feature_maps(subject.model, normalised, layers, dead=dead)
     logits = subject.model.logits(normalised[None])[0]
     number = int(logits.argmax()) if target is None else subject.class_number(target)
-    if methods is None:
-        methods = possible_methods(subject.network)
+    chosen = reasons.chosen_methods(subject.network, methods)
     return Look(
         subject=subject,
         image=str(image),
@@ -190,7 +205,7 @@ def look(
         probabilities=softmax(logits[None])[0],
         layers=found,
         steps=_first_steps(subject, normalised, found),
-        attributions=attribute_all(subject.model, normalised, methods, target=number),
+        methods=chosen,
         target=number,
     )
 

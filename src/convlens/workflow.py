@@ -223,7 +223,8 @@ def evaluate(
     from convlens.training import session
 
     run = run if isinstance(run, Run) else open_run(run, root)
-    model = _loaded(build(Network.from_toml(run.network_text), engine=engine), run, weights_file)
+    network = Network.from_toml(run.network_text)
+    model = with_weights(build(network, engine=engine), run, weights_file)
     dataset = datasets.load_like(run.data, data)
     return session.evaluate_model(model, dataset, split)
 
@@ -265,7 +266,7 @@ def predict(
         Where a file is not a readable image.
     """
     run = run if isinstance(run, Run) else open_run(run, root)
-    model = _loaded(build(Network.from_toml(run.network_text), engine=engine), run)
+    model = with_weights(build(Network.from_toml(run.network_text), engine=engine), run)
     preprocessing = Preprocessing.from_dict(run.data["preprocessing"])
     classes = [str(name) for name in run.data["classes"]]
     predictions = []
@@ -412,13 +413,13 @@ def load_model(
     from convlens.engines.torch_engine import TorchModel
 
     model = TorchModel(Network.from_toml(run.network_text))
-    return _loaded(model, run, weights_file, finite=finite)
+    return with_weights(model, run, weights_file, finite=finite)
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
-def _loaded(
+def with_weights(
     model: AnyModel, run: Run, weights_file: str | Path | None = None, *, finite: bool = True
 ) -> AnyModel:
     """Return a model of the run's network with the run's best weights, or those of a file."""

@@ -20,8 +20,8 @@ from convlens.inside.attribution import (
     attribute_all,
     default_layer,
     occlusion_window,
-    possible_methods,
 )
+from convlens.inside.reasons import possible_methods
 from convlens.network import Network
 
 

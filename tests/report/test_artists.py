@@ -11,7 +11,7 @@ from convlens.report.artists import Artists, Sketch
 
 
 def test_alone_every_sketch_is_drawn_under_its_name() -> None:
-    sketches = [Sketch(str(n), "", format, (n, "03d")) for n in range(5)]
+    sketches = [Sketch(str(n), "", "builtins:format", (n, "03d")) for n in range(5)]
     with Artists() as artists:
         assert artists._helper is None
         drawn = artists.draw(sketches)
@@ -22,7 +22,7 @@ HELPED = """
 import os
 from convlens.report.artists import Artists, Sketch
 expected = {str(n): format(n, "03d") for n in range(50)}
-sketches = [Sketch(name, "", format, (int(name), "03d")) for name in expected]
+sketches = [Sketch(name, "", "builtins:format", (int(name), "03d")) for name in expected]
 with Artists() as artists:
     helper, = artists._helper._processes.values()
     assert helper.pid != os.getpid()

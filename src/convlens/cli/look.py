@@ -66,7 +66,7 @@ def look(
             who, dataset = inspection.open_with_data(subject, runs)
             never = inspection.find_dead(who, dataset)
         else:
-            who = inspection.open_subject(subject, runs)
+            who = inspection.open_subject(subject, runs, engine="auto")
         folder = out or Path(f"look-{_stem(image)}")
         if cell is not None:
             layer = _only(layers, who)

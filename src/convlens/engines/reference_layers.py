@@ -13,7 +13,6 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
 
 from convlens import layers
 from convlens.arithmetic import Window
@@ -160,12 +159,16 @@ def gelu(values: Float64) -> Float64:
 
     Hendrycks and Gimpel 2016, arXiv:1606.08415; the exact form, not the tanh approximation.
     """
+    from scipy.special import ndtr  # half a second to load, and few networks have it
+
     product: Float64 = values * ndtr(values)
     return product
 
 
 def silu(values: Float64) -> Float64:
     """Return `x * sigmoid(x)`, with `sigmoid(x) = 1 / (1 + exp(-x))`."""
+    from scipy.special import expit
+
     product: Float64 = values * expit(values)  # expit does not overflow where exp(-x) would
     return product
 

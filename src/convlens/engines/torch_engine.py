@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from convlens.engines import Float32, Floats
+from convlens.engines import Float32, Floats, Model
 from convlens.engines.torch_modules import Stack, network_module
 from convlens.network import Network
 from convlens.weights import check_arrays
@@ -95,6 +95,15 @@ class TorchModel:
         check_arrays(weights, self.network.table().weight_shapes())
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         self.module.load_state_dict(tensors, strict=False)
+
+
+def as_torch(model: Model) -> TorchModel:
+    """Return a model as PyTorch computes it: itself, or a new one with its weights."""
+    if isinstance(model, TorchModel):
+        return model
+    built = TorchModel(model.network)
+    built.load_weights(model.weights())
+    return built
 
 
 def neutral_weights(module: torch.nn.Module) -> dict[str, Float32]:

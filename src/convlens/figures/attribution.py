@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import CenteredNorm, Normalize
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from convlens.errors import InputError
 from convlens.figures.mosaic import UNSIGNED, as_rgb
 from convlens.figures.names import short_name
-from convlens.figures.style import INK, QUIET, SIGNED, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
 from convlens.inside.reasons import Attribution
 
 PANEL = 1.75
@@ -126,7 +125,7 @@ def attributions_svg(
     for column, found in enumerate(attributions, start=1):
         scale, colours = _scale(found)
         panel = panel_at(column, 0)
-        _picture(panel, colormaps[colours](scale(found.map))[..., :3])
+        _picture(panel, colours_of(colours)(scale(found.map))[..., :3])
         panel.set_title(_TITLES[found.method], fontsize=10)
         bar = panel_at(column, high + 0.1, 0.09)
         figure.colorbar(
@@ -206,7 +205,7 @@ def overlaid(image: NDArray[np.uint8], found: Attribution) -> NDArray[np.float64
 
 
 def _end(colours: str, place: float) -> NDArray[np.float64]:
-    return np.array(colormaps[colours](place)[:3])
+    return np.array(colours_of(colours)(place)[:3])
 
 
 def _picture(panel: Axes, rgb: NDArray[np.float64]) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.figures.style import SIGNED
+from convlens.figures.style import SIGNED, colours_of
 from convlens.inside.learned_kernels import KernelLayer, Kernels, strongest_channels
 
 MOST_FILTERS = 64
@@ -126,7 +125,7 @@ def signed_colours(values: NDArray[np.floating], limit: float) -> NDArray[np.uin
     [[247, 246, 246], [103, 0, 31]]
     """
     share = 0.5 + 0.5 * np.asarray(values, np.float64) / limit
-    colours: NDArray[np.uint8] = mpl.colormaps[SIGNED](share, bytes=True)[..., :3]
+    colours: NDArray[np.uint8] = colours_of(SIGNED)(share, bytes=True)[..., :3]
     return colours
 
 

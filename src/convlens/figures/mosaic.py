@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
@@ -19,7 +18,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from convlens.figures.many_texts import ManyTexts
-from convlens.figures.style import INK, QUIET, SIGNED
+from convlens.figures.style import INK, QUIET, SIGNED, colours_of
 
 UNSIGNED, GREY = "cividis", "gray"
 """Colour maps: dark to light from zero up; pixels."""
@@ -119,7 +118,7 @@ def show_tiles(
     frames = []
     for number, tile in enumerate(tiles):
         top, left = layout.corner(number)
-        rgb = tile if scale is None else matplotlib.colormaps[colours](scale(tile))
+        rgb = tile if scale is None else colours_of(colours)(scale(tile))
         if blank is not None and blank[number]:
             rgb = np.broadcast_to(BLANK, (*rgb.shape[:2], 3))
         place = picture[

@@ -11,12 +11,14 @@ import re
 import warnings
 import zlib
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from threading import Lock
 from typing import Any, Concatenate, ParamSpec
 
+import matplotlib
 import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 # Okabe and Ito 2008: eight colours that colour-blind readers tell apart.
@@ -39,6 +41,7 @@ STYLE: dict[str, Any] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 12,
+    "axes.titley": 1.0,  # no search for what stands above the axes: nothing ever does
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -55,6 +58,12 @@ _LOCK = Lock()
 """matplotlib's settings belong to the process; one figure at a time may borrow them."""
 
 P = ParamSpec("P")
+
+
+@cache
+def colours_of(name: str) -> Colormap:
+    """Return one of matplotlib's colour maps: asked by name it makes a new one each time."""
+    return matplotlib.colormaps[name]
 
 
 def as_svg(draw: Callable[Concatenate[Figure, P], None]) -> Callable[P, str]:

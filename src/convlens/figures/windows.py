@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -22,13 +21,13 @@ from convlens.figures.number_grid import (
     signed_scale,
 )
 from convlens.figures.step_frame import BESIDE, IMAGE, MONOSPACE, TOP, height_of, start, write_sum
-from convlens.figures.style import INK, QUIET, SIGNED, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
 from convlens.inside.explain import channel_positions, explain
 from convlens.inside.printed import Rounded, SumRow, closed_sum
 from convlens.inside.steps import Addition, Correlation, Pooling, Step, WeightedSum
 from convlens.table import shape_text
 
-SIGNED_COLOURS = matplotlib.colormaps[SIGNED]
+SIGNED_COLOURS = colours_of(SIGNED)
 
 _UNREADABLE = "too many cells to write their numbers"
 

@@ -25,13 +25,17 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.engines.torch_modules import Stack
 from convlens.errors import InputError, nearest
 from convlens.inside import places
-from convlens.inside.reasons import METHODS, Attribution, Method
+from convlens.inside.reasons import (
+    METHODS,
+    SHORTCUT,
+    Attribution,
+    Method,
+    convolutions_with_places,
+)
 from convlens.layers import (
     GELU,
     AvgPool,
     BatchNorm,
-    Conv,
-    Depthwise,
     Dropout,
     LeakyReLU,
     MaxPool,
@@ -40,14 +44,13 @@ from convlens.layers import (
     SiLU,
 )
 from convlens.network import Network
-from convlens.table import Row, shape_text
+from convlens.table import shape_text
 
 INTEGRATION_STEPS = 64
 BATCH = 64
 """Most images in one pass of occlusion and of the integral."""
 
 _ACTIVATIONS = (ReLU, LeakyReLU, GELU, SiLU)
-_SHORTCUT = ".shortcut."
 
 
 def attribute(
@@ -125,11 +128,6 @@ def attribute_all(
     )
 
 
-def possible_methods(network: Network) -> tuple[Method, ...]:
-    """Return the methods that work on a network: all, or all but Grad-CAM."""
-    return METHODS if _convolutions(network) else METHODS[1:]
-
-
 def default_layer(network: Network) -> str:
     """Return the layer that Grad-CAM looks at by default: the last convolution's activation.
 
@@ -147,7 +145,7 @@ def default_layer(network: Network) -> str:
     InputError
         Where the network has no convolution with more than one cell a map.
     """
-    convolutions = _convolutions(network)
+    convolutions = convolutions_with_places(network)
     if not convolutions:
         raise InputError(
             f"{network.name} has no convolution with more than one cell a map: Grad-CAM has "
@@ -157,25 +155,15 @@ def default_layer(network: Network) -> str:
         )
     last = convolutions[-1]
     rows = network.table().rows
-    in_shortcut = _SHORTCUT in last.name
+    in_shortcut = SHORTCUT in last.name
     for row in rows[rows.index(last) + 1 :]:
-        if _SHORTCUT in row.name and not in_shortcut:
+        if SHORTCUT in row.name and not in_shortcut:
             continue
         if isinstance(row.layer, _ACTIVATIONS) and row.output[1:] != (1, 1):
             return row.name
         if not isinstance(row.layer, BatchNorm | Dropout | MaxPool | AvgPool | Residual):
             break
     return last.name
-
-
-def _convolutions(network: Network) -> list[Row]:
-    """Return the convolutions with more than one cell a map, those in shortcuts first."""
-    rows = [
-        row
-        for row in network.table().rows
-        if isinstance(row.layer, Conv | Depthwise) and row.output[1:] != (1, 1)
-    ]
-    return sorted(rows, key=lambda row: _SHORTCUT not in row.name)
 
 
 def _layer(network: Network, name: str | None) -> str:

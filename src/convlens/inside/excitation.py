@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data import Dataset
+from convlens.engines.torch_engine import as_torch
 from convlens.errors import InputError
 from convlens.inside import places
 from convlens.inside.learned_kernels import kernel_layers
@@ -223,7 +224,7 @@ def _made(subject: Subject, row: Row, number: int, seed: int) -> MadePatch:
     _, height, width = row.output
     cell = height // 2, width // 2
     made = maximise_map(
-        subject.model,
+        as_torch(subject.model),
         subject.preprocessing,
         row.name,
         number,
@@ -236,5 +237,5 @@ def _made(subject: Subject, row: Row, number: int, seed: int) -> MadePatch:
 
 
 def _class_image(subject: Subject, target: int, seed: int) -> Maximised:
-    made = maximise_class(subject.model, subject.preprocessing, target, seed=seed)
+    made = maximise_class(as_torch(subject.model), subject.preprocessing, target, seed=seed)
     return replace(made, place=f"logit of {subject.classes[target]}")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data import Preprocessing
+from convlens.engines import Floats, Model
 from convlens.errors import InputError, nearest
 from convlens.evaluation import top_k
 from convlens.network import Network
 from convlens.table import Table
 
 if TYPE_CHECKING:
-    from convlens.engines.torch_engine import TorchModel
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector
-    from convlens.inside.reasons import Attribution
+    from convlens.inside.reasons import Attribution, Method
     from convlens.inside.steps import Step
 
 
@@ -30,8 +31,8 @@ class Subject:
     ----------
     name : str
         The run's name, or the network's.
-    model : TorchModel
-        The network with its weights.
+    model : Model
+        The network with its weights, in any engine.
     preprocessing : Preprocessing
         What each image goes through.
     classes : tuple of str
@@ -41,7 +42,7 @@ class Subject:
     """
 
     name: str
-    model: TorchModel
+    model: Model
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     trained: bool
@@ -89,8 +90,8 @@ class Look:
         Each layer's output, in the order of computation.
     steps : dict of str to Step
         For some layers, by name: one output cell taken apart.
-    attributions : tuple of Attribution
-        Where in the image the reasons for the answer lie.
+    methods : tuple of str
+        How the reasons for the answer are looked for.
     target : int
         The class they are for.
     """
@@ -100,12 +101,24 @@ class Look:
     pixels: NDArray[np.uint8]
     normalised: NDArray[np.float32]
     notes: tuple[str, ...]
-    logits: NDArray[np.float32]
+    logits: Floats
     probabilities: NDArray[np.float64]
     layers: tuple[FeatureMaps | FeatureVector, ...]
     steps: Mapping[str, Step]
-    attributions: tuple[Attribution, ...]
+    methods: tuple[Method, ...]
     target: int
+
+    @cached_property
+    def attributions(self) -> tuple[Attribution, ...]:
+        """Where in the image the reasons lie, by each method; computed when first asked for.
+
+        Everything else comes from the network alone; this needs PyTorch.
+        """
+        from convlens.engines.torch_engine import as_torch
+        from convlens.inside.attribution import attribute_all
+
+        model = as_torch(self.subject.model)
+        return attribute_all(model, self.normalised, self.methods, target=self.target)
 
     @property
     def table(self) -> Table:

@@ -1,7 +1,11 @@
-"""What an attribution is: how much each pixel speaks for a class. `attribution.py` computes it."""
+"""What an attribution is, and which methods a network allows. `attribution.py` computes them.
+
+Nothing here needs PyTorch.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -9,9 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.arithmetic import Pair
+from convlens.errors import InputError, nearest
+from convlens.layers import Conv, Depthwise
+from convlens.network import Network
+from convlens.table import Row
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion", "saliency"]
 METHODS: tuple[Method, ...] = get_args(Method)
+SHORTCUT = ".shortcut."
+"""What the name of a layer in a shortcut holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,3 +60,41 @@ class Attribution:
     baseline_logit: float | None = None
     window: Pair | None = None
     stride: Pair | None = None
+
+
+def possible_methods(network: Network) -> tuple[Method, ...]:
+    """Return the methods that work on a network: all, or all but Grad-CAM."""
+    return METHODS if convolutions_with_places(network) else METHODS[1:]
+
+
+def chosen_methods(network: Network, methods: Sequence[Method] | None) -> tuple[Method, ...]:
+    """Return the methods asked for, each once; all that the network allows by default.
+
+    Raises
+    ------
+    InputError
+        Where there is no such method, or the network does not allow it.
+    """
+    possible = possible_methods(network)
+    chosen = possible if methods is None else tuple(dict.fromkeys(methods))
+    for method in chosen:
+        if method not in possible:
+            raise InputError(
+                f"grad-cam cannot be used on {network.name}: it has no convolution with more than "
+                "one cell a map"
+                if method in METHODS
+                else f'there is no attribution method "{method}"{nearest(method, METHODS)}',
+                "one of " + ", ".join(possible),
+                "choose another",
+            )
+    return chosen
+
+
+def convolutions_with_places(network: Network) -> list[Row]:
+    """Return the convolutions with more than one cell a map, those in shortcuts first."""
+    rows = [
+        row
+        for row in network.table().rows
+        if isinstance(row.layer, Conv | Depthwise) and row.output[1:] != (1, 1)
+    ]
+    return sorted(rows, key=lambda row: SHORTCUT not in row.name)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data import Split
-from convlens.errors import InputError, nearest
+from convlens.engines.torch_engine import as_torch
+from convlens.errors import InputError
 from convlens.inside import places
-from convlens.inside.attribution import possible_methods
 from convlens.inside.look import Subject
-from convlens.inside.reasons import METHODS, Method
+from convlens.inside.reasons import METHODS, Method, chosen_methods
 from convlens.inside.trust import (
     Cascade,
     Curves,
@@ -176,21 +176,11 @@ def judge(
             "at least 2 images, or nothing can be said of others, and at least 1 seed",
             "leave them at their defaults",
         )
-    model = subject.model
+    model = as_torch(subject.model)
     places.count_classes(model.network)
-    possible = possible_methods(model.network)
-    chosen = possible if methods is None else tuple(dict.fromkeys(methods))
-    for method in chosen:
-        if method not in possible:
-            raise InputError(
-                f"grad-cam cannot be used on {model.network.name}: it has no convolution"
-                if method in METHODS
-                else f'there is no attribution method "{method}"{nearest(method, METHODS)}',
-                "one of " + ", ".join(possible),
-                "choose another",
-            )
+    chosen = chosen_methods(model.network, methods)
     if not chosen:
-        raise InputError("no method is named", "one of " + ", ".join(possible), "name one")
+        raise InputError("no method is named", "one of " + ", ".join(METHODS), "name one")
     drawn = np.sort(np.random.default_rng(0).permutation(len(split))[:images])
     normalised = subject.preprocessing.normalise(split.images[drawn])
     layers = len(randomised_order(model.network))

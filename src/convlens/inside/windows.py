@@ -11,7 +11,6 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
 
 from convlens import layers
 from convlens.arithmetic import Window
@@ -269,8 +268,12 @@ def _formula(
         case layers.LeakyReLU():
             return ("x, as x > 0" if x > 0 else "slope * x, as x <= 0"), {"slope": layer.slope}
         case layers.GELU():
+            from scipy.special import ndtr
+
             return "x * Phi(x)", {"Phi(x)": float(ndtr(x))}
         case layers.SiLU():
+            from scipy.special import expit
+
             return "x * sigmoid(x)", {"sigmoid(x)": float(expit(x))}
         case layers.BatchNorm():
             return "(x - mean) / sqrt(variance + epsilon) * weight + bias", {

@@ -7,10 +7,11 @@ loads PyTorch. Where a process cannot be forked safely, all is drawn here.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -19,17 +20,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Sketch:
-    """A figure to be drawn: a function of `convlens.figures` and what it is given."""
+    """A figure to be drawn: by what function, and what it is given.
+
+    The function is named, "module:function", because whoever hands a sketch over need not have
+    loaded matplotlib.
+    """
 
     name: str
     caption: str
-    draw: Callable[..., str]
+    draw: str
     arguments: tuple[Any, ...]
     options: dict[str, Any] = field(default_factory=dict)
 
     def svg(self) -> str:
         """Draw it."""
-        return self.draw(*self.arguments, **self.options)
+        module, _, function = self.draw.partition(":")
+        drawn: str = getattr(import_module(module), function)(*self.arguments, **self.options)
+        return drawn
 
 
 class Artists:
@@ -44,6 +51,7 @@ class Artists:
     def __init__(self, *, helped: bool = True) -> None:
         self._helped = helped
         self._helper: ProcessPoolExecutor | None = None
+        self._begun: dict[str, Future[str]] = {}
 
     def __enter__(self) -> Artists:
         # macOS's own libraries do not survive a fork, and no process survives one with threads
@@ -51,19 +59,28 @@ class Artists:
         if self._helped and safe and sys.platform == "linux":
             context = multiprocessing.get_context("fork")
             self._helper = ProcessPoolExecutor(1, mp_context=context)
-            self._helper.submit(import_module, "convlens.report.look_page")
+            self._helper.submit(import_module, "convlens.figures.attribution")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._helper is not None:
             self._helper.shutdown(cancel_futures=True)
 
+    def begin(self, sketches: Sequence[Sketch]) -> None:
+        """Let the helper begin on some of the sketches that `draw` will be asked for."""
+        if self._helper is None:
+            return
+        with contextlib.suppress(BrokenExecutor):  # it has died: `draw` draws them
+            for sketch in sketches:
+                self._begun[sketch.name] = self._helper.submit(Sketch.svg, sketch)
+
     def draw(self, sketches: Sequence[Sketch]) -> dict[str, str]:
         """Return each sketch's SVG by its name.
 
         The helper takes them from the front, this process from the back.
         """
-        futures = self._handed_over(sketches)
+        self.begin([sketch for sketch in sketches if sketch.name not in self._begun])
+        futures = [self._begun.get(sketch.name) for sketch in sketches]
         pairs = list(zip(sketches, futures, strict=True))
         own = {
             sketch.name: sketch.svg()
@@ -76,15 +93,6 @@ class Artists:
             else own[sketch.name]
             for sketch, future in pairs
         }
-
-    def _handed_over(self, sketches: Sequence[Sketch]) -> list[Future[str] | None]:
-        """Offer each sketch to the helper; None where there is none, or it has died."""
-        if self._helper is None:
-            return [None] * len(sketches)
-        try:
-            return [self._helper.submit(Sketch.svg, sketch) for sketch in sketches]
-        except BrokenExecutor:
-            return [None] * len(sketches)
 
 
 def _result(sketch: Sketch, future: Future[str]) -> str:

@@ -8,11 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from convlens.figures.attribution import attributions_svg
-from convlens.figures.feature_maps import feature_maps_svg, feature_vector_svg
-from convlens.figures.learned_kernels import learned_kernels_svg
-from convlens.figures.pixels import pixels_svg
-from convlens.figures.windows import window_svg
 from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.inside.learned_kernels import KernelLayer, Kernels, kernel_layers, learned_kernels
@@ -21,6 +16,14 @@ from convlens.report.artists import Artists, Sketch
 from convlens.report.page import Page, fill
 from convlens.report.sentences import does
 from convlens.table import Row
+
+# by name: matplotlib is loaded by whoever draws
+_REASONS = "convlens.figures.attribution:attributions_svg"
+_MAPS = "convlens.figures.feature_maps:feature_maps_svg"
+_VECTOR = "convlens.figures.feature_maps:feature_vector_svg"
+_KERNELS = "convlens.figures.learned_kernels:learned_kernels_svg"
+_PIXELS = "convlens.figures.pixels:pixels_svg"
+_STEP = "convlens.figures.windows:window_svg"
 
 NUMBERED_SIDE = 32
 """Larger images are shown whole without numbers, and their middle with them."""
@@ -59,11 +62,13 @@ def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
     """
     pixels = list(_pixels(look))
     sections = list(_sections(look))
-    reasons = _reasons(look)
-    sketches = [*pixels, *(s for section in sections for s in section.drawings), *reasons]
+    sketches = [*pixels, *(s for section in sections for s in section.drawings)]
+    artists = artists or Artists()
+    artists.begin(sketches)
+    reasons = _reasons(look)  # which needs PyTorch: figures are drawn while it loads
     return fill(
         "look.html.j2",
-        (artists or Artists()).draw(sketches),
+        artists.draw([*sketches, *reasons]),
         look=look,
         top=look.top(),
         exponentials=_exponentials(look),
@@ -93,13 +98,19 @@ def _pixels(look: Look) -> Iterator[Sketch]:
     if len(look.pixels) == 3:
         what = "Each pixel is three numbers: how much red, green and blue it has, from 0 to 255."
     if max(height, width) <= (NUMBERED_SIDE if len(look.pixels) == 1 else CROP_SIDE):
-        yield Sketch("00-pixels", what, pixels_svg, (look.pixels,), {"title": "input"})
+        yield Sketch(
+            "00-pixels",
+            what,
+            _PIXELS,
+            (look.pixels,),
+            {"title": "input"},
+        )
         return
     whole = {"zoom": WHOLE_POINTS / max(height, width), "title": "input"}
     caption = "The image as the network gets it."
-    yield Sketch("00-pixels", caption, pixels_svg, (look.pixels,), whole)
+    yield Sketch("00-pixels", caption, _PIXELS, (look.pixels,), whole)
     middle = {"rows": _middle(height), "columns": _middle(width), "title": "its middle"}
-    yield Sketch("00-pixels-middle", what, pixels_svg, (look.pixels,), middle)
+    yield Sketch("00-pixels-middle", what, _PIXELS, (look.pixels,), middle)
 
 
 def _middle(size: int) -> slice:
@@ -126,7 +137,13 @@ def _kernels(look: Look, array: Kernels, layer: KernelLayer, number: str) -> Ske
     moment = "learned" if look.subject.trained else "initial: not trained"
     caption = "The layer's own numbers: where the input resembles a kernel, its map is high."
     options = {"title": moment}
-    return Sketch(f"{number}-kernels", caption, learned_kernels_svg, (array, layer), options)
+    return Sketch(
+        f"{number}-kernels",
+        caption,
+        _KERNELS,
+        (array, layer),
+        options,
+    )
 
 
 def _step(look: Look, layer: str, number: str) -> Iterator[Sketch]:
@@ -136,20 +153,26 @@ def _step(look: Look, layer: str, number: str) -> Iterator[Sketch]:
     caption = (
         "One step of this layer with its numbers: how the cell with the largest value came about."
     )
-    yield Sketch(f"{number}-step", caption, window_svg, (step, look.pixels))
+    yield Sketch(f"{number}-step", caption, _STEP, (step, look.pixels))
 
 
 def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iterator[Sketch]:
     if isinstance(layer, FeatureMaps):
         caption = "What the layer makes of this image: one picture a map, all on one scale."
-        yield Sketch(f"{number}-maps", caption, feature_maps_svg, (layer,))
+        yield Sketch(f"{number}-maps", caption, _MAPS, (layer,))
     elif layer.kind != "flatten":  # the same numbers as the maps before it, in one line
         options: dict[str, Any] = {}
         caption = "The features with the largest values."
         if len(layer.values) == len(look.subject.classes):
             options = {"names": look.subject.classes, "marked": int(look.logits.argmax())}
             caption = "One number a class."
-        yield Sketch(f"{number}-features", caption, feature_vector_svg, (layer,), options)
+        yield Sketch(
+            f"{number}-features",
+            caption,
+            _VECTOR,
+            (layer,),
+            options,
+        )
 
 
 def _reasons(look: Look) -> list[Sketch]:
@@ -161,4 +184,12 @@ def _reasons(look: Look) -> list[Sketch]:
     )
     options = {"classes": look.subject.classes}
     given = (look.pixels, look.attributions)
-    return [Sketch("99-attribution", caption, attributions_svg, given, options)]
+    return [
+        Sketch(
+            "99-attribution",
+            caption,
+            _REASONS,
+            given,
+            options,
+        )
+    ]
