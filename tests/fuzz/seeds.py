@@ -96,7 +96,7 @@ def _unpack(content: bytes, folder: Path) -> None:
 _LINE = b"7 " + b" ".join(b"%d:%.3f" % (n + 1, n / 128 - 1) for n in range(256)) + b"\n"
 
 READERS: dict[str, tuple[Callable[[bytes, Path], object], list[bytes]]] = {
-    "idx": (lambda b, _: read_idx(b, 3, limit=LIMIT), [_idx(PIXELS), gzip.compress(_idx(PIXELS))]),
+    "idx": (lambda b, _: read_idx(b, 3, limit=LIMIT), [_idx(PIXELS), gzip.compress(_idx(PIXELS), mtime=0)]),
     "idx labels": (
         lambda b, _: read_labels(b, limit=LIMIT),
         [_idx(np.arange(9, dtype=np.uint8)), _idx(np.zeros((3, 8), ">i4"), 12)],
@@ -104,7 +104,7 @@ READERS: dict[str, tuple[Callable[[bytes, Path], object], list[bytes]]] = {
     "npz": (lambda b, _: read_npz(b, limit=LIMIT), [_npz()]),
     "cifar": (
         lambda b, _: read_cifar(b, 2, limit=LIMIT),
-        [bytes(3074), gzip.compress(bytes(6148))],
+        [bytes(3074), gzip.compress(bytes(6148), mtime=0)],
     ),
     "stl": (lambda b, _: stl.read_images(b, limit=LIMIT), [bz2.compress(bytes(27_648))]),
     "mat": (lambda b, _: read_mat(b, limit=LIMIT), [_mat(packed=True), _mat(packed=False)]),
