@@ -96,7 +96,10 @@ def _unpack(content: bytes, folder: Path) -> None:
 _LINE = b"7 " + b" ".join(b"%d:%.3f" % (n + 1, n / 128 - 1) for n in range(256)) + b"\n"
 
 READERS: dict[str, tuple[Callable[[bytes, Path], object], list[bytes]]] = {
-    "idx": (lambda b, _: read_idx(b, 3, limit=LIMIT), [_idx(PIXELS), gzip.compress(_idx(PIXELS), mtime=0)]),
+    "idx": (
+        lambda b, _: read_idx(b, 3, limit=LIMIT),
+        [_idx(PIXELS), gzip.compress(_idx(PIXELS), mtime=0)],
+    ),
     "idx labels": (
         lambda b, _: read_labels(b, limit=LIMIT),
         [_idx(np.arange(9, dtype=np.uint8)), _idx(np.zeros((3, 8), ">i4"), 12)],
