@@ -1,9 +1,14 @@
-"""The command line as a user meets it: real processes, exit codes, stdout and stderr apart."""
+"""The command line as a user meets it: exit codes, stdout and stderr apart.
+
+Most of it runs in this process, because a start with PyTorch costs seconds; what only a process of
+its own can show starts one.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,21 +16,28 @@ from typing import Any
 
 import pytest
 
+from convlens import cli
+
 PROGRAM = [sys.executable, "-m", "convlens"]
 
 
 def convlens(
     *arguments: str, cwd: Path | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **env},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    """Run the program's own `main` in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"COLUMNS": "100", **env}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["convlens", *arguments])
+        patch.chdir(cwd or Path.cwd())
+        code: Any = 0
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                cli.main()
+            except SystemExit as ended:
+                code = ended.code or 0
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def succeed(*arguments: str, cwd: Path | None = None) -> dict[str, Any]:
@@ -40,6 +52,27 @@ def fail(*arguments: str, code: int = 2, cwd: Path | None = None, **env: str) ->
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "channel", "told"),
+    [
+        ("shapes lenet-5", 0, 1, "conv1"),
+        ("shapes lenet-6", 2, 2, 'did you mean "lenet-5"'),
+        ("shapes lenet-6 --json", 2, 1, '"exit_code": 2'),
+        ("--version", 0, 1, "."),
+        ("", 0, 1, "convlens train"),
+    ],
+)
+def test_a_process_of_its_own_ends_with_the_code_and_the_right_channel(
+    arguments: str, code: int, channel: int, told: str
+) -> None:
+    done = subprocess.run(
+        [*PROGRAM, *arguments.split()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert told in (done.stdout if channel == 1 else done.stderr)
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -100,9 +133,7 @@ def test_light_commands_do_not_import_torch() -> None:
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    from convlens.cli import COMMANDS
-
-    for command in COMMANDS:
+    for command in cli.COMMANDS:
         done = convlens(command, "--help")
         assert done.returncode == 0
         if command != "data":

@@ -116,6 +116,7 @@ def test_the_torch_script_repeats_the_runs_losses_epoch_by_epoch(
     assert (tmp_path / "curves.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_torch_scripts_own_random_changes_teach_as_much_as_the_runs(tmp_path: Path) -> None:
     recipe = Recipe(
         epochs=3,
