@@ -6,11 +6,13 @@ of it read in one piece is a sample of all, and a new image changes nothing abou
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,9 +120,10 @@ def read_folder(
     if bad_images not in ("fail", "skip"):
         raise DataError(f'--bad-images is "{bad_images}"', "fail or skip", "use one of these")
     check_fit(fit)
-    listing = list_folder(path)
-    policy = choose_policy(_Paths(listing), input_shape, fit)
-    listing = _taken(listing, _mixed_order(listing.files))
+    with _uncollected():
+        listing = list_folder(path)
+        policy = choose_policy(_Paths(listing), input_shape, fit)
+        listing = _taken(listing, _mixed_order(listing.files))
     allowed = int(available_memory() * MEMORY_SHARE) if memory is None else memory
     shape = (len(listing), *policy.input)
     fits = int(np.prod(shape)) <= allowed
@@ -166,6 +169,18 @@ def read_folder(
         None if fits else allowed,
         tuple(notes),
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking over every file's tuple each time some are added."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _mixed_order(files: Sequence[Found]) -> NDArray[np.int64]:
