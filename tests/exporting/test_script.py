@@ -141,6 +141,7 @@ def test_every_optimizer_and_schedule_is_repeated(
 ) -> None:
     recipe = Recipe(
         epochs=2,
+        epoch_share=0.6 if schedule == "cosine" else 1.0,
         optimizer=optimizer,
         schedule=schedule,
         learning_rate=0.05 if optimizer == "sgd" else 0.003,

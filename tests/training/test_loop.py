@@ -159,3 +159,43 @@ def test_it_learns_from_mixed_images_and_counts_against_the_larger_part() -> Non
     events = run(fitting(RECIPE.changed({"epochs": 12, "augmentation.mixup": 0.4})))
     assert events[-1]["validation_accuracy"] > 0.95
     assert events[-1]["train_accuracy"] > 0.8
+
+
+def test_an_epoch_may_draw_a_share_of_the_images_and_another_one_each_time() -> None:
+    recipe = RECIPE.changed({"epoch_share": 0.3})
+    training = fitting(recipe)
+    assert training.steps_per_epoch == 3  # of the 7 batches of 100 images by 16
+    train = stripes(100, 0)
+    seen: list[list[int]] = []
+    original = train.batch
+
+    def batch(index: torch.Tensor) -> Any:
+        seen[-1].extend(index.tolist())
+        return original(index)
+
+    train.batch = batch  # type: ignore[method-assign]
+
+    def note(event: Event) -> None:
+        if event["event"] == "epoch":
+            seen.append([])
+
+    seen.append([])
+    assert fit(training, train, stripes(60, 1), note)
+    drawn = [set(images) for images in seen[:3]]
+    assert [len(images) for images in drawn] == [48, 48, 48]
+    assert drawn[0] != drawn[1] != drawn[2]
+
+
+def test_a_stopped_training_of_shares_goes_on_bit_for_bit() -> None:
+    recipe = RECIPE.changed({"epoch_share": 0.5})
+    whole = fitting(recipe)
+    run(whole)
+    steps = iter(range(1000))
+    first = fitting(recipe)
+    run(first, lambda: next(steps) == 5)  # in the middle of the second epoch
+    arrays, values = first.state()
+    second = fitting(recipe)
+    second.resume(arrays, values)
+    run(second)
+    for name, array in whole.weights().items():
+        assert np.array_equal(array, second.weights()[name]), name

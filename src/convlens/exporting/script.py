@@ -28,6 +28,7 @@ _RECIPE = frozenset(
         *("split_seed", "seed", "record_kernels"),
     ]
 )
+_TORCH_ONLY = frozenset(["epoch_share"])
 _AUGMENTATION = frozenset(["shift", "rotate", "scale", "shear", "flip"])
 """The settings that the scripts carry out; a recipe that uses another one is refused."""
 
@@ -103,7 +104,7 @@ def write_script(
     InputError
         Where the script could not do as the recipe says, or not load the data.
     """
-    _refuse_unknown(recipe)
+    _refuse_unknown(recipe, _RECIPE | _TORCH_ONLY if library == "torch" else _RECIPE)
     preprocessing = Preprocessing.from_dict(data.get("preprocessing"))
     classes = tuple(str(name) for name in data["classes"])
     loading = plan(data)
@@ -157,13 +158,13 @@ def _list(names: tuple[str, ...]) -> str:
     return "[\n" + "".join(f"    {name},\n" for name in quoted) + "]"
 
 
-def _refuse_unknown(recipe: Recipe) -> None:
+def _refuse_unknown(recipe: Recipe, known: frozenset[str]) -> None:
     """Refuse what the script would silently leave out."""
     fresh = Recipe()
     extra = [
         key
         for key in Recipe.model_fields
-        if key not in _RECIPE and getattr(recipe, key) != getattr(fresh, key)
+        if key not in known and getattr(recipe, key) != getattr(fresh, key)
     ]
     plain = Augmentation()
     extra += [
@@ -177,7 +178,7 @@ def _refuse_unknown(recipe: Recipe) -> None:
         raise InputError(
             f"the recipe uses {', '.join(extra)}, for which there is no plain code",
             "a recipe of "
-            + ", ".join(sorted(_RECIPE - {"augmentation"}))
+            + ", ".join(sorted(known - {"augmentation"}))
             + "; augmentation of "
             + ", ".join(sorted(_AUGMENTATION)),
             "take the model alone with --model-only",

@@ -6,6 +6,7 @@ more than the training of a small network, are not there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Protocol, overload
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from convlens.data import Preprocessing, Split
 from convlens.training.augment import Draws, MixedLabels, augment, mix, partners
-from convlens.training.recipe import Augmentation
+from convlens.training.recipe import Augmentation, Recipe
 
 Targets = Tensor | MixedLabels
 """Labels int64 `(B,)`, or the labels of mixed images and their shares."""
@@ -176,6 +177,16 @@ def batch_sizes(images: int, batch_size: int) -> list[int]:
     elif rest:
         sizes.append(rest)
     return sizes
+
+
+def epoch_sizes(images: int, recipe: Recipe) -> list[int]:
+    """Return the sizes of the batches that an epoch of a recipe draws: the first of its order.
+
+    >>> epoch_sizes(10, Recipe(batch_size=4)), epoch_sizes(10, Recipe(batch_size=4, epoch_share=0.5))
+    ([4, 4, 2], [4, 4])
+    """
+    sizes = batch_sizes(images, recipe.batch_size)
+    return sizes[: math.ceil(recipe.epoch_share * len(sizes))]
 
 
 def epoch_seed(seed: int, epoch: int, purpose: int = 0) -> int:

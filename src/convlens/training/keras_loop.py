@@ -23,7 +23,7 @@ from convlens.engines.keras_engine import KerasModel
 from convlens.errors import InputError, RunError
 from convlens.training import checkpoint, keras_optimise, optimise
 from convlens.training.augment import MixedLabels
-from convlens.training.batches import ImageSet, batch_sizes
+from convlens.training.batches import ImageSet, epoch_sizes
 from convlens.training.choices import Choice
 from convlens.training.loop import (
     EVALUATION_BATCH,
@@ -68,7 +68,7 @@ class KerasFitting:
 
     def __init__(self, model: KerasModel, recipe: Recipe, images: int) -> None:
         self.model, self.recipe = model, recipe
-        self.sizes = batch_sizes(images, recipe.batch_size)
+        self.sizes = epoch_sizes(images, recipe)
         self.steps_per_epoch = len(self.sizes)
         steps = self.steps_per_epoch * recipe.epochs
         factor = optimise.rate_factor(recipe, steps)

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ from convlens.engines.torch_engine import neutral_weights
 from convlens.errors import TrainingError
 from convlens.training import checkpoint, optimise
 from convlens.training.augment import MixedLabels
-from convlens.training.batches import ImageSet, Targets, batch_sizes, epoch_seed
+from convlens.training.batches import ImageSet, Targets, epoch_seed, epoch_sizes
 from convlens.training.choices import Choice
 from convlens.training.recipe import Recipe
 
@@ -132,7 +133,7 @@ class Fitting:
     ) -> None:
         self.recipe, self.device, self.choice = recipe, device, choice
         self.module = module.to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
-        self.steps_per_epoch = len(batch_sizes(images, recipe.batch_size))
+        self.steps_per_epoch = len(epoch_sizes(images, recipe))
         self.optimizer = optimise.optimizer(self.module, recipe)
         factor = optimise.rate_factor(recipe, self.steps_per_epoch * recipe.epochs)
         self.rate_at: Callable[[int], float] = lambda step: recipe.learning_rate * factor(step)
@@ -219,7 +220,7 @@ def fit(
             recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
         )
         module.train()
-        for images, targets in batches:
+        for images, targets in islice(batches, training.steps_per_epoch - standing.step):
             step = standing.epoch * training.steps_per_epoch + standing.step
             for group in optimizer.param_groups:
                 group["lr"] = training.rate_at(step)

@@ -108,6 +108,9 @@ class Recipe(BaseModel):
     model_config = _FROZEN
 
     epochs: Whole = Field(default=10, ge=1, le=100_000)
+    epoch_share: Number = _number_field(default=1.0, gt=0, le=1)
+    """Share of the training images that an epoch draws, other ones each time; below 1 where a
+    fraction of a large set is enough, or to validate more often."""
     batch_size: Whole = Field(default=128, ge=1, le=1_000_000)
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: Number = _number_field(default=0.003, gt=0, le=100)
