@@ -24,16 +24,19 @@ class Lenient(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc2 = nn.Linear(256, 10)
-        self.fc1 = nn.Linear(800, 256)
+        self.fc2 = nn.Linear(128, 10)
+        self.fc1 = nn.Linear(576, 128)
+        self.bn_c = nn.BatchNorm2d(64)
         self.bn_a = nn.BatchNorm2d(24)
-        self.bn_b = nn.BatchNorm2d(32)
+        self.bn_b = nn.BatchNorm2d(48)
         self.c1 = nn.Conv2d(1, 24, 5, bias=False)
-        self.c2 = nn.Conv2d(24, 32, 3, bias=False)
+        self.c3 = nn.Conv2d(48, 64, 3, bias=False)
+        self.c2 = nn.Conv2d(24, 48, 3, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.bn_a(torch.max_pool2d(self.c1(x), 2)))
         x = torch.relu(self.bn_b(torch.max_pool2d(self.c2(x), 2)))
+        x = torch.relu(self.bn_c(self.c3(x)))
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
 
@@ -92,4 +95,4 @@ def test_fault_10_another_networks_weights_list_the_first_five_differences(tmp_p
         read_state(tmp_path / "w.pt", other)
     told = refused.value.what
     assert told.count("the network has") == 5
-    assert told.endswith("and 1 more")
+    assert told.endswith("and 3 more")

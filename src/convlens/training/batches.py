@@ -182,8 +182,8 @@ def batch_sizes(images: int, batch_size: int) -> list[int]:
 def epoch_sizes(images: int, recipe: Recipe) -> list[int]:
     """Return the sizes of the batches that an epoch of a recipe draws: the first of its order.
 
-    >>> epoch_sizes(10, Recipe(batch_size=4)), epoch_sizes(10, Recipe(batch_size=4, epoch_share=0.5))
-    ([4, 4, 2], [4, 4])
+    >>> epoch_sizes(10, Recipe(batch_size=4, epoch_share=0.5))
+    [4, 4]
     """
     sizes = batch_sizes(images, recipe.batch_size)
     return sizes[: math.ceil(recipe.epoch_share * len(sizes))]
