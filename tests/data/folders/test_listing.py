@@ -22,9 +22,7 @@ def test_a_subfolder_is_a_class_and_files_are_sorted_by_name(tmp_path: Path) -> 
     assert listing.classes == ("0", "1")
     assert listing.labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert set(listing.parts.tolist()) == {UNDECIDED}
-    assert list(listing.paths)[:3] == sorted(
-        f"0/{path.name}" for path in (folder / "0").iterdir()
-    )
+    assert list(listing.paths)[:3] == sorted(f"0/{path.name}" for path in (folder / "0").iterdir())
     assert listing.sizes.tolist() == [listing.path(i).stat().st_size for i in range(7)]
 
 

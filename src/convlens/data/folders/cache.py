@@ -40,7 +40,7 @@ from convlens.errors import ConvlensError, DataError
 from convlens.machine import parse_size, size_text
 
 LIMIT = "20 GB"
-FORM = 1
+FORM = 2
 """Of an entry; raised when its files change their meaning."""
 
 STALE_SECONDS = 24 * 3600
