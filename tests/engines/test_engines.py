@@ -69,21 +69,25 @@ ABSENT = "import sys; sys.modules[{0!r}] = None\n"
 """Python's own way to say that a module cannot be found."""
 
 
-@pytest.mark.parametrize("package", ["keras", "tensorflow"])
+@pytest.mark.parametrize(
+    ("package", "backend", "extra"),
+    [("keras", "tensorflow", "keras"), ("tensorflow", "tensorflow", "keras")]
+    + [("jax", "jax", "keras-jax")],
+)
 def test_fault_45_without_the_extra_the_install_line_comes_and_nothing_is_written(
-    package: str, tmp_path: Path
+    package: str, backend: str, extra: str, tmp_path: Path
 ) -> None:
-    if package == "tensorflow":
+    if package != "keras":
         pytest.importorskip("keras")
     done = run(
         ABSENT.format(package)
         + f"import os; os.chdir({str(tmp_path)!r})\n"
         + "sys.argv = ['convlens', 'train', '--engine', 'keras']\n"
         + "from convlens.cli import main; main()",
-        KERAS_BACKEND="tensorflow",
+        KERAS_BACKEND=backend,
     )
     assert done.returncode == 2, done.stderr
-    assert 'pip install "convlens[keras]"' in done.stderr
+    assert f'pip install "convlens[{extra}]"' in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

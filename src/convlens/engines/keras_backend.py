@@ -26,9 +26,9 @@ def _import() -> Any:
     Raises
     ------
     MissingExtra
-        Where Keras or TensorFlow is not installed.
+        Where Keras or its backend is not installed.
     InputError
-        Where `KERAS_BACKEND` names no backend that can train, or one that is not installed.
+        Where `KERAS_BACKEND` names no backend that can train.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend not in BACKENDS:
@@ -45,13 +45,9 @@ def _import() -> Any:
         if backend == "tensorflow":
             _limit_tensorflow(threads)
     except ModuleNotFoundError as error:
-        if backend in ("tensorflow", "torch") or error.name == "keras":
-            raise MissingExtra("the Keras engine", "keras") from None
-        raise InputError(
-            f'KERAS_BACKEND is "{backend}" and {error.name} is not installed',
-            f"{error.name}, or the default backend TensorFlow",
-            f"pip install {BACKENDS[backend]}, or unset KERAS_BACKEND",
-        ) from None
+        if backend == "jax" and error.name != "keras":
+            raise MissingExtra("Keras on JAX", "keras-jax") from None
+        raise MissingExtra("the Keras engine", "keras") from None
     return keras
 
 

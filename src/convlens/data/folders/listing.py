@@ -266,7 +266,7 @@ class _Walk:
                     self._add_other(prefix, name, place, opened, folders)
                     continue
                 try:
-                    found = os.stat(place + name, dir_fd=opened)  # noqa: PTH116
+                    found = os.stat(place + name, dir_fd=opened)
                 except OSError:  # a link to nothing, or to itself
                     size, changed, entry_changed = _UNREACHABLE
                 else:
@@ -293,9 +293,7 @@ class _Walk:
             if stat.S_ISDIR(mode):
                 folders.append(f"{prefix}{name}/")
                 return
-            if stat.S_ISLNK(mode) and stat.S_ISDIR(
-                os.stat(place + name, dir_fd=opened).st_mode  # noqa: PTH116
-            ):
+            if stat.S_ISLNK(mode) and stat.S_ISDIR(os.stat(place + name, dir_fd=opened).st_mode):
                 self.links += 1
                 return
         except OSError:  # a link to nothing, or gone since: no image in any case
