@@ -71,3 +71,14 @@ def test_torch_to_keras_to_onnx_to_torch_changes_no_bit(name: str, tmp_path: Pat
     transfer.export(middle.folder, out=tmp_path / "net.onnx")
     back, _ = transfer.import_model(tmp_path / "net.onnx", out=tmp_path / "back")
     same(start, back)
+
+
+@pytest.mark.parametrize("name", ["tutorial-torch", "bottleneck-resnet"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorFlow on NumPy 2
+def test_a_keras_file_of_ours_comes_back_with_every_bit(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("keras")
+    start = run_of(tmp_path / "start", zoo.load(name))
+    transfer.export(start.folder, to="keras", out=tmp_path / "net.keras")
+    back, imported = transfer.import_model(tmp_path / "net.keras", out=tmp_path / "back")
+    same(start, back)
+    assert not imported.renamed()

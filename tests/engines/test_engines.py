@@ -71,8 +71,11 @@ ABSENT = "import sys; sys.modules[{0!r}] = None\n"
 
 @pytest.mark.parametrize(
     ("package", "backend", "extra"),
-    [("keras", "tensorflow", "keras"), ("tensorflow", "tensorflow", "keras")]
-    + [("jax", "jax", "keras-jax")],
+    [
+        ("keras", "tensorflow", "keras"),
+        ("tensorflow", "tensorflow", "keras"),
+        ("jax", "jax", "keras-jax"),
+    ],
 )
 def test_fault_45_without_the_extra_the_install_line_comes_and_nothing_is_written(
     package: str, backend: str, extra: str, tmp_path: Path

@@ -1,8 +1,14 @@
-"""A `.keras` file with the weights in it, made by the Keras engine and Keras itself."""
+"""A `.keras` file with the weights in it, made by the Keras engine and Keras itself.
+
+Its `metadata.json` gets one more entry, "convlens", with the preprocessing and the class names;
+Keras passes over it.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
+import zipfile
 from pathlib import Path
 
 from convlens import atomic
@@ -31,9 +37,26 @@ def write_keras(path: Path, subject: Subject) -> Path:
     temporary = path.with_name(f".{secrets.token_hex(8)}.keras")
     try:
         model.keras_model.save(temporary)  # type: ignore[attr-defined]
+        _add_facts(temporary, subject)
         atomic.write_bytes(path, temporary.read_bytes())
     except OSError as error:
         raise atomic.explain(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _add_facts(path: Path, subject: Subject) -> None:
+    """Write what a model needs beside its layers into the file's metadata."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    facts: dict[str, object] = {}
+    if subject.preprocessing is not None:
+        facts["preprocessing"] = subject.preprocessing.to_dict()
+    if subject.classes:
+        facts["classes"] = list(subject.classes)
+    metadata = {**json.loads(members["metadata.json"]), "convlens": facts}
+    members["metadata.json"] = json.dumps(metadata).encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)

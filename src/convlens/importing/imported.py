@@ -47,7 +47,12 @@ class Imported:
             (mine, other) if mine in layers else (_module(mine), _module(other))
             for mine, other in self.mapping.items()
         }
-        return {mine: other for mine, other in sorted(found) if mine != other}
+        # Keras's names hold no dot: convlens writes a hyphen into its Keras models
+        return {
+            mine: other
+            for mine, other in sorted(found)
+            if other not in (mine, mine.replace(".", "-"))
+        }
 
 
 def _module(array: str) -> str:

@@ -18,7 +18,7 @@ from convlens.importing.assembly import assemble, build
 from convlens.importing.imported import Imported, network_name
 from convlens.importing.keras_config import KerasModel, read_config
 from convlens.importing.keras_weights import KerasWeights, match_groups
-from convlens.layers import BatchNorm, Conv, Depthwise, Linear
+from convlens.layers import BatchNorm, Conv, Depthwise, Flatten, Linear
 from convlens.network import Network
 from convlens.weights import check_arrays
 from convlens.weights.keras_layout import from_keras, keras_shapes
@@ -73,7 +73,8 @@ def read_keras(path: Path, input_shape: tuple[int, int, int] | None = None) -> I
     with closing(KerasWeights(io.BytesIO(members["model.weights.h5"]), str(path))) as file:
         groups = match_groups(file.groups, wanted, kinds, str(path))
         variables = {rows[layer]: file.read(group) for layer, group in groups.items()}
-    weights = from_keras(built.network, variables)
+    channels_first = [rows[layer] for layer in model.channels_first if layer in rows]
+    weights = from_keras(built.network, variables, channels_first)
     check_arrays(weights, built.network.table().weight_shapes())
     preprocessing, notes = _preprocessing(model, path)
     return Imported(
@@ -97,8 +98,11 @@ def read_keras_weights(path: Path, network: Network) -> Imported:
     with closing(KerasWeights(path, str(path))) as file:
         groups = match_groups(file.groups, shapes, kinds, str(path))
         variables = {layer: file.read(group) for layer, group in groups.items()}
+        # as in the models of convlens: before each Flatten
+        flattened = [row.name for row in network.table().rows if isinstance(row.layer, Flatten)]
+        channels_first = flattened if file.permutes else []
     mapping = {layer: group.layer or group.key for layer, group in groups.items()}
-    return Imported(network, from_keras(network, variables), mapping=mapping)
+    return Imported(network, from_keras(network, variables, channels_first), mapping=mapping)
 
 
 def _members(path: Path) -> dict[str, bytes]:
