@@ -26,7 +26,15 @@ def run_of(folder: Path, network: Network, seed: int = 4) -> Run:
     folder.mkdir()
     torch.save(TorchModel(network, seed=seed).module.state_dict(), folder / "w.pt")
     (folder / "net.toml").write_text(network.to_toml())
-    run, _ = transfer.import_model(folder / "w.pt", network=folder / "net.toml", out=folder / "run")
+    (folder / "classes.txt").write_text("\n".join("abcdefghij"))
+    run, _ = transfer.import_model(
+        folder / "w.pt",
+        network=folder / "net.toml",
+        out=folder / "run",
+        classes=folder / "classes.txt",
+        mean=(0.25,),
+        std=(0.5,),
+    )
     return run
 
 
@@ -44,12 +52,19 @@ def same(first: Run, second: Run) -> None:
     np.testing.assert_allclose(models[0].logits(images), models[1].logits(images), atol=1e-5)
 
 
+def same_facts(first: Run, second: Run) -> None:
+    """The file held them beside the layers."""
+    for fact in ("preprocessing", "classes"):
+        assert first.data[fact] == second.data[fact]
+
+
 @pytest.mark.parametrize("name", ["fast-batch-norm", "bottleneck-resnet"])
 def test_torch_to_onnx_to_torch_changes_no_bit(name: str, tmp_path: Path) -> None:
     start = run_of(tmp_path / "start", zoo.load(name))
     transfer.export(start.folder, out=tmp_path / "net.onnx")
     back, _ = transfer.import_model(tmp_path / "net.onnx", out=tmp_path / "back")
     same(start, back)
+    same_facts(start, back)
 
 
 @pytest.mark.parametrize("name", ["fast-batch-norm", "tutorial-keras", "lenet-5"])
@@ -82,3 +97,7 @@ def test_a_keras_file_of_ours_comes_back_with_every_bit(name: str, tmp_path: Pat
     back, imported = transfer.import_model(tmp_path / "net.keras", out=tmp_path / "back")
     same(start, back)
     assert not imported.renamed()
+    assert not imported.notes
+    same_facts(start, back)
+    keras: Any = pytest.importorskip("keras")
+    assert keras.saving.load_model(tmp_path / "net.keras").count_params() > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,19 @@ def test_a_permute_before_anything_else_is_named(tmp_path: Path) -> None:
     permuted().save(tmp_path / "last.keras")
     with pytest.raises(InputError, match="Permute: not before a Flatten"):
         read_keras(tmp_path / "last.keras")
+
+
+@pytest.mark.parametrize("told", ['{"convlens": {"preprocessing": "{}"}}', "[", '{"convlens": 3}'])
+def test_damaged_metadata_is_refused_or_passed_over(told: str, tmp_path: Path) -> None:
+    permuted(keras.layers.Flatten(), keras.layers.Dense(4)).save(tmp_path / "net.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "net.keras") as archive,
+        zipfile.ZipFile(tmp_path / "told.keras", "w") as changed,
+    ):
+        for name in archive.namelist():
+            changed.writestr(name, told if name == "metadata.json" else archive.read(name))
+    if told.endswith("3}"):
+        assert read_keras(tmp_path / "told.keras").preprocessing is None
+        return
+    with pytest.raises(WeightsError, match=r"preprocessing|metadata"):
+        read_keras(tmp_path / "told.keras")

@@ -1,7 +1,7 @@
 """A `.keras` file with the weights in it, made by the Keras engine and Keras itself.
 
-Its `metadata.json` gets one more entry, "convlens", with the preprocessing and the class names;
-Keras passes over it.
+Its `metadata.json` gets one more entry, "convlens", with preprocessing and class names as in
+an ONNX file; Keras passes over it.
 """
 
 from __future__ import annotations
@@ -50,11 +50,10 @@ def _add_facts(path: Path, subject: Subject) -> None:
     """Write what a model needs beside its layers into the file's metadata."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    facts: dict[str, object] = {}
-    if subject.preprocessing is not None:
-        facts["preprocessing"] = subject.preprocessing.to_dict()
-    if subject.classes:
-        facts["classes"] = list(subject.classes)
+    facts = {
+        "preprocessing": json.dumps(subject.preprocessing.to_dict()),
+        "classes": json.dumps(list(subject.classes)),
+    }
     metadata = {**json.loads(members["metadata.json"]), "convlens": facts}
     members["metadata.json"] = json.dumps(metadata).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
