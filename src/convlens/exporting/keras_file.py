@@ -10,9 +10,11 @@ import json
 import secrets
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from convlens import atomic
 from convlens.engines import build
+from convlens.errors import InputError
 from convlens.inside.look import Subject
 
 
@@ -32,6 +34,7 @@ def write_keras(path: Path, subject: Subject) -> Path:
         The network has a layer that Keras cannot compute.
     """
     model = build(subject.network, engine="keras")
+    _refuse_own_layers(model.keras_model)  # type: ignore[attr-defined]
     model.load_weights(subject.model.weights())
     # Keras writes to a path alone: to a temporary one, whose bytes then take the final name
     temporary = path.with_name(f".{secrets.token_hex(8)}.keras")
@@ -44,6 +47,18 @@ def write_keras(path: Path, subject: Subject) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _refuse_own_layers(model: Any) -> None:
+    """Refuse what only convlens could load again."""
+    own = [layer.name for layer in model.layers if not type(layer).__module__.startswith("keras.")]
+    if own:
+        raise InputError(
+            f"Keras has no layer that computes {', '.join(own[:5])}",
+            "no stride together with dilation, no padded pooling but a max pooling that pads as "
+            '"same" does, no depthwise convolution of two strides',
+            "change these layers, or write --to onnx or --to torch",
+        )
 
 
 def _add_facts(path: Path, subject: Subject) -> None:
