@@ -99,3 +99,18 @@ def test_a_backend_that_does_not_exist_is_refused() -> None:
     done = run(code, KERAS_BACKEND="theano")
     assert 'KERAS_BACKEND is "theano"' in done.stderr
     assert "one of tensorflow, jax, torch" in done.stderr
+
+
+def test_tensorflows_greetings_stay_off_the_screen_and_other_words_do_not() -> None:
+    pytest.importorskip("tensorflow")
+    code = (
+        "import os, sys\n"
+        "class Talker:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'keras': os.write(2, b'mind the gap\\n')\n"
+        "sys.meta_path.insert(0, Talker())\n"
+        "import convlens.engines.keras_backend\n"
+        "os.write(2, b'after\\n')"
+    )
+    done = run(code, KERAS_BACKEND="tensorflow")
+    assert done.stderr.splitlines() == ["mind the gap", "after"]
