@@ -17,7 +17,8 @@ test-keras: .venv/keras.stamp
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 $(wildcard tests/*/test_keras_*.py tests/test_keras_*.py) \
 		tests/test_agreement_document.py tests/engines/test_engines.py
 
-test-all: .venv/keras.stamp
+# also what Keras computes with instead of TensorFlow: JAX; PyTorch is there
+test-all: .venv/all.stamp
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: .venv/dev.stamp
@@ -47,6 +48,10 @@ bench: .venv/dev.stamp
 .venv/keras.stamp: .venv/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) -e ".[dev,keras]"
 	touch $@ .venv/dev.stamp .venv/demo.stamp
+
+.venv/all.stamp: .venv/bin/pip pyproject.toml constraints.txt
+	$(INSTALL) -e ".[dev,keras,keras-jax]"
+	touch $@ .venv/keras.stamp .venv/dev.stamp .venv/demo.stamp
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ FILES += ["training/test_keras_loop.py"]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_every_test_of_the_engine_passes_on_it(backend: str) -> None:
     pytest.importorskip(backend)

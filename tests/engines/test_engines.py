@@ -69,21 +69,28 @@ ABSENT = "import sys; sys.modules[{0!r}] = None\n"
 """Python's own way to say that a module cannot be found."""
 
 
-@pytest.mark.parametrize("package", ["keras", "tensorflow"])
+@pytest.mark.parametrize(
+    ("package", "backend", "extra"),
+    [
+        ("keras", "tensorflow", "keras"),
+        ("tensorflow", "tensorflow", "keras"),
+        ("jax", "jax", "keras-jax"),
+    ],
+)
 def test_fault_45_without_the_extra_the_install_line_comes_and_nothing_is_written(
-    package: str, tmp_path: Path
+    package: str, backend: str, extra: str, tmp_path: Path
 ) -> None:
-    if package == "tensorflow":
+    if package != "keras":
         pytest.importorskip("keras")
     done = run(
         ABSENT.format(package)
         + f"import os; os.chdir({str(tmp_path)!r})\n"
         + "sys.argv = ['convlens', 'train', '--engine', 'keras']\n"
         + "from convlens.cli import main; main()",
-        KERAS_BACKEND="tensorflow",
+        KERAS_BACKEND=backend,
     )
     assert done.returncode == 2, done.stderr
-    assert 'pip install "convlens[keras]"' in done.stderr
+    assert f'pip install "convlens[{extra}]"' in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -92,3 +99,18 @@ def test_a_backend_that_does_not_exist_is_refused() -> None:
     done = run(code, KERAS_BACKEND="theano")
     assert 'KERAS_BACKEND is "theano"' in done.stderr
     assert "one of tensorflow, jax, torch" in done.stderr
+
+
+def test_tensorflows_greetings_stay_off_the_screen_and_other_words_do_not() -> None:
+    pytest.importorskip("tensorflow")
+    code = (
+        "import os, sys\n"
+        "class Talker:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'keras': os.write(2, b'mind the gap\\n')\n"
+        "sys.meta_path.insert(0, Talker())\n"
+        "import convlens.engines.keras_backend\n"
+        "os.write(2, b'after\\n')"
+    )
+    done = run(code, KERAS_BACKEND="tensorflow")
+    assert done.stderr.splitlines() == ["mind the gap", "after"]

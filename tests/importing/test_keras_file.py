@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import WeightsError
+from convlens.errors import InputError, WeightsError
 from convlens.network import Network
 
 pytest.importorskip("h5py")
@@ -107,3 +108,47 @@ def test_weights_alone_need_the_network_and_match_it_by_kind_and_order(tmp_path:
     other = Network(input=(1, 8, 8), layers=[{"conv": 2}, {"flatten": True}, {"linear": 4}])
     with pytest.raises(WeightsError, match=r'"linear1" \[72, 4\] \[4\] is "dense" \[12, 4\] \[4\]'):
         read_keras_weights(tmp_path / "net.weights.h5", other)
+
+
+def permuted(*after: Any) -> Any:
+    layers = keras.layers
+    first = [keras.Input((6, 5, 2)), layers.Conv2D(3, 2), layers.Permute((3, 1, 2))]
+    return randomised(keras.Sequential([*first, *after]))
+
+
+def test_a_flatten_of_permuted_maps_keeps_the_channels_in_front(tmp_path: Path) -> None:
+    layers = keras.layers
+    model = permuted(layers.Flatten(), layers.Dense(4), layers.Softmax())
+    model.save(tmp_path / "net.keras")
+    back = read_keras(tmp_path / "net.keras")
+    logits_agree(model, back.network, back.weights)
+    model.save_weights(tmp_path / "net.weights.h5")
+    again = read_keras_weights(tmp_path / "net.weights.h5", back.network)
+    logits_agree(model, back.network, again.weights)
+
+
+def test_a_permute_before_anything_else_is_named(tmp_path: Path) -> None:
+    layers = keras.layers
+    model = permuted(layers.ReLU(name="own"), layers.Flatten(), layers.Dense(4))
+    model.save(tmp_path / "net.keras")
+    with pytest.raises(InputError, match=r'"own" \(ReLU: after a Permute'):
+        read_keras(tmp_path / "net.keras")
+    permuted().save(tmp_path / "last.keras")
+    with pytest.raises(InputError, match="Permute: not before a Flatten"):
+        read_keras(tmp_path / "last.keras")
+
+
+@pytest.mark.parametrize("told", ['{"convlens": {"preprocessing": "{}"}}', "[", '{"convlens": 3}'])
+def test_damaged_metadata_is_refused_or_passed_over(told: str, tmp_path: Path) -> None:
+    permuted(keras.layers.Flatten(), keras.layers.Dense(4)).save(tmp_path / "net.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "net.keras") as archive,
+        zipfile.ZipFile(tmp_path / "told.keras", "w") as changed,
+    ):
+        for name in archive.namelist():
+            changed.writestr(name, told if name == "metadata.json" else archive.read(name))
+    if told.endswith("3}"):
+        assert read_keras(tmp_path / "told.keras").preprocessing is None
+        return
+    with pytest.raises(WeightsError, match=r"preprocessing|metadata"):
+        read_keras(tmp_path / "told.keras")

@@ -214,25 +214,24 @@ def _stream(source: ImageSource, name: str, max_bytes: int) -> IO[bytes]:
         return io.BytesIO(source)
     try:
         # a pipe would hang without O_NONBLOCK, which a regular file ignores
-        file = io.FileIO(os.open(source, _READ_ONLY), "rb")
-        status = os.fstat(file.fileno())
+        descriptor = os.open(source, _READ_ONLY)
     except (OSError, ValueError) as error:  # ValueError: a NUL inside the path
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise DataError(
             f"{name} cannot be opened: {reason}", "an image file", "check the path"
         ) from error
     try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{name} is not a file", "an image file", "give the path of a file")
         _check_length(status.st_size, name, max_bytes)
-        if status.st_size > SMALL_FILE:
-            return io.BufferedReader(file)
-        content = file.read(status.st_size)  # one call instead of many small ones
-    except BaseException:
-        file.close()
-        raise
-    file.close()
-    return io.BytesIO(content)
+        if status.st_size <= SMALL_FILE:  # one call instead of many small ones
+            return io.BytesIO(os.read(descriptor, status.st_size))
+        kept, descriptor = descriptor, -1
+        return open(kept, "rb")  # noqa: PTH123 - a descriptor, not a path
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _check_length(length: int, name: str, max_bytes: int) -> None:

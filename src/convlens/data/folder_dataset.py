@@ -124,7 +124,7 @@ def _divide(
         train, held = by_content(train, fraction, 2 * seed + 1, every_class=False)
         split |= {"fraction": fraction, "method": method}
     else:
-        names = [found.listing.files[row].path for row in train.tolist()]
+        names = [found.listing.paths[row] for row in train.tolist()]
         by_name = train[sorted(range(len(names)), key=names.__getitem__)]
         kept, last = hold_out(labels[by_name], fraction, method, seed)
         train, held = np.sort(by_name[kept]), np.sort(by_name[last])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,8 @@ class PixelFile:
     def parts(self, wanted: Sequence[NDArray[np.int64]]) -> list[NDArray[np.uint8]]:
         """Read several ascending selections of rows in one pass through the file.
 
+        Two threads take turns: one reads while the other hands out what it has read.
+
         Returns
         -------
         list of uint8 arrays (n, C, H, W)
@@ -115,16 +118,23 @@ class PixelFile:
         """
         found = [np.empty((len(rows), *self.shape[1:]), np.uint8) for rows in wanted]
         step = max(1, SPAN_BYTES // self.row_bytes)
-        buffer = np.empty((min(step, self.shape[0]), *self.shape[1:]), np.uint8)
-        for first in range(0, self.shape[0], step):
-            last = min(first + step, self.shape[0])
-            borders = [np.searchsorted(rows, (first, last)) for rows in wanted]
-            if all(low == high for low, high in borders):
-                continue
-            span = self.span(first, last - first, buffer)
-            for images, rows, (low, high) in zip(found, wanted, borders, strict=True):
-                # the rows lie inside; with mode="raise" the output would be copied once more
-                np.take(span, rows[low:high] - first, axis=0, out=images[low:high], mode="clip")
+        turns = iter(range(0, self.shape[0], step))
+
+        def read() -> None:
+            buffer = np.empty((min(step, self.shape[0]), *self.shape[1:]), np.uint8)
+            for first in turns:
+                last = min(first + step, self.shape[0])
+                borders = [np.searchsorted(rows, (first, last)) for rows in wanted]
+                if all(low == high for low, high in borders):
+                    continue
+                span = self.span(first, last - first, buffer)
+                for images, rows, (low, high) in zip(found, wanted, borders, strict=True):
+                    # the rows lie inside; mode="raise" would copy the output once more
+                    np.take(span, rows[low:high] - first, axis=0, out=images[low:high], mode="clip")
+
+        with ThreadPoolExecutor(2, thread_name_prefix="read") as threads:
+            for done in [threads.submit(read) for _ in range(2)]:
+                done.result()
         return found
 
 

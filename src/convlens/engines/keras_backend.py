@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -26,9 +28,9 @@ def _import() -> Any:
     Raises
     ------
     MissingExtra
-        Where Keras or TensorFlow is not installed.
+        Where Keras or its backend is not installed.
     InputError
-        Where `KERAS_BACKEND` names no backend that can train, or one that is not installed.
+        Where `KERAS_BACKEND` names no backend that can train.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend not in BACKENDS:
@@ -40,19 +42,52 @@ def _import() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, no word about the CPU
     threads = limit_threads()
     try:
-        import keras
+        with _without_greetings():
+            import keras
 
-        if backend == "tensorflow":
-            _limit_tensorflow(threads)
+            if backend == "tensorflow":
+                _limit_tensorflow(threads)
     except ModuleNotFoundError as error:
-        if backend in ("tensorflow", "torch") or error.name == "keras":
-            raise MissingExtra("the Keras engine", "keras") from None
-        raise InputError(
-            f'KERAS_BACKEND is "{backend}" and {error.name} is not installed',
-            f"{error.name}, or the default backend TensorFlow",
-            f"pip install {BACKENDS[backend]}, or unset KERAS_BACKEND",
-        ) from None
+        if backend == "jax" and error.name != "keras":
+            raise MissingExtra("Keras on JAX", "keras-jax") from None
+        raise MissingExtra("the Keras engine", "keras") from None
     return keras
+
+
+@contextlib.contextmanager
+def _without_greetings() -> Iterator[None]:
+    """Keep TensorFlow's lines about the CPU off stderr: it writes them whatever it is told.
+
+    A process of its own lets everything else through, so that the last words of a library that
+    ends this process are not lost.
+    """
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    passing = subprocess.Popen([sys.executable, "-S", "-c", _PASSING], stdin=subprocess.PIPE)  # noqa: S603
+    assert passing.stdin is not None
+    os.dup2(passing.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        passing.stdin.close()
+        passing.wait()
+
+
+_PASSING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+for line in sys.stdin.buffer:
+    if not line.startswith((b"I0000 ", b"WARNING: All log messages before absl::")):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
 
 
 def _limit_tensorflow(threads: int) -> None:

@@ -48,28 +48,27 @@ def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
     Returns
     -------
     list of keras.layers.Layer
-        One layer; flatten is two, because its order is channel by channel.
+        One layer; two where zeros are padded as Keras's own padding does not, and where maps are
+        flattened, because the order is channel by channel.
     """
     name = keras_name(place)
     match spec:
         case layers.Conv():
             windows = spec.windows(shape)
-            apart = _strided_and_dilated(windows)
-            own = _native(windows, shape) and not apart
             settings = {"groups": spec.groups, "use_bias": spec.bias, "name": name, **_MAPS}
-            if own:
-                return [keras.layers.Conv2D(spec.filters, **_slides(windows), **settings)]
-            return [Conv2D(spec.filters, **_slides_apart(windows, apart=apart), **settings)]
+            if _strided_and_dilated(windows):
+                return [Conv2D(spec.filters, **_slides_apart(windows), **settings)]
+            zeros, slides = _slides(windows, shape, name)
+            return [*zeros, keras.layers.Conv2D(spec.filters, **slides, **settings)]
         case layers.Depthwise():
             windows = spec.windows(shape)
-            # TensorFlow's depthwise convolution has one stride for both axes on a CPU
-            apart = _strided_and_dilated(windows) or windows[0].stride != windows[1].stride
-            own = _native(windows, shape) and not apart
             settings = {"use_bias": spec.bias, "name": name, **_MAPS}
             settings["depth_multiplier"] = spec.multiplier
-            if own:
-                return [keras.layers.DepthwiseConv2D(**_slides(windows), **settings)]
-            return [DepthwiseConv2D(**_slides_apart(windows, apart=apart), **settings)]
+            # TensorFlow's depthwise convolution has one stride for both axes on a CPU
+            if _strided_and_dilated(windows) or windows[0].stride != windows[1].stride:
+                return [DepthwiseConv2D(**_slides_apart(windows), **settings)]
+            zeros, slides = _slides(windows, shape, name)
+            return [*zeros, keras.layers.DepthwiseConv2D(**slides, **settings)]
         case layers.MaxPool() | layers.AvgPool():
             windows = spec.windows(shape)
             size, padding = _pair(windows, "kernel"), _padding(windows)
@@ -119,25 +118,30 @@ def _pair(windows: tuple[Window, Window], attribute: str) -> tuple[int, int]:
     return (getattr(windows[0], attribute), getattr(windows[1], attribute))
 
 
-def _slides(windows: tuple[Window, Window]) -> dict[str, Any]:
-    """Return how Keras's own convolution slides."""
-    return {
+def _slides(
+    windows: tuple[Window, Window], shape: Shape, name: str
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the padding that is a layer of its own, if any, and how Keras's convolution slides."""
+    slides = {
         "kernel_size": _pair(windows, "kernel"),
         "strides": _pair(windows, "stride"),
         "dilation_rate": _pair(windows, "dilation"),
-        "padding": _padding(windows),
     }
+    if _native(windows, shape):
+        return [], {**slides, "padding": _padding(windows)}
+    zeros = keras.layers.ZeroPadding2D(_pads(windows)[1:3], name=f"{name}-pad", **_MAPS)
+    return [zeros], {**slides, "padding": "valid"}
 
 
-def _slides_apart(windows: tuple[Window, Window], *, apart: bool) -> dict[str, Any]:
-    """Return the same with the padding, and where `apart` is set the stride, taken out of it."""
-    strides = _pair(windows, "stride")
+def _slides_apart(windows: tuple[Window, Window]) -> dict[str, Any]:
+    """Return the same for a convolution that takes padding and stride out of Keras's own."""
     return {
-        **_slides(windows),
+        "kernel_size": _pair(windows, "kernel"),
+        "strides": (1, 1),
+        "dilation_rate": _pair(windows, "dilation"),
         "padding": "valid",
         "pads": _pads(windows),
-        "strides": (1, 1) if apart else strides,
-        "steps": strides if apart else (1, 1),
+        "steps": _pair(windows, "stride"),
     }
 
 
@@ -220,7 +224,7 @@ class _Subsampled(_Padded):
 
 @_register
 class Conv2D(_Subsampled, keras.layers.Conv2D):  # type: ignore[misc]
-    """Keras's convolution with padding on four sides, and with stride and dilation at once."""
+    """Keras's convolution with stride and dilation at once."""
 
 
 @_register

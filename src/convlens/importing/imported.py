@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from convlens.data import Preprocessing
-from convlens.errors import InputError
+from convlens.errors import DataError, InputError, WeightsError
 from convlens.network import Network
 from convlens.weights.tensor_file import Array
 
@@ -47,7 +48,12 @@ class Imported:
             (mine, other) if mine in layers else (_module(mine), _module(other))
             for mine, other in self.mapping.items()
         }
-        return {mine: other for mine, other in sorted(found) if mine != other}
+        # Keras's names hold no dot: convlens writes a hyphen into its Keras models
+        return {
+            mine: other
+            for mine, other in sorted(found)
+            if other not in (mine, mine.replace(".", "-"))
+        }
 
 
 def _module(array: str) -> str:
@@ -88,6 +94,45 @@ def read_classes(text: str, where: str, count: int) -> tuple[str, ...]:
             "correct the list",
         )
     return tuple(names)
+
+
+def read_facts(
+    told: Mapping[str, object], where: str, network: Network
+) -> tuple[Preprocessing | None, tuple[str, ...] | None]:
+    """Read preprocessing and class names as `convlens export` writes them into a file.
+
+    Parameters
+    ----------
+    told : mapping of str to object
+        "preprocessing" and "classes", each JSON text where it is there.
+    where : str
+        The file, for errors.
+    network : Network
+        What they must fit.
+
+    Raises
+    ------
+    WeightsError, InputError
+        Where they are damaged or do not fit.
+    """
+    preprocessing, classes = None, None
+    try:
+        if "preprocessing" in told:
+            preprocessing = Preprocessing.from_dict(json.loads(str(told["preprocessing"])))
+    except (ValueError, RecursionError, DataError) as error:
+        raise _damaged(where, f"its preprocessing: {error}") from None
+    if preprocessing is not None and preprocessing.input != network.input:
+        raise _damaged(where, "its preprocessing is for images of another size")
+    output = network.table().output
+    if "classes" in told and len(output) == 1:
+        classes = read_classes(str(told["classes"]), where, output[0])
+    return preprocessing, classes
+
+
+def _damaged(where: str, why: str) -> WeightsError:
+    return WeightsError(
+        f"{where} is damaged: {why}", "what convlens export wrote", "export the model again"
+    )
 
 
 def network_name(text: str) -> str:

@@ -8,7 +8,7 @@ https://keras.io/api/models/model_saving_apis/ and the layers' `get_config`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from convlens.errors import InputError
@@ -40,6 +40,10 @@ class KerasModel:
     """What a leading Rescaling multiplies pixels of 0 to 255 with."""
     offset: float = 0.0
     rescaled: bool = False
+    permuted: set[str] = field(default_factory=set)
+    """The Permute layers that bring the channels to the front, for a Flatten to read."""
+    channels_first: set[str] = field(default_factory=set)
+    """The Flatten layers that read one: they lay maps out as PyTorch does."""
 
 
 def read_config(config: object, where: str, shape: tuple[int, int, int] | None) -> KerasModel:
@@ -99,9 +103,10 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
                     ),
                 )
                 inputs = ["input"]
+            turned = not model.permuted.isdisjoint(inputs)
             inputs = [same.get(name, name) for name in inputs]
             try:
-                pieces = _pieces(model, entry, first=inputs == [model.source])
+                pieces = _pieces(model, entry, first=inputs == [model.source], turned=turned)
             except NoLayerError as reason:
                 foreign.append((entry.name, f"{entry.kind}: {reason}"))
                 pieces = ()
@@ -118,7 +123,10 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
         previous = entry.name
     if foreign:
         raise unsupported(where, foreign, tuple(READERS))
-    model.output = same.get(previous, previous) if chain else _output(inner, same, where)
+    output = previous if chain else _output(inner, where)
+    if output in model.permuted:
+        raise unsupported(where, [(output, "Permute: not before a Flatten")], tuple(READERS))
+    model.output = same.get(output, output)
     _check_links(model, where)
     return model
 
@@ -196,13 +204,13 @@ def _inputs(written: Config, where: str) -> list[str]:
     return found
 
 
-def _output(inner: Config, same: Mapping[str, str], where: str) -> str:
+def _output(inner: Config, where: str) -> str:
     written = inner.get("output_layers")
     while isinstance(written, list) and len(written) == 1 and isinstance(written[0], list):
         written = written[0]
     if not isinstance(written, list) or not written or not isinstance(written[0], str):
         raise InputError(f"{where} has not one output", "one: the classes", "save such a model")
-    return same.get(written[0], written[0])
+    return written[0]
 
 
 def _check_links(model: KerasModel, where: str) -> None:
@@ -246,7 +254,8 @@ def _input_shape(
     return shape
 
 
-def _pieces(model: KerasModel, entry: _Entry, *, first: bool) -> tuple[Piece, ...]:
+def _pieces(model: KerasModel, entry: _Entry, *, first: bool, turned: bool) -> tuple[Piece, ...]:
+    """Return the layers that an entry is worth; `turned` says that it reads permuted axes."""
     reader = READERS.get(entry.kind)
     if reader is None:
         raise NoLayerError("not among the layers that are understood")
@@ -259,7 +268,15 @@ def _pieces(model: KerasModel, entry: _Entry, *, first: bool) -> tuple[Piece, ..
         model.scale, model.offset = number(settings, "scale"), number(settings, "offset")
         model.rescaled = True
         return ()
+    if turned and entry.kind != "Flatten":
+        raise NoLayerError("after a Permute, which is understood before a Flatten alone")
     found = reader(settings)
+    if entry.kind == "Permute":
+        model.permuted.add(entry.name)
+        return ()
+    if turned:
+        model.channels_first.add(entry.name)
+        return (Piece(found[0], {}, entry.name),)
     if entry.kind in KINDS:
         model.kinds[entry.name] = KINDS[entry.kind]
         head = Piece(found[0], {}, entry.name)

@@ -15,10 +15,10 @@ from pathlib import Path
 from convlens.data import Preprocessing
 from convlens.errors import InputError, WeightsError
 from convlens.importing.assembly import assemble, build
-from convlens.importing.imported import Imported, network_name
+from convlens.importing.imported import Imported, network_name, read_facts
 from convlens.importing.keras_config import KerasModel, read_config
 from convlens.importing.keras_weights import KerasWeights, match_groups
-from convlens.layers import BatchNorm, Conv, Depthwise, Linear
+from convlens.layers import BatchNorm, Conv, Depthwise, Flatten, Linear
 from convlens.network import Network
 from convlens.weights import check_arrays
 from convlens.weights.keras_layout import from_keras, keras_shapes
@@ -56,10 +56,7 @@ def read_keras(path: Path, input_shape: tuple[int, int, int] | None = None) -> I
         The file is damaged, or its weights do not fit its own configuration.
     """
     members = _members(path)
-    try:
-        config = json.loads(members["config.json"])
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, f"config.json: {error}") from None
+    config = _json(members, "config.json", path)
     model = read_config(config, str(path), input_shape)
     pieces = assemble(model.nodes, model.source, model.output)
     built = build(pieces, model.shape, network_name(path.stem), str(path))
@@ -73,11 +70,19 @@ def read_keras(path: Path, input_shape: tuple[int, int, int] | None = None) -> I
     with closing(KerasWeights(io.BytesIO(members["model.weights.h5"]), str(path))) as file:
         groups = match_groups(file.groups, wanted, kinds, str(path))
         variables = {rows[layer]: file.read(group) for layer, group in groups.items()}
-    weights = from_keras(built.network, variables)
+    channels_first = [rows[layer] for layer in model.channels_first if layer in rows]
+    weights = from_keras(built.network, variables, channels_first)
     check_arrays(weights, built.network.table().weight_shapes())
-    preprocessing, notes = _preprocessing(model, path)
+    metadata = _json(members, "metadata.json", path)
+    told = metadata.get("convlens") if isinstance(metadata, dict) else None
+    preprocessing, classes = read_facts(
+        told if isinstance(told, dict) else {}, str(path), built.network
+    )
+    notes: list[str] = []
+    if preprocessing is None:
+        preprocessing, notes = _preprocessing(model, path)
     return Imported(
-        built.network, weights, preprocessing, None, (*built.notes, *notes), built.origins
+        built.network, weights, preprocessing, classes, (*built.notes, *notes), built.origins
     )
 
 
@@ -97,8 +102,11 @@ def read_keras_weights(path: Path, network: Network) -> Imported:
     with closing(KerasWeights(path, str(path))) as file:
         groups = match_groups(file.groups, shapes, kinds, str(path))
         variables = {layer: file.read(group) for layer, group in groups.items()}
+        # as in the models of convlens: before each Flatten
+        flattened = [row.name for row in network.table().rows if isinstance(row.layer, Flatten)]
+        channels_first = flattened if file.permutes else []
     mapping = {layer: group.layer or group.key for layer, group in groups.items()}
-    return Imported(network, from_keras(network, variables), mapping=mapping)
+    return Imported(network, from_keras(network, variables, channels_first), mapping=mapping)
 
 
 def _members(path: Path) -> dict[str, bytes]:
@@ -128,6 +136,13 @@ def _members(path: Path) -> dict[str, bytes]:
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, str(error)[:200]) from None
     return members
+
+
+def _json(members: dict[str, bytes], name: str, path: Path) -> object:
+    try:
+        return json.loads(members[name])
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"{name}: {error}") from None
 
 
 def _damaged(path: Path, why: str) -> WeightsError:

@@ -153,6 +153,13 @@ def _padding(settings: Config) -> list[layers.Layer | Pad]:
     return [Pad(sides)]
 
 
+def _permute(settings: Config) -> list[layers.Layer]:
+    """Take the one order that makes Keras's Flatten lay maps out channel by channel."""
+    if list(settings.get("dims", ())) != [3, 1, 2]:
+        raise NoLayerError(f"dims {settings.get('dims')!r:.40}, other than channels to the front")
+    return []
+
+
 READERS: dict[str, Callable[[Config], Any]] = {
     "Conv2D": _conv,
     "DepthwiseConv2D": _depthwise,
@@ -168,6 +175,7 @@ READERS: dict[str, Callable[[Config], Any]] = {
     "Softmax": _softmax,
     "Dropout": lambda settings: [make_layer(layers.Dropout, rate=settings.get("rate"))],
     "Flatten": lambda settings: [layers.Flatten()],
+    "Permute": _permute,
     "ZeroPadding2D": _padding,
     "Rescaling": lambda settings: [],
     "Add": lambda settings: [],

@@ -37,7 +37,10 @@ class Group:
 
 
 class KerasWeights:
-    """An open `.weights.h5` whose links and shapes are checked and whose data is not read yet."""
+    """An open `.weights.h5` whose links and shapes are checked and whose data is not read yet.
+
+    `permutes` says whether the model that it was saved from has a Permute layer.
+    """
 
     def __init__(self, source: Path | BinaryIO, where: str) -> None:
         self.where = where
@@ -75,6 +78,7 @@ class KerasWeights:
         if len(layers) > MOST_GROUPS:
             raise self._damaged(f"it has {len(layers):,} layers")
         found = []
+        self.permutes = "permute" in layers
         for key in layers:
             variables = self._member(self._member(layers, key), "vars")
             if not isinstance(variables, h5py.Group) or not len(variables):

@@ -6,21 +6,18 @@ other files are refused by their own entry. Operators: https://onnx.ai/onnx/oper
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
-from convlens.data import Preprocessing
-from convlens.errors import DataError, InputError, WeightsError
+from convlens.errors import InputError, WeightsError
 from convlens.importing.assembly import MOST_NODES, Node, assemble, build
-from convlens.importing.imported import Imported, network_name, read_classes
+from convlens.importing.imported import Imported, network_name, read_facts
 from convlens.importing.onnx_operators import Reader
-from convlens.network import Network
 from convlens.weights import check_arrays
 from convlens.weights.tensor_file import quote, require_file
 
@@ -64,7 +61,7 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Imported:
     built = build(assemble(nodes, source, output), shape, name, str(path))
     check_arrays(built.weights, built.network.table().weight_shapes())
     told = {entry.key: entry.value for entry in model.metadata_props} if ours else {}
-    facts = _facts(path, told, built.network)
+    facts = read_facts(told, str(path), built.network)
     return Imported(built.network, built.weights, *facts, notes=built.notes)
 
 
@@ -209,21 +206,3 @@ def _output(path: Path, graph: GraphProto, nodes: list[Node]) -> str:
             f"{path} has no output that depends on its images", "one", "export it again"
         )
     return str(max(found, key=place.__getitem__))
-
-
-def _facts(
-    path: Path, told: Mapping[str, str], network: Network
-) -> tuple[Preprocessing | None, tuple[str, ...] | None]:
-    """Read preprocessing and classes as convlens writes them; what does not fit is refused."""
-    preprocessing, classes = None, None
-    try:
-        if "preprocessing" in told:
-            preprocessing = Preprocessing.from_dict(json.loads(told["preprocessing"]))
-    except (ValueError, RecursionError, DataError) as error:
-        raise _damaged(path, f"its preprocessing: {error}") from None
-    if preprocessing is not None and preprocessing.input != network.input:
-        raise _damaged(path, "its preprocessing is for images of another size")
-    output = network.table().output
-    if "classes" in told and len(output) == 1:
-        classes = read_classes(told["classes"], str(path), output[0])
-    return preprocessing, classes

@@ -8,7 +8,7 @@ is computed on the way: there and back gives every bit again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +78,23 @@ def to_keras(network: Network, weights: Mapping[str, Array]) -> dict[str, list[A
     return found
 
 
-def from_keras(network: Network, variables: Mapping[str, Sequence[Array]]) -> dict[str, Array]:
-    """Return weights in the neutral layout: the inverse of `to_keras`, with the same errors."""
-    orders = feature_orders(network)
+def from_keras(
+    network: Network,
+    variables: Mapping[str, Sequence[Array]],
+    channels_first: Collection[str] = (),
+) -> dict[str, Array]:
+    """Return weights in the neutral layout: the inverse of `to_keras`, with the same errors.
+
+    Parameters
+    ----------
+    network : Network
+        Whose weights they are.
+    variables : mapping of str to sequence of array
+        Each layer's variables, as Keras has them.
+    channels_first : collection of str
+        The flatten layers before which the model itself brings the channels to the front.
+    """
+    orders = feature_orders(network, channels_first)
     found: dict[str, Array] = {}
     for row in network.table().rows:
         for name, array in zip(array_names(row), variables.get(row.name, ()), strict=True):
@@ -111,8 +125,17 @@ def _takes_features(row: Row, array: str) -> bool:
     return isinstance(row.layer, BatchNorm) or array == "weight"
 
 
-def feature_orders(network: Network) -> dict[str, NDArray[np.int64]]:
+def feature_orders(
+    network: Network, channels_first: Collection[str] = ()
+) -> dict[str, NDArray[np.int64]]:
     """Return, for the layers whose input features Keras orders otherwise, where each comes from.
+
+    Parameters
+    ----------
+    network : Network
+        Whose layers they are.
+    channels_first : collection of str
+        See `from_keras`.
 
     Returns
     -------
@@ -145,7 +168,7 @@ def feature_orders(network: Network) -> dict[str, NDArray[np.int64]]:
             elif order is not None and isinstance(layer, Linear | BatchNorm):
                 orders[name] = order
             if isinstance(layer, Flatten) and len(inputs[name]) == 3:
-                order = channels_last(inputs[name])
+                order = None if name in channels_first else channels_last(inputs[name])
             elif isinstance(layer, Linear):
                 order = None
         return order

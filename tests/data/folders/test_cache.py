@@ -48,7 +48,7 @@ def test_the_second_start_decodes_nothing_and_gives_the_same(home: Path, digits:
     assert told == 0
     for name in ("images", "contents", "digests", "sums"):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
-    assert first.listing.files == again.listing.files
+    assert first.listing.paths == again.listing.paths
     assert len(list(home.iterdir())) == 1
     assert cache.size()[0] == 1
     assert cache.size()[1] > 520 * 784
@@ -63,7 +63,7 @@ def test_a_changed_file_or_another_input_is_decoded_anew(home: Path, digits: Pat
     os.utime(one, ns=(changed.st_atime_ns, changed.st_mtime_ns))  # as `cp --preserve` does
     again, told = decoded(folder)
     assert told > 0
-    paths = [file.path for file in again.listing.files]
+    paths = list(again.listing.paths)
     row, same = paths.index(f"0/{one.name}"), paths.index(f"0/{other.name}")
     np.testing.assert_array_equal(again.images[row], again.images[same])
     assert (first.images[row] != again.images[row]).any()

@@ -43,9 +43,9 @@ def test_the_delimiter_the_encoding_and_the_columns_are_told_from_the_file(
     (images(tmp_path) / "labels.csv").write_bytes(content)
     listing = list_folder(tmp_path)
     assert listing.classes == ("cat", "dog")
-    assert [file.path for file in listing.files] == [f"img/{n}.png" for n in range(4)]
+    assert list(listing.paths) == [f"img/{n}.png" for n in range(4)]
     assert listing.labels.tolist() == [0, 1, 0, 1]
-    assert all(file.size > 0 for file in listing.files)
+    assert (listing.sizes > 0).all()
 
 
 def test_windows_text_is_read_and_said(tmp_path: Path) -> None:

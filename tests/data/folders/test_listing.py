@@ -22,10 +22,8 @@ def test_a_subfolder_is_a_class_and_files_are_sorted_by_name(tmp_path: Path) -> 
     assert listing.classes == ("0", "1")
     assert listing.labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert set(listing.parts.tolist()) == {UNDECIDED}
-    assert [file.path for file in listing.files][:3] == sorted(
-        f"0/{path.name}" for path in (folder / "0").iterdir()
-    )
-    assert all(file.size == listing.path(i).stat().st_size for i, file in enumerate(listing.files))
+    assert list(listing.paths)[:3] == sorted(f"0/{path.name}" for path in (folder / "0").iterdir())
+    assert listing.sizes.tolist() == [listing.path(i).stat().st_size for i in range(7)]
 
 
 def test_folders_of_parts_are_respected(tmp_path: Path) -> None:
@@ -58,9 +56,19 @@ def test_a_link_to_a_file_is_an_image_and_a_link_to_nothing_has_no_size(tmp_path
     real = next((folder / "0").iterdir())
     (folder / "1" / "linked.png").symlink_to(real)
     (folder / "1" / "nothing.png").symlink_to(tmp_path / "gone.png")
-    sizes = {file.path: file.size for file in list_folder(folder).files}
+    listing = list_folder(folder)
+    sizes = dict(zip(listing.paths, listing.sizes.tolist(), strict=True))
     assert sizes["1/linked.png"] == real.stat().st_size
     assert sizes["1/nothing.png"] == -1
+
+
+def test_a_folder_with_the_name_of_an_image_is_a_folder(tmp_path: Path) -> None:
+    folder = digit_folder(tmp_path / "digits", 1, classes=2)
+    shutil.copytree(folder / "0", folder / "1" / "more.png")
+    (folder / "1" / "up.png").symlink_to(folder)
+    listing = list_folder(folder)
+    assert [Path(path).parent.as_posix() for path in listing.paths] == ["0", "1", "1/more.png"]
+    assert "links to folders were not followed: 1" in listing.notes
 
 
 def test_an_empty_class_is_named(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def same(one: FolderSet, other: FolderSet) -> None:
     for name in ("images", "contents", "digests", "sums"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    assert (one.listing.files, one.policy, one.notes) == (
-        *(other.listing.files, other.policy, other.notes),
+    assert (one.listing.paths, one.policy, one.notes) == (
+        *(other.listing.paths, other.policy, other.notes),
     )
 
 
@@ -61,7 +61,7 @@ def test_copies_share_a_content_and_the_order_mixes_the_classes(tmp_path: Path) 
     original = next((folder / "0").iterdir())
     Image.open(original).convert("RGB").save(folder / "1" / "copy.bmp")  # other bytes, one picture
     found = read_folder(folder)
-    paths = [file.path for file in found.listing.files]
+    paths = list(found.listing.paths)
     one, other = paths.index(f"0/{original.name}"), paths.index("1/copy.bmp")
     np.testing.assert_array_equal(found.contents[one], found.contents[other])
     assert len(np.unique(found.contents, axis=0)) == 80

@@ -7,7 +7,6 @@ or finds them decoded, and names those that are no images.
 from convlens.data.folders.listing import (
     PARTS,
     UNDECIDED,
-    Found,
     Listing,
     is_image_folder,
     list_folder,
@@ -20,7 +19,6 @@ __all__ = [
     "PARTS",
     "UNDECIDED",
     "FolderSet",
-    "Found",
     "Listing",
     "Policy",
     "choose_policy",

@@ -21,10 +21,8 @@ import tempfile
 import time
 import weakref
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +33,14 @@ from numpy.typing import NDArray
 from convlens import atomic
 from convlens.data.decode import DECODER_VERSION
 from convlens.data.folders.decoding import DIGEST_BYTES
-from convlens.data.folders.listing import Found
+from convlens.data.folders.listing import Listing
 from convlens.data.folders.policy import Policy
 from convlens.data.stored import PixelFile
 from convlens.errors import ConvlensError, DataError
 from convlens.machine import parse_size, size_text
 
 LIMIT = "20 GB"
-FORM = 1
+FORM = 2
 """Of an entry; raised when its files change their meaning."""
 
 STALE_SECONDS = 24 * 3600
@@ -109,25 +107,23 @@ def size() -> tuple[int, int]:
     return len(entries), sum(entry.size for entry in entries)
 
 
-def worth_keeping(files: Sequence[Found]) -> bool:
+def worth_keeping(listing: Listing) -> bool:
     """Say whether a folder takes long enough to decode."""
-    return len(files) >= WORTH_IMAGES or sum(file.size for file in files) >= WORTH_BYTES
+    return len(listing) >= WORTH_IMAGES or int(listing.sizes.sum()) >= WORTH_BYTES
 
 
-def names_of(root: Path, files: Sequence[Found], policy: Policy) -> tuple[str, str]:
+def names_of(listing: Listing, policy: Policy) -> tuple[str, str]:
     """Return the two parts of an entry's name: folder and policy, and the state of the files."""
     facts = {
-        "root": os.fsencode(os.path.realpath(root)).hex(),
+        "root": os.fsencode(os.path.realpath(listing.root)).hex(),
         "input": policy.input,
         "fit": policy.fit,
         "decoder": DECODER_VERSION,
         "pillow": version("pillow"),
         "form": FORM,
     }
-    paths = "\0".join([file.path for file in files])
-    digest = hashlib.sha256(paths.encode("utf-8", "surrogatepass"))
-    for column in ("size", "mtime_ns", "ctime_ns"):
-        digest.update(np.fromiter(map(attrgetter(column), files), np.int64, len(files)).data)
+    digest = hashlib.sha256("\0".join(listing.paths).encode("utf-8", "surrogatepass"))
+    digest.update(np.ascontiguousarray(listing.status).data)
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
     return key, digest.hexdigest()[:24]
 

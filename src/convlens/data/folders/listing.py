@@ -8,11 +8,12 @@ followed, so nothing outside is listed and no loop is walked.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
+import stat
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +31,14 @@ IMBALANCE = 10
 
 _ENDINGS = tuple(EXTENSIONS)
 
+Status = tuple[int, int, int]
+_UNREACHABLE: Status = (-1, 0, 0)
+
 _FOLDER_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
     "test": ("test", "testing"),
 }
-
-
-class Found(NamedTuple):
-    """One file: its path below the folder, size in bytes, and when it and its entry changed."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,11 @@ class Listing:
     ----------
     root : Path
         The folder.
-    files : tuple of Found, length N
-        The images; a file that cannot be reached has the size -1.
+    paths : tuple of str, length N
+        The images, below the folder.
+    status : int64 array (N, 3)
+        Of each: its size in bytes, and when it and its entry changed, in nanoseconds; the size is
+        -1 where it cannot be reached.
     labels : int64 array (N,)
         Number of each image's class.
     parts : int8 array (N,)
@@ -67,18 +65,35 @@ class Listing:
     """
 
     root: Path
-    files: tuple[Found, ...]
+    paths: tuple[str, ...]
+    status: NDArray[np.int64]
     labels: NDArray[np.int64]
     parts: NDArray[np.int8]
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.paths)
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each file (N,); -1 where it cannot be reached."""
+        return self.status[:, 0]
 
     def path(self, number: int) -> Path:
         """Return where an image lies."""
-        return self.root / self.files[number].path
+        return self.root / self.paths[number]
+
+    def take(self, rows: NDArray[np.int64]) -> Listing:
+        """Return the listing of some of the images, in this order."""
+        paths = self.paths
+        return replace(
+            self,
+            paths=tuple([paths[row] for row in rows.tolist()]),
+            status=self.status[rows],
+            labels=self.labels[rows],
+            parts=self.parts[rows],
+        )
 
 
 def is_image_folder(path: Path) -> bool:
@@ -110,42 +125,37 @@ def list_folder(path: Path) -> Listing:
             f"the classes differ much in size: {listing.classes[many]} has {counts[many]:,} "
             f"images, {listing.classes[few]} {counts[few]:,}"
         )
-    return Listing(
-        path, listing.files, listing.labels, listing.parts, listing.classes, tuple(notes)
-    )
+    return replace(listing, notes=tuple(notes))
 
 
 def _by_subfolder(path: Path) -> Listing:
     roots = _part_roots(path)
     names = sorted({name for _, root in roots for name in _subfolders(root)})
-    files: list[Found] = []
-    labels: list[int] = []
-    parts: list[int] = []
+    counts: list[tuple[int, int, int]] = []
     walk = _Walk(path)
     for part, root in roots:
         for label, name in enumerate(names):
-            before = len(files)
-            files.extend(walk.images(root / name))
-            found = len(files) - before
-            labels += [label] * found
-            parts += [part] * found
+            found = walk.add(root / name)
+            counts.append((label, part, found))
             if not found and part in (UNDECIDED, PARTS.index("train")):
                 raise DataError(
                     f"the class {shown(name)} in {shown(root)} has no images",
                     "at least one image a class",
                     "add images, or remove the empty folder",
                 )
-    if not files:
+    if not walk.paths:
         raise DataError(
             f"{shown(path)} has no images",
             "one subfolder a class with PNG or JPEG files in it",
             "check the path",
         )
+    labels, parts, found_in_each = np.asarray(counts, np.int64).T
     return Listing(
         path,
-        tuple(files),
-        np.asarray(labels, np.int64),
-        np.asarray(parts, np.int8),
+        tuple(walk.paths),
+        walk.status,
+        np.repeat(labels, found_in_each),
+        np.repeat(parts, found_in_each).astype(np.int8),
         tuple(map(shown, names)),
         tuple(walk.notes()),
     )
@@ -155,15 +165,16 @@ def _labelled(path: Path, labels_file: Path) -> Listing:
     """List what a labels file names; the folder's other images are counted."""
     table = label_files.read(labels_file)
     walk = _Walk(path)
-    present = {file.path: file for file in walk.images(path)}
+    walk.add(path)
+    status = walk.status.tolist()
+    present = dict(zip(walk.paths, status, strict=True))
     inside = _Inside(path)
-    files, missing = [], 0
+    named = []
     for row in table.rows:
-        file = present.pop(row.path, None)
-        if file is None:
-            file = inside.found(row.path, f"{shown(labels_file)}, line {row.line}")
-            missing += 1
-        files.append(file)
+        found = present.pop(row.path, None)
+        if found is None:
+            found = inside.status(row.path, f"{shown(labels_file)}, line {row.line}")
+        named.append(found)
     notes = [*table.notes]
     if present:
         notes.append(f"{len(present):,} images that {labels_file.name} does not name were left out")
@@ -171,7 +182,8 @@ def _labelled(path: Path, labels_file: Path) -> Listing:
     numbers = {name: number for number, name in enumerate(classes)}
     return Listing(
         path,
-        tuple(files),
+        tuple([row.path for row in table.rows]),
+        np.asarray(named, np.int64),
         np.asarray([numbers[row.label] for row in table.rows], np.int64),
         np.asarray(
             [UNDECIDED if row.part is None else PARTS.index(row.part) for row in table.rows],
@@ -197,8 +209,8 @@ class _Inside:
         self.real = os.path.realpath(root)
         self.checked: dict[str, bool] = {}
 
-    def found(self, path: str, where: str) -> Found:
-        """Return the file, of size -1 where it is missing; refuse a way out through a link."""
+    def status(self, path: str, where: str) -> Status:
+        """Return a file's size and times, -1 where it is missing; refuse a way out by a link."""
         folder = os.path.dirname(path)  # noqa: PTH120 - "a/b" as the file says it
         if folder not in self.checked:
             real = os.path.realpath(os.path.join(self.root, folder))  # noqa: PTH118
@@ -209,58 +221,85 @@ class _Inside:
                 "files inside the folder",
                 "copy the images into it",
             )
-        return _status(path, os.path.join(self.root, path))  # noqa: PTH118
-
-
-def _status(path: str, full: str) -> Found:
-    try:
-        status = os.stat(full)  # noqa: PTH116
-    except (OSError, ValueError):
-        return Found(path, -1, 0, 0)
-    return Found(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        try:
+            found = os.stat(os.path.join(self.root, path))  # noqa: PTH116, PTH118
+        except (OSError, ValueError):  # it is not there, or a link to nothing or to itself
+            return _UNREACHABLE
+        return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class _Walk:
-    """Image files below folders, in the order of their names, and a count of what is not."""
+    """Image files below folders, in the order of their names, and a count of what is not.
+
+    A folder of 200,000 files is listed at every start, so that each file costs one call of the
+    system and no object but its path.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.paths: list[str] = []
         self.others = self.links = 0
+        self._status = array("q")
 
-    def images(self, folder: Path) -> Iterator[Found]:
-        """Yield the images of a folder and of its subfolders."""
+    @property
+    def status(self) -> NDArray[np.int64]:
+        """Size and times of each path, (N, 3)."""
+        return np.array(self._status, np.int64).reshape(-1, 3)
+
+    def add(self, folder: Path) -> int:
+        """Take up the images of a folder and of its subfolders; return how many there are."""
+        before = len(self.paths)
         below = folder.relative_to(self.root).as_posix()
         waiting = ["" if below == "." else below + "/"]
         while waiting:
             prefix = waiting.pop()
-            folders = []
-            for entry in self._entries(prefix):
-                name = entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{prefix}{name}/")
-                elif not name.lower().endswith(_ENDINGS) or name[0] == ".":
-                    if entry.is_symlink() and entry.is_dir():
-                        self.links += 1
-                    elif not label_files.is_labels_file(prefix + name):
-                        self.others += 1
-                else:
-                    try:
-                        status = entry.stat()
-                    except OSError:  # a link to nothing, or to itself
-                        yield Found(prefix + name, -1, 0, 0)
-                        continue
-                    yield Found(
-                        prefix + name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-                    )
-            waiting += reversed(folders)
+            waiting += reversed(self._add_entries(prefix))
+        return len(self.paths) - before
 
-    def _entries(self, prefix: str) -> Sequence[os.DirEntry[str]]:
-        folder = os.path.join(self.root, prefix)  # noqa: PTH118 - a Path cannot hold every name
+    def _add_entries(self, prefix: str) -> list[str]:
+        """Take up the images that lie in one folder; return its subfolders."""
+        folders: list[str] = []
+        keep_path, keep_number = self.paths.append, self._status.append
+        with _opened(os.path.join(self.root, prefix)) as (names, place, opened):  # noqa: PTH118
+            for name in names:
+                if not name.lower().endswith(_ENDINGS) or name[0] == ".":
+                    self._add_other(prefix, name, place, opened, folders)
+                    continue
+                try:
+                    found = os.stat(place + name, dir_fd=opened)
+                except OSError:  # a link to nothing, or to itself
+                    size, changed, entry_changed = _UNREACHABLE
+                else:
+                    if stat.S_ISDIR(found.st_mode):
+                        self._add_other(prefix, name, place, opened, folders)
+                        continue
+                    size, changed, entry_changed = (
+                        found.st_size,
+                        found.st_mtime_ns,
+                        found.st_ctime_ns,
+                    )
+                keep_path(prefix + name)
+                keep_number(size)
+                keep_number(changed)
+                keep_number(entry_changed)
+        return folders
+
+    def _add_other(
+        self, prefix: str, name: str, place: str, opened: int | None, folders: list[str]
+    ) -> None:
+        """Note a subfolder, or count what is no image."""
         try:
-            with os.scandir(folder) as entries:
-                return sorted(entries, key=attrgetter("name"))
-        except OSError as error:
-            raise _unreadable(folder, error) from None
+            mode = os.lstat(place + name, dir_fd=opened).st_mode
+            if stat.S_ISDIR(mode):
+                folders.append(f"{prefix}{name}/")
+                return
+            if stat.S_ISLNK(mode) and stat.S_ISDIR(os.stat(place + name, dir_fd=opened).st_mode):
+                self.links += 1
+                return
+        except OSError:  # a link to nothing, or gone since: no image in any case
+            pass
+        if not label_files.is_labels_file(prefix + name):
+            self.others += 1
 
     def notes(self) -> list[str]:
         """Say what was passed over."""
@@ -270,6 +309,26 @@ class _Walk:
         if self.links:
             notes.append(f"links to folders were not followed: {self.links:,}")
         return notes
+
+
+@contextmanager
+def _opened(folder: str) -> Iterator[tuple[list[str], str, int | None]]:
+    """Yield a folder's names in order, and what leads to its files: a prefix, a descriptor.
+
+    By the folder's descriptor the system need not walk down to it again for every file.
+    """
+    opened = None
+    try:
+        try:
+            if os.stat in os.supports_dir_fd and os.listdir in os.supports_fd:
+                opened = os.open(folder, os.O_RDONLY)
+            names = sorted(os.listdir(folder if opened is None else opened))  # noqa: PTH208
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+        yield names, folder if opened is None else "", opened
+    finally:
+        if opened is not None:
+            os.close(opened)
 
 
 def _unreadable(folder: str | Path, error: OSError) -> DataError:

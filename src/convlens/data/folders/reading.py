@@ -6,13 +6,11 @@ of it read in one piece is a sample of all, and a new image changes nothing abou
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from convlens.data.decode import shown
 from convlens.data.folders import cache
 from convlens.data.folders.cache import Index
 from convlens.data.folders.decoding import Decoded, chunk_size, decode_chunk
-from convlens.data.folders.listing import Found, Listing, list_folder
+from convlens.data.folders.listing import Listing, list_folder
 from convlens.data.folders.policy import Policy, check_fit, choose_policy
 from convlens.data.folders.pool import decode_in_processes
 from convlens.data.preprocessing import Preprocessing
@@ -120,20 +118,19 @@ def read_folder(
     if bad_images not in ("fail", "skip"):
         raise DataError(f'--bad-images is "{bad_images}"', "fail or skip", "use one of these")
     check_fit(fit)
-    with _uncollected():
-        listing = list_folder(path)
-        policy = choose_policy(_Paths(listing), input_shape, fit)
-        listing = _taken(listing, _mixed_order(listing.files))
+    listing = list_folder(path)
+    policy = choose_policy(_Paths(listing), input_shape, fit)
+    listing = listing.take(_mixed_order(listing.paths))
     allowed = int(available_memory() * MEMORY_SHARE) if memory is None else memory
     shape = (len(listing), *policy.input)
     fits = int(np.prod(shape)) <= allowed
     decoding = _Decoding(listing, policy, on_event, workers)
-    if fits and not cache.worth_keeping(listing.files):
+    if fits and not cache.worth_keeping(listing):
         pixels: NDArray[np.uint8] | PixelFile
         pixels, index, note = *decoding.in_memory(), ""
     else:
-        pixels, index, note = decoding.in_file(keep=cache.worth_keeping(listing.files))
-    bad = {listing.files[row].path: reason for row, reason in sorted(index.bad.items())}
+        pixels, index, note = decoding.in_file(keep=cache.worth_keeping(listing))
+    bad = {listing.paths[row]: reason for row, reason in sorted(index.bad.items())}
     if bad and bad_images == "fail":
         reasons = sorted(bad.values())
         more = f"\n    and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
@@ -159,7 +156,7 @@ def read_folder(
             f"{size_text(allowed)} of memory may be used (--memory changes it)"
         )
     return FolderSet(
-        _taken(listing, rows) if bad else listing,
+        listing.take(rows) if bad else listing,
         policy,
         pixels[rows] if isinstance(pixels, np.ndarray) else StoredImages(pixels, rows),
         index.contents[rows],
@@ -171,33 +168,9 @@ def read_folder(
     )
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector from walking over every file's tuple each time some are added."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _mixed_order(files: Sequence[Found]) -> NDArray[np.int64]:
-    keys = [zlib.crc32(file.path.encode("utf-8", "surrogatepass")) for file in files]
+def _mixed_order(paths: Sequence[str]) -> NDArray[np.int64]:
+    keys = [zlib.crc32(path.encode("utf-8", "surrogatepass")) for path in paths]
     return np.argsort(np.asarray(keys, np.uint32), kind="stable").astype(np.int64)
-
-
-def _taken(listing: Listing, order: NDArray[np.int64]) -> Listing:
-    files = listing.files
-    return Listing(
-        listing.root,
-        tuple([files[number] for number in order.tolist()]),
-        listing.labels[order],
-        listing.parts[order],
-        listing.classes,
-        listing.notes,
-    )
 
 
 class _Paths(Sequence[Path]):
@@ -250,7 +223,7 @@ class _Decoding:
 
     def in_file(self, *, keep: bool) -> tuple[PixelFile, Index, str]:
         """Find the images in the cache, or decode them into a file."""
-        key, state = cache.names_of(self.listing.root, self.listing.files, self.policy)
+        key, state = cache.names_of(self.listing, self.policy)
         found = cache.find(key, state, self.shape) if keep else None
         if found is not None:
             return *found, ""
@@ -282,12 +255,12 @@ class _Decoding:
             keep(row, decode_chunk(files[row : row + size], self.preparing))
 
     def _chunk(self) -> int:
-        mean = sum(file.size for file in self.listing.files) / len(self.listing)
-        return chunk_size(int(np.prod(self.policy.input)), max(0, mean))
+        mean = float(self.listing.sizes.mean())
+        return chunk_size(int(np.prod(self.policy.input)), max(0.0, mean))
 
     def _files(self) -> list[str]:
         root = os.path.join(os.fspath(self.listing.root), "")  # noqa: PTH118
-        return [root + file.path for file in self.listing.files]
+        return [root + path for path in self.listing.paths]
 
     def _note(self, row: int, decoded: Decoded) -> None:
         end = row + len(decoded.contents)

@@ -9,6 +9,7 @@ and a worker whose parent has gone reads the end of stdin and ends.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -120,6 +121,9 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 if __name__ == "__main__":
     # Ctrl-C reaches the whole group of processes; the parent decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # what is imported stays, and images hold few cycles: look for these more rarely
+    gc.freeze()
+    gc.set_threshold(50_000)
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a library prints must not fall between the frames
     serve(sys.stdin.buffer, answers)
