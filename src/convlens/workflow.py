@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -119,7 +120,7 @@ def train(
         name=name,
         folder=None if out is None else Path(out),
     )
-    with writer:
+    with writer, choice.in_threads():
         for note in (*dataset.notes, *notes):
             on_event({"event": "note", "message": note})
         session.describe_run(
@@ -163,7 +164,7 @@ def resume(
     from convlens.training import session
 
     session.refuse_diverged(str(run.status.get("state")), run.folder)
-    with runs.open_existing(run.folder) as writer:
+    with runs.open_existing(run.folder) as writer, ExitStack() as stack:
         saved = writer.load_checkpoint(previous=from_previous)
         network = Network.from_toml(run.network_text)
         recipe = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
@@ -171,6 +172,7 @@ def resume(
         engine = str(run.status.get("engine", "torch"))
         check_engine(engine, trains=True)
         target, choice = session.prepare(network, dataset, recipe, device, engine)
+        stack.enter_context(choice.in_threads())
         for note in session.changes_since(run.environment, target):
             on_event({"event": "note", "message": note})
         writer.status(state="running", message="")
