@@ -97,7 +97,7 @@ def train(
         One of its children, with what to do about it.
     """
     check_engine(engine, trains=True)
-    chosen_recipe = _recipe(recipe, data).changed(settings)
+    chosen_recipe = recipe_for(recipe, data).changed(settings)
     reading = {
         "bad_images": bad_images,
         "input_shape": input_shape,
@@ -105,7 +105,7 @@ def train(
         "memory": None if memory is None else parse_size(memory, "--memory"),
         "on_event": on_event,
     }
-    chosen_network, dataset, notes = _fitted(network, str(data), chosen_recipe, reading)
+    chosen_network, dataset, notes = fitted(network, str(data), chosen_recipe, reading)
     from convlens.training import session
 
     start = None
@@ -124,7 +124,7 @@ def train(
         for note in (*dataset.notes, *notes):
             on_event({"event": "note", "message": note})
         session.describe_run(
-            writer, chosen_network, dataset, chosen_recipe, target, choice, _command(), engine
+            writer, chosen_network, dataset, chosen_recipe, target, choice, command_line(), engine
         )
         on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
         with _Reported(writer):
@@ -348,7 +348,8 @@ class _Reported:
                 raise
 
 
-def _recipe(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
+def recipe_for(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
+    """Return a recipe by name, file or value; by default the one that suits the data."""
     if isinstance(reference, Recipe):
         return reference
     if reference is None:
@@ -356,7 +357,7 @@ def _recipe(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
     return recipes.load(reference)
 
 
-def _fitted(
+def fitted(
     reference: str | Path | Network | None, data: str, recipe: Recipe, reading: dict[str, Any]
 ) -> tuple[Network, Dataset, list[str]]:
     """Return a network and data that go together.
@@ -436,7 +437,7 @@ def with_weights(
     return model
 
 
-def _command() -> str:
+def command_line() -> str:
     """Return how this run was started, for the report's "run it again"."""
     import shlex
 

@@ -167,7 +167,7 @@ def train(
     model = build(network, recipe.seed, engine)
     if initial is not None:
         model.load_weights(initial)
-    training, fit_epochs = _fitting(model, recipe, len(dataset.train), device, choice)
+    training, fit_epochs = fitting(model, recipe, len(dataset.train), device, choice)
     if saved is not None:
         training.resume(dict(saved[0]), saved[1])
     train_set, validation_set = (
@@ -222,7 +222,7 @@ Fit = Callable[[ImageSet, ImageSet, Callable[[Event], None], Callable[[], bool]]
 """Train on the first set, validate on the second; whether all epochs were completed."""
 
 
-def _fitting(
+def fitting(
     model: Model, recipe: Recipe, images: int, device: torch.device, choice: Choice
 ) -> tuple[Training, Fit]:
     """Return a model's training in its own engine, and the loop that continues it."""
