@@ -45,6 +45,10 @@ def study(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="batch-size: the equal time to compare after.")
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="batch-size: the most seconds that one training may take."),
+    ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="The thorough study, not that of about two minutes.")
     ] = False,
@@ -77,7 +81,7 @@ def study(
         recipe=recipe,
         changes=settings(set_ or []),
         device=device,
-        options=Options(chosen, epochs, seeds, seconds, full),
+        options=Options(chosen, epochs, seeds, seconds, budget, full),
         out=out,
         on_progress=lambda line: typer.echo(line, err=True),
     )

@@ -36,7 +36,7 @@ def study(bench: Bench) -> Findings:
     limits = FULL if options.full else QUICK
     epochs = options.epochs or int(limits["epochs"])
     seconds = options.seconds or float(limits["seconds"])
-    most = max(limits["most"], seconds)
+    most = max(options.budget or float(limits["most"]), seconds)
     repeats = range(options.seeds or (3 if options.full else 1))
     images = len(subject.dataset.train)
     asked = options.whole_numbers([size for size in SIZES if size <= images])

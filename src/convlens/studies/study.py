@@ -42,6 +42,8 @@ class Options:
         Passes over the training images and repetitions of each training.
     seconds : float, optional
         Where trainings are compared after equal time: that time.
+    budget : float, optional
+        The most seconds that one training may take there.
     full : bool
         The thorough study, not the one of about two minutes.
     """
@@ -50,6 +52,7 @@ class Options:
     epochs: int | None = None
     seeds: int | None = None
     seconds: float | None = None
+    budget: float | None = None
     full: bool = False
 
     def numbers(self, default: Sequence[float], least: float = 0.0) -> list[float]:

@@ -84,19 +84,17 @@ class Trial:
             Where the loss stops being a finite number.
         """
         standing = self.training.standing
+        if seconds is not None and self.seconds >= seconds:
+            return
         self._mark = time.perf_counter() - standing.epoch_seconds
 
         def enough() -> bool:
-            if self.stopped():
+            if self.stopped() or (epochs is not None and standing.epoch >= epochs):
                 return True
-            if epochs is not None and standing.epoch >= epochs:
-                return True
-            if seconds is None:
-                return False
             under_way = time.perf_counter() - self._mark if standing.step else 0.0
-            return standing.train_seconds + under_way >= seconds
+            return seconds is not None and standing.train_seconds + under_way >= seconds
 
-        if not enough():
+        if epochs is None or standing.epoch < epochs:
             with self.choice.in_threads():
                 self._fit(self.train_set, self.validation_set, self._note, enough)
 
