@@ -169,9 +169,10 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
 def document() -> Iterator[tuple[Path, str]]:
     """Yield every file that the results give, with its text."""
     parts = [
-        "# Benchmarks\n\nWritten by `python benchmarks/tables.py` from `benchmarks/results/*.json`; "
-        "each file named below states its protocol on top, and `make bench` runs them all. Times "
-        "are of one machine, which each section names; the comparisons are what carries over."
+        "# Benchmarks\n\nWritten by `python benchmarks/tables.py` from "
+        "`benchmarks/results/*.json`; each file named below states its protocol on top, and "
+        "`make bench` runs them all. Times are of one machine, which each section names; the "
+        "comparisons are what carries over."
     ]
     for name, (title, write) in SECTIONS.items():
         path = RESULTS / f"{name}.json"
