@@ -86,7 +86,7 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             place.yaxis.set_major_formatter("{x:,g}")
         if chart.logarithmic_x:
             place.set_xscale("log")
-            place.xaxis.set_major_locator(LogLocator(10, numticks=8))
+            place.xaxis.set_major_locator(LogLocator(10, numticks=5))
             place.xaxis.set_major_formatter("{x:,g}")
         if chart.logarithmic or chart.logarithmic_x:
             place.minorticks_off()

@@ -103,14 +103,14 @@ def run(
     options = options or Options()
     subject = settle(name, network, data, recipe, changes or {}, device)
     folder = out or Path(f"study-{name}-{subject.network.name}-{subject.dataset.name}")
-    journal = Journal(folder)
     study: Callable[[Bench], Findings] = import_module(
         f"convlens.studies.{name.replace('-', '_')}"
     ).study
+    atomic.write_folder(folder, {})  # that it can be written is known before the first trial
     held = lock.acquire(folder)
     try:
         with Interrupt() as interrupt:
-            bench = Bench(name, subject, options, journal, interrupt, on_progress)
+            bench = Bench(name, subject, options, Journal(folder), interrupt, on_progress)
             findings = study(bench)
         hint = "" if options.full or name == "ablation" else _hint(name)
         texts = page.files(name, subject, findings, workflow.command_line(), hint)

@@ -16,7 +16,7 @@ from convlens.errors import InputError, RecipeError, nearest
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.report import numbers
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, seeds, share_text, spread, worked
+from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.recipe import Recipe
@@ -209,7 +209,8 @@ def _findings(
 ) -> Findings:
     recipe, held_out = bench.subject.recipe, len(bench.subject.dataset.validation)
     table = Table(
-        f"{epochs} epochs, {seeds(repeats)}; validation on {held_out:,} images",
+        f"{counted(epochs, 'epoch')}, {counted(repeats, 'seed')}; validation on {held_out:,} "
+        "images",
         ("variant", "validation accuracy", "difference, points", "validation loss", "seconds"),
         tuple(_cells(row) for row in (whole, *rows)),
     )
@@ -234,9 +235,10 @@ def _findings(
         (
             "Each ingredient is set back to its plain value in turn, everything else kept, the "
             "learning rate too, so an ingredient that allows a higher rate is charged with it. "
-            f"The same {seeds(repeats)} for each; ± beside an accuracy is the standard deviation "
-            "over the seeds, beside a difference the standard error of the mean difference, seed "
-            f"by seed. Accuracy is of the last epoch; the test set is not read.{shortened}",
+            f"The same {counted(repeats, 'seed')} for each; ± beside an accuracy is the standard "
+            "deviation over the seeds, beside a difference the standard error of the mean "
+            "difference, seed by seed. Accuracy is of the last epoch; the test set is not read."
+            f"{shortened}",
             "The validation loss is the one that is trained, label smoothing included, so it does "
             "not compare with the variant without it.",
         ),

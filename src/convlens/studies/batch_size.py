@@ -15,7 +15,7 @@ from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.machine import available_memory
 from convlens.report import numbers
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, seeds, share_text, spread, worked
+from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.batches import batch_sizes
@@ -176,8 +176,8 @@ def _findings(
         tuple(_cost(row, images) for row in rows),
     )
     result = Table(
-        f"Validation accuracy ({seeds(repeats)})",
-        ("batch", "learning rate", f"after {epochs} epochs", f"after {seconds:g} s"),
+        f"Validation accuracy ({counted(repeats, 'seed')})",
+        ("batch", "learning rate", f"after {counted(epochs, 'epoch')}", f"after {seconds:g} s"),
         tuple(
             (
                 f"{row['batch']:,}",
@@ -259,8 +259,8 @@ def _method(bench: Bench, most: float, repeats: int) -> tuple[str, ...]:
     subject = bench.subject
     grown = "batch" if subject.recipe.optimizer == "sgd" else "square root of the batch"
     text = [
-        f"Each batch size trains anew ({seeds(repeats)}), at a constant learning rate that grows "
-        f"with the {grown} from the recipe's {subject.recipe.learning_rate:g} at "
+        f"Each batch size trains anew ({counted(repeats, 'seed')}), at a constant learning rate "
+        f"that grows with the {grown} from the recipe's {subject.recipe.learning_rate:g} at "
         f"{subject.recipe.batch_size}. Seconds are of training steps, batch supply included and "
         "validation excluded; precision, layout and threads are what convlens chooses for each "
         "batch size by measuring.",
@@ -300,7 +300,7 @@ def _figures(good: list[Values], epochs: int, seconds: float) -> tuple[Drawing, 
                 [
                     Line(name, *_points(good, key))
                     for name, key in (
-                        (f"after {epochs} epochs", "after_epochs"),
+                        (f"after {counted(epochs, 'epoch')}", "after_epochs"),
                         (f"after {seconds:g} s", "after_seconds"),
                     )
                     if any(row[key] for row in good)

@@ -101,13 +101,13 @@ def share_text(values: Sequence[float]) -> str:
     return f"{100 * mean:.2f}" + ("%" if deviation is None else f" ± {100 * deviation:.2f}%")
 
 
-def seeds(number: int) -> str:
-    """Write a number of repetitions.
+def counted(number: int, what: str) -> str:
+    """Write a number of things.
 
-    >>> seeds(1), seeds(3)
-    ('1 seed', '3 seeds')
+    >>> counted(1, "seed"), counted(3, "epoch")
+    ('1 seed', '3 epochs')
     """
-    return f"{number} seed{'s' * (number != 1)}"
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def worked(results: Sequence[Values], key: str) -> list[float]:

@@ -22,7 +22,7 @@ from torch import Tensor
 from convlens.errors import InputError
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, seeds, share_text, spread, worked
+from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.batches import ImageSet, Targets
@@ -237,9 +237,9 @@ def _findings(
         if accuracies:
             means.append((spread(accuracies)[0], check["learning_rate"]))
     best = max(means)[1] if means else None
-    repeats = seeds(len(tests))
+    repeats = counted(len(tests), "seed")
     table = Table(
-        f"Short trainings at rates around the suggestion ({epochs} epochs, {repeats})",
+        f"Short trainings at rates around the suggestion ({counted(epochs, 'epoch')}, {repeats})",
         ("learning rate", "training loss", "validation accuracy"),
         tuple(rows),
     )
@@ -248,8 +248,13 @@ def _findings(
         f"{steepest:g} and is lowest at {highest:g}."
     )
     if best is not None:
-        agrees = "the suggestion" if best == checks[2]["learning_rate"] else f"{best:g}"
-        sentence += f" Of the five rates tried after it, the best validation accuracy has {agrees}."
+        sentence += f" Of five rates tried around it, {best:g} has the best validation accuracy"
+        own = worked(checks[2]["results"], "validation_accuracy")
+        if best == checks[2]["learning_rate"]:
+            sentence += ": the suggestion itself"
+        elif own:
+            sentence += f", by {100 * (max(means)[0] - spread(own)[0]):.2f} points"
+        sentence += "."
     return Findings(
         "Which learning rate",
         sentence,

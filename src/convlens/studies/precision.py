@@ -8,7 +8,7 @@ from convlens.engines.device import supports_bfloat16
 from convlens.figures.bars import bars_svg
 from convlens.report import numbers
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, seeds, share_text, spread, worked
+from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.choices import Layout, Precision
@@ -58,7 +58,7 @@ def _findings(
 ) -> Findings:
     plain = rows[0]["seconds_an_epoch"]
     table = Table(
-        f"{epochs} epochs, {seeds(repeats)}",
+        f"{counted(epochs, 'epoch')}, {counted(repeats, 'seed')}",
         ("precision, layout", "seconds an epoch", "times as fast", "validation accuracy"),
         tuple(
             (

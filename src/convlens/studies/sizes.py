@@ -12,7 +12,7 @@ from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.network import Network
 from convlens.report import numbers
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, seeds, share_text, spread, worked
+from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 
@@ -101,7 +101,7 @@ def _row(
 
 def _table(kind: str, rows: list[Values], epochs: int, repeats: int) -> Table:
     return Table(
-        f"After {epochs} epochs, {seeds(repeats)}",
+        f"After {counted(epochs, 'epoch')}, {counted(repeats, 'seed')}",
         (kind, "parameters", "multiply-adds", "seconds an epoch", "validation accuracy"),
         tuple(
             (
@@ -147,9 +147,10 @@ def _sentence(kind: str, rows: list[Values]) -> str:
 def _how(bench: Bench, epochs: int, repeats: int) -> str:
     held_out = len(bench.subject.dataset.validation)
     return (
-        f"Each variant trains for {epochs} epochs with {seeds(repeats)} and the same recipe; ± is "
-        f"the standard deviation over the seeds. Accuracy is of the last epoch on {held_out:,} "
-        "validation images; the test set is not read. Time is the fastest training's."
+        f"Each variant trains for {counted(epochs, 'epoch')} with {counted(repeats, 'seed')} and "
+        "the same recipe; ± is the standard deviation over the seeds. Accuracy is of the last "
+        f"epoch on {held_out:,} validation images; the test set is not read. Time is the fastest "
+        "training's."
     )
 
 

@@ -10,7 +10,7 @@ from convlens.machine import available_cores
 from convlens.report import numbers
 from convlens.report.page import Drawing
 from convlens.studies import child
-from convlens.studies.findings import Findings, Table, seeds, worked
+from convlens.studies.findings import Findings, Table, counted, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 
@@ -76,7 +76,8 @@ def _findings(bench: Bench, rows: list[Values], epochs: int, repeats: int, cores
         row["times_as_fast"] = first / row["seconds_an_epoch"]
         row["efficiency"] = row["times_as_fast"] * base / row["threads"]
     table = Table(
-        f"{epochs} epochs of {images:,} images, {seeds(repeats)}, on {cores} cores",
+        f"{counted(epochs, 'epoch')} of {images:,} images, {counted(repeats, 'seed')}, "
+        f"on {cores} cores",
         ("threads", "seconds an epoch", "images/s", "times as fast", "of the ideal"),
         tuple(
             (
