@@ -23,13 +23,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 from torch import nn
 
 from convlens import inspection
 from convlens.engines.device import supports_bfloat16
 from convlens.engines.torch_engine import TorchModel
-from convlens.exporting import onnx_file
+from convlens.exporting.onnx_file import onnx_bytes
 from measure import keep, machine
 
 NETWORKS = ("fast-mnist", "small-batch-norm", "bottleneck-resnet")
@@ -83,7 +84,11 @@ def ways(subject: Any) -> dict[str, Callable[[np.ndarray], Any]]:
     without = folded(model)
     if without is not None:
         found["eager channels_last folded"] = eager(without, torch.channels_last)
-    session = onnx_file.session(onnx_file.onnx_bytes(subject))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(
+        onnx_bytes(subject), options, providers=["CPUExecutionProvider"]
+    )
     name = session.get_inputs()[0].name
     found["ONNX Runtime"] = lambda images: session.run(None, {name: images})
     return found

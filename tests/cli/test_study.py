@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +73,17 @@ def test_what_is_wrong_is_told_before_anything_is_trained(
 
 def test_an_interrupted_study_exits_as_such_and_goes_on(place: Path) -> None:
     command = [sys.executable, "-m", "convlens", "study", "depth", "--network", "net.toml"]
-    command += ["--values", "1,2,3", "--out", "stopped", *FAST[2:], "--epochs", "40"]
-    process = subprocess.Popen(
+    command += ["--values", "1,2,3", "--out", "stopped", *FAST[2:], "--epochs", "8"]
+    with subprocess.Popen(
         command, cwd=place, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    assert process.stderr is not None
-    first = process.stderr.readline()
-    assert first.startswith("trial 1 of 3, depth 1")
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    ) as process:
+        assert process.stderr is not None
+        try:
+            assert process.stderr.readline().startswith("trial 1 of 3, depth 1")
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=100)
+        finally:
+            process.kill()
     assert process.returncode == 130, told
     assert "give the same command again" in told
     kept = (place / "stopped" / "trials.jsonl").read_text().splitlines()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from convlens import zoo
-from convlens.layers import Conv
+from convlens.layers import Conv, Residual
 from convlens.studies import depth, width
 from convlens.studies.depth import deepened
 from convlens.studies.width import widened
@@ -50,11 +50,13 @@ def test_a_repetition_keeps_the_size_and_leaves_poolings_out() -> None:
 
 
 def test_a_repeated_residual_block_adds_its_own_input() -> None:
-    network = zoo.load("bottleneck-resnet")
-    first = next(i for i, layer in enumerate(network.layers) if layer.kind == "residual")
-    repeated = deepened(network, 2).layers[first + 2]
-    assert repeated.kind == "residual"
-    assert repeated.shortcut == ()  # type: ignore[attr-defined]
+    layers = deepened(zoo.load("bottleneck-resnet"), 2).layers
+    blocks = [layer for layer in layers if isinstance(layer, Residual)]
+    assert len(blocks) == 8
+    assert blocks[0].shortcut
+    assert blocks[1].shortcut == ()
+    strided = [layer for layer in blocks[5].layers if isinstance(layer, Conv)]
+    assert all(layer.stride == (1, 1) for layer in strided)
 
 
 def test_filters_stay_a_multiple_of_their_groups() -> None:
