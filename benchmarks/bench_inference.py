@@ -16,6 +16,7 @@ fast-mnist` takes 30 s.
 
 from __future__ import annotations
 
+import copy
 import statistics
 import sys
 import time
@@ -41,7 +42,7 @@ CPU = torch.device("cpu")
 
 def folded(model: TorchModel) -> nn.Module | None:
     """Return a copy with batch norms as a part of the convolutions before them; None without."""
-    twin = model.module.frozen()
+    twin = copy.deepcopy(model.module).eval()
     count = 0
     for stack in list(twin.modules()):
         order = getattr(stack, "_order", None)
@@ -73,7 +74,7 @@ def ways(subject: Any) -> dict[str, Callable[[np.ndarray], Any]]:
     model = subject.model
 
     def again() -> nn.Module:
-        return model.module.frozen()
+        return copy.deepcopy(model.module)
 
     found = {
         "eager contiguous": eager(model.module, torch.contiguous_format),
