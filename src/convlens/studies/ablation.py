@@ -24,7 +24,15 @@ from convlens.training.recipe import Recipe
 PLAIN = Recipe(schedule="constant", weight_decay=0.0)
 """What is left when every ingredient is removed: Adam at a constant rate."""
 NO_INGREDIENT = {
-    *("epochs", "batch_size", "seed", "split_seed", "validation", "validation_method"),
+    *(
+        "epochs",
+        "epoch_share",
+        "batch_size",
+        "seed",
+        "split_seed",
+        "validation",
+        "validation_method",
+    ),
     *("record_kernels", "precision", "memory_format", "threads", "evaluation_batch"),
 }
 """Values that say how long, on what and by what is trained, not how well."""

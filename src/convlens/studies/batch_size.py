@@ -80,6 +80,7 @@ def _trial(bench: Bench, size: int, seed: int, epochs: int, seconds: float, most
             "learning_rate": rate(bench.subject.recipe, size),
             "schedule": "constant",  # a falling rate would need to know its end
             "epochs": 100_000,
+            "epoch_share": 1.0,
             "seed": seed,
         }
     )

@@ -112,7 +112,7 @@ def main() -> None:
         choice,
     )
     trial.go_on()
-    print(json.dumps(outcome(trial, len(dataset.train))), flush=True)
+    print(json.dumps(outcome(trial)), flush=True)
 
 
 if __name__ == "__main__":

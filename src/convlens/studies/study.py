@@ -208,14 +208,13 @@ class Bench:
 
         The accuracy is of the last epoch: nothing is chosen, so nothing is flattered.
         """
-        subject = self.subject
         what = {**what, "epochs": recipe.epochs, "seed": recipe.seed}
 
         def measure() -> Values:
             trial = self.begin(recipe, network=network, dataset=dataset, choice=choice)
             trial.go_on()
             self._refuse_interrupted()
-            return outcome(trial, len((dataset or subject.dataset).train))
+            return outcome(trial)
 
         return self.trial(f"{name}, seed {recipe.seed}", what, measure)
 
@@ -258,14 +257,15 @@ class Bench:
         return f" (about {left_text} left)"
 
 
-def outcome(trial: Trial, images: int) -> Values:
+def outcome(trial: Trial) -> Values:
     """Return what a completed training came to, as plain values."""
     last = trial.epochs[-1]
+    images = sum(event["images_per_second"] * event["train_seconds"] for event in trial.epochs)
     return {
         "updates": trial.updates,
         "train_seconds": round(trial.seconds, 4),
         "seconds_an_epoch": round(trial.seconds / len(trial.epochs), 4),
-        "images_per_second": round(images * len(trial.epochs) / trial.seconds, 1),
+        "images_per_second": round(images / trial.seconds, 1),
         "train_loss": last["train_loss"],
         "validation_loss": last["validation_loss"],
         "validation_accuracy": last["validation_accuracy"],
