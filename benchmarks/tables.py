@@ -115,7 +115,7 @@ def peak(found: Result) -> str:
     computed = found["computed"]
     first = (
         f"`{found['network']}`, batch {found['batch']}, {computed['precision']}, "
-        f"{computed['memory_format']}: {found['training_gflops']:,.0f} of a measured peak of "
+        f"{computed['memory_format']}: {found['training_gflops']:,.1f} of a measured peak of "
         f"{peaks} GFLOP/s (matrix products), which is {numbers.percent(found['share_of_peak'], 1)} "
         f"of it, at {numbers.whole(found['images_per_second'])} images/s. Where the time goes:"
     )

@@ -35,7 +35,7 @@ Layout = Literal["contiguous", "channels_last"]
 MARGIN = 0.95
 """A less plain choice must take less than this share of the plainer one's time."""
 MEASURING_SECONDS = 1.5
-"""What is not measured by then keeps its plain value."""
+"""Threads and batches of evaluation that are not measured by then keep their plain value."""
 EVALUATION_BATCH = 500
 """The plain number of images a batch without gradients."""
 EVALUATION_BATCHES = (100, 250, 1000)
@@ -189,13 +189,20 @@ def _measure(
     started = time.perf_counter()
     measured: dict[str, float] = {}
 
+    def late() -> bool:
+        return time.perf_counter() - started > MEASURING_SECONDS
+
     def best(choice: Choice, others: list[Choice], label: Callable[[Choice], str]) -> Choice:
-        """Try the plainer choice and the others, while there is time."""
+        """Try the plainer choice and the others.
+
+        Precision and layout change the most, so they are always tried; the rest while there is
+        time.
+        """
         least = None
         for candidate in [choice, *others] if others else []:
             key = label(candidate)
             if key not in measured:
-                if measured and time.perf_counter() - started > MEASURING_SECONDS:
+                if label is not _computing and late():
                     break
                 kind = "evaluation" if label is _evaluating else "step"
                 measured[key] = _milliseconds(network, batch_size, device, candidate, kind)
@@ -205,8 +212,7 @@ def _measure(
 
     kinds = [replace(choice, precision=p.precision, memory_format=p.memory_format) for p in pairs]
     choice = best(choice, kinds[1:], _computing)
-    timely = time.perf_counter() - started < MEASURING_SECONDS
-    if len(threads) > 1 and _computing(choice) in measured and timely:
+    if len(threads) > 1 and _computing(choice) in measured and not late():
         measured[_threading(choice)] = measured[_computing(choice)]
     choice = best(choice, [replace(choice, threads=n) for n in threads[1:]], _threading)
     sizes = [replace(choice, evaluation_batch=size) for size in batches[1:]]
