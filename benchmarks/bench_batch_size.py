@@ -32,7 +32,7 @@ def main() -> None:
             network="tutorial-torch",
             data=mnist_place(),
             recipe="tutorial-torch",
-            changes={"validation": 1 / 6},
+            changes={"validation": 1 / 6, "validation_method": "last"},  # 50,000 exactly
             options=Options(
                 tuple(SIZES.split(",")), EPOCHS, 1, seconds=min(SECONDS, MOST), budget=MOST
             ),

@@ -57,7 +57,7 @@ def test_an_epoch_that_does_not_end_in_its_time_is_counted_up_and_says_so(tmp_pa
     assert row["sampled"] is None or 0 < row["sampled"] < 1
     assert row["after_epochs"] == []
     if row["sampled"] is not None:
-        assert f"from {row['sampled']:.0%} of it" in found.tables[0].rows[0][2]
+        assert f"from {row['sampled']:.2g} of it" in found.tables[0].rows[0][2]
     assert "at most 0.05 s" in " ".join(found.method)
 
 

@@ -209,7 +209,7 @@ def _cost(row: Values, images: int) -> tuple[str, ...]:
         return (*start, str(row["failed"]), "–", "–")
     an_epoch = f"{row['seconds_an_epoch']:.2f}"
     if row["sampled"] is not None:
-        an_epoch += f" (from {row['sampled']:.0%} of it)"
+        an_epoch += f" (from {row['sampled']:.2g} of it)"
     speed = images / row["seconds_an_epoch"]
     return (*start, an_epoch, f"{speed:,.0f}", f"{row['seconds_for_equal_updates']:.2f}")
 
