@@ -82,8 +82,8 @@ class Findings:
 def spread(values: Sequence[float]) -> tuple[float, float | None]:
     """Return mean and sample standard deviation (None for a single value).
 
-    >>> spread([0.5, 0.75]), spread([0.25])
-    ((0.625, 0.17677669529663687), (0.25, None))
+    >>> spread([0.25, 0.5, 0.75]), spread([0.25])
+    ((0.5, 0.25), (0.25, None))
     """
     values = list(values)
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
