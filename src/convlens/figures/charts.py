@@ -86,7 +86,10 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             place.yaxis.set_major_formatter("{x:,g}")
         if chart.logarithmic_x:
             place.set_xscale("log")
-            place.xaxis.set_major_locator(LogLocator(10, numticks=5))
+            points = [float(x) for line in chart.lines for x in line.x if x > 0]
+            short = max(points, default=1.0) < 200 * min(points, default=1.0)
+            # powers of ten alone would leave a short axis with a single number
+            place.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if short else (1,), numticks=5))
             place.xaxis.set_major_formatter("{x:,g}")
         if chart.logarithmic or chart.logarithmic_x:
             place.minorticks_off()
