@@ -152,6 +152,6 @@ READING = {"bad_images": "fail", "input_shape": None, "fit": None, "memory": Non
 def _hint(name: str) -> str:
     return (
         "This is the quick study: few epochs and seeds, so that it ends within minutes. "
-        f"convlens study {name} --full takes the recipe's own epochs and more seeds; --epochs, "
-        "--seeds and --values choose in between. What was done is not done again."
+        f"convlens study {name} --full takes more epochs, seeds and values; --epochs, --seeds "
+        "and --values choose in between. What was done is not done again."
     )
