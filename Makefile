@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-keras test-all lint format bench clean
+.PHONY: demo test test-keras test-all lint format bench bench-docs clean
 
 demo: .venv/demo.stamp
 	$(BIN)/convlens train --runs runs
@@ -31,8 +31,13 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/dev.stamp
+# with every peer; each benchmark states on top how long it takes and how to shorten it
+bench: .venv/bench.stamp
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python benchmarks/tables.py
+
+bench-docs: .venv/dev.stamp
+	$(BIN)/python benchmarks/tables.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -52,6 +57,12 @@ bench: .venv/dev.stamp
 .venv/all.stamp: .venv/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) -e ".[dev,keras,keras-jax]"
 	touch $@ .venv/keras.stamp .venv/dev.stamp .venv/demo.stamp
+
+# fastai without its own dependencies, one of which does not load beside a CPU build of torch
+.venv/bench.stamp: .venv/keras.stamp benchmarks/peers/requirements-fastai.txt
+	$(INSTALL) -e ".[dev,keras,bench]"
+	$(INSTALL) --no-deps -r benchmarks/peers/requirements-fastai.txt
+	touch $@
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -96,7 +97,7 @@ def train(
         One of its children, with what to do about it.
     """
     check_engine(engine, trains=True)
-    chosen_recipe = _recipe(recipe, data).changed(settings)
+    chosen_recipe = recipe_for(recipe, data).changed(settings)
     reading = {
         "bad_images": bad_images,
         "input_shape": input_shape,
@@ -104,7 +105,7 @@ def train(
         "memory": None if memory is None else parse_size(memory, "--memory"),
         "on_event": on_event,
     }
-    chosen_network, dataset, notes = _fitted(network, str(data), chosen_recipe, reading)
+    chosen_network, dataset, notes = fitted(network, str(data), chosen_recipe, reading)
     from convlens.training import session
 
     start = None
@@ -119,11 +120,11 @@ def train(
         name=name,
         folder=None if out is None else Path(out),
     )
-    with writer:
+    with writer, choice.in_threads():
         for note in (*dataset.notes, *notes):
             on_event({"event": "note", "message": note})
         session.describe_run(
-            writer, chosen_network, dataset, chosen_recipe, target, choice, _command(), engine
+            writer, chosen_network, dataset, chosen_recipe, target, choice, command_line(), engine
         )
         on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
         with _Reported(writer):
@@ -163,7 +164,7 @@ def resume(
     from convlens.training import session
 
     session.refuse_diverged(str(run.status.get("state")), run.folder)
-    with runs.open_existing(run.folder) as writer:
+    with runs.open_existing(run.folder) as writer, ExitStack() as stack:
         saved = writer.load_checkpoint(previous=from_previous)
         network = Network.from_toml(run.network_text)
         recipe = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
@@ -171,6 +172,7 @@ def resume(
         engine = str(run.status.get("engine", "torch"))
         check_engine(engine, trains=True)
         target, choice = session.prepare(network, dataset, recipe, device, engine)
+        stack.enter_context(choice.in_threads())
         for note in session.changes_since(run.environment, target):
             on_event({"event": "note", "message": note})
         writer.status(state="running", message="")
@@ -346,7 +348,8 @@ class _Reported:
                 raise
 
 
-def _recipe(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
+def recipe_for(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
+    """Return a recipe by name, file or value; by default the one that suits the data."""
     if isinstance(reference, Recipe):
         return reference
     if reference is None:
@@ -354,7 +357,7 @@ def _recipe(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
     return recipes.load(reference)
 
 
-def _fitted(
+def fitted(
     reference: str | Path | Network | None, data: str, recipe: Recipe, reading: dict[str, Any]
 ) -> tuple[Network, Dataset, list[str]]:
     """Return a network and data that go together.
@@ -434,7 +437,7 @@ def with_weights(
     return model
 
 
-def _command() -> str:
+def command_line() -> str:
     """Return how this run was started, for the report's "run it again"."""
     import shlex
 

@@ -35,6 +35,16 @@ def test_a_logarithmic_axis_is_labelled_in_plain_numbers() -> None:
     assert not any("$" in word for word in words)
 
 
+def test_a_short_logarithmic_x_axis_has_more_than_one_number() -> None:
+    def numbers(last: float) -> list[str]:
+        chart = Chart("T", "x", "y", [Line("l", [3, last], [1, 2])], logarithmic_x=True)
+        return [word for word in texts(charts_svg([chart])) if word.replace(",", "").isdigit()]
+
+    assert {"5", "10", "20"} <= set(numbers(30))
+    assert {"10", "1,000"} <= set(numbers(30_000)) or {"100", "10,000"} <= set(numbers(30_000))
+    assert "500" not in numbers(30_000)
+
+
 def test_bars_carry_their_numbers() -> None:
     words = texts(bars_svg(["a", "b"], [1850, 51], title="Cost", unit="millions"))
     assert {"a", "b", "1,850", "51", "Cost", "millions"} <= set(words)

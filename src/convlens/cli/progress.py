@@ -77,13 +77,7 @@ class TrainingProgress:
             )
 
     def _run(self, event: dict[str, Any]) -> None:
-        choice = event["choice"]
-        measured = choice.measured_ms
-        speeds = ", ".join(f"{name} {ms:.1f} ms" for name, ms in (measured or {}).items())
-        self._line(
-            f"run {event['folder']}; computing in {choice.precision}, {choice.memory_format}"
-            + (f" (a step: {speeds})" if speeds else "")
-        )
+        self._line(f"run {event['folder']}; {event['choice']}")
 
     def _start(self, event: dict[str, Any]) -> None:
         self.epochs = event["epochs"]

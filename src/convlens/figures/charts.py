@@ -51,6 +51,7 @@ class Chart:
     """Of the y axis."""
     whole: bool = False
     """Tick the x axis at whole numbers only."""
+    logarithmic_x: bool = False
 
 
 @as_svg
@@ -82,9 +83,18 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             place.set_yscale("log")
             place.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
             # the default writes powers as mathematics, which the figures' style leaves unread
-            place.yaxis.set_major_formatter("{x:g}")
+            place.yaxis.set_major_formatter("{x:,g}")
+        if chart.logarithmic_x:
+            place.set_xscale("log")
+            points = [float(x) for line in chart.lines for x in line.x if x > 0]
+            short = max(points, default=1.0) < 200 * min(points, default=1.0)
+            # powers of ten alone would leave a short axis with a single number
+            place.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if short else (1,), numticks=5))
+            place.xaxis.set_major_formatter("{x:,g}")
+        if chart.logarithmic or chart.logarithmic_x:
             place.minorticks_off()
-        place.set_ylim(*chart.limits)
+        if chart.limits != (None, None):
+            place.set_ylim(*chart.limits)
         if chart.percent:
             place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
         if chart.whole:

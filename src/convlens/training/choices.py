@@ -1,7 +1,8 @@
-"""Which precision and memory layout train this network fastest on this machine: measured.
+"""How this network computes fastest on this machine: measured, not guessed.
 
-A second of trial steps on random data decides; the decision is kept in the user's cache, so
-that two runs of one seed compute the same numbers, and it is written into the run.
+Precision, memory layout, threads and the batch of evaluation are each settled by trial steps on
+random data, together in about a second. The decision is kept in the user's cache, so that two runs
+of one seed compute the same numbers, and it is written into the run.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import contextlib
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from convlens import atomic
 from convlens.engines.device import describe, supports_bfloat16, synchronize
 from convlens.engines.torch_modules import network_module
 from convlens.errors import ConvlensError, InputError
+from convlens.machine import available_cores, available_memory
 from convlens.network import Network
 from convlens.training.recipe import Recipe
 
@@ -30,14 +34,32 @@ Layout = Literal["contiguous", "channels_last"]
 
 MARGIN = 0.95
 """A less plain choice must take less than this share of the plainer one's time."""
+MEASURING_SECONDS = 1.5
+"""Threads and batches of evaluation that are not measured by then keep their plain value."""
+EVALUATION_BATCH = 500
+"""The plain number of images a batch without gradients."""
+EVALUATION_BATCHES = (100, 250, 1000)
+"""What is tried beside it."""
+SLICE = {"step": 0.16, "evaluation": 0.07}
+"""Seconds a candidate is tried."""
+TRIAL_OPERATIONS = 4 * 10**9
+"""Most floating-point operations of one trial: some tenths of a second on one core."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen, and the milliseconds a step that each candidate took (None: not tried)."""
+    """What was chosen, and the milliseconds that each candidate took (None: nothing was tried).
+
+    Of precision, layout and threads the milliseconds are of a training step without the update;
+    of the batch of evaluation, of a thousand images.
+    """
 
     precision: Precision
     memory_format: Layout
+    threads: int | None = None
+    """PyTorch's threads on a CPU; None leaves them alone."""
+    evaluation_batch: int = EVALUATION_BATCH
+    """Images a batch where there are no gradients: validation and test."""
     measured_ms: dict[str, float] | None = None
 
     @property
@@ -51,6 +73,38 @@ class Choice:
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(device.type, dtype=torch.bfloat16)
+
+    @contextlib.contextmanager
+    def in_threads(self) -> Iterator[None]:
+        """Compute in the chosen number of threads; the process's own number comes back after."""
+        before = torch.get_num_threads()
+        if self.threads is not None:
+            torch.set_num_threads(min(self.threads, available_cores()))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def settled(self) -> dict[str, str | int]:
+        """Return the recipe's values that are no longer "auto"."""
+        values: dict[str, str | int] = {
+            "precision": self.precision,
+            "memory_format": self.memory_format,
+            "evaluation_batch": self.evaluation_batch,
+        }
+        return values if self.threads is None else {**values, "threads": self.threads}
+
+    def __str__(self) -> str:
+        threads = {None: "", 1: ", 1 thread"}.get(self.threads, f", {self.threads} threads")
+        text = (
+            f"computing in {self.precision}, {self.memory_format}{threads}, evaluating in batches "
+            f"of {self.evaluation_batch}"
+        )
+        if not self.measured_ms:
+            return text
+        return (
+            f"{text} ({', '.join(f'{what} {ms:.1f} ms' for what, ms in self.measured_ms.items())})"
+        )
 
 
 def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
@@ -67,22 +121,17 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
             "a CPU with avx512_bf16 or amx, or a GPU with bfloat16",
             "use --set precision=float32, or auto",
         )
-    candidates = _candidates(recipe, device)
-    if len(candidates) == 1:
-        return candidates[0]
+    pairs = _pairs(recipe, device)
+    threads = _threads(recipe, device)
+    batches = _evaluation_batches(network, recipe)
+    plain = replace(pairs[0], threads=threads[0], evaluation_batch=batches[0])
+    if len(pairs) == len(threads) == len(batches) == 1:
+        return plain
     path = _cache_file(network, recipe, device)
-    cached = _read(path, candidates)
-    if cached is not None:
+    cached = _read(path)
+    if cached is not None and _possible(cached, pairs, threads, batches):
         return cached
-    times = {}
-    for candidate in candidates:
-        key = f"{candidate.precision} {candidate.memory_format}"
-        times[key] = _milliseconds(network, recipe.batch_size, device, candidate)
-    best, best_time = candidates[0], next(iter(times.values()))
-    for candidate, taken in zip(candidates[1:], list(times.values())[1:], strict=True):
-        if taken < MARGIN * best_time:
-            best, best_time = candidate, taken
-    choice = Choice(best.precision, best.memory_format, times)
+    choice = _measure(network, recipe.batch_size, device, plain, pairs, threads, batches)
     # a read-only cache costs the next run a second, nothing else
     with contextlib.suppress(OSError, ConvlensError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,8 +139,8 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
     return choice
 
 
-def _candidates(recipe: Recipe, device: torch.device) -> list[Choice]:
-    """Return the possible choices, plainest first."""
+def _pairs(recipe: Recipe, device: torch.device) -> list[Choice]:
+    """Return the possible precisions and layouts, plainest first."""
     precisions: list[Precision] = ["float32"]
     if recipe.precision == "bfloat16":
         precisions = ["bfloat16"]
@@ -103,26 +152,129 @@ def _candidates(recipe: Recipe, device: torch.device) -> list[Choice]:
     return [Choice(precision, layout) for precision in precisions for layout in layouts]
 
 
+def _threads(recipe: Recipe, device: torch.device) -> list[int | None]:
+    """Return the possible numbers of threads, all of them first: a small network may want fewer."""
+    if device.type != "cpu":
+        return [None]
+    if recipe.threads != "auto":
+        return [min(recipe.threads, available_cores())]
+    most = torch.get_num_threads()
+    return list(dict.fromkeys([most, max(1, most // 2), 1]))
+
+
+def _evaluation_batches(network: Network, recipe: Recipe) -> list[int]:
+    """Return the possible batches of evaluation, the plain one first, that memory has room for.
+
+    Where even a small batch keeps the cores busy, its size decides nothing and none is tried.
+    """
+    if recipe.evaluation_batch != "auto":
+        return [recipe.evaluation_batch]
+    table = network.table()
+    room = available_memory() // 4 // table.activation_bytes
+    plain = max(1, min(EVALUATION_BATCH, room))
+    quick = min(room, TRIAL_OPERATIONS // (2 * max(1, table.multiply_adds)))
+    return [plain, *(size for size in EVALUATION_BATCHES if size <= quick)]
+
+
+def _measure(
+    network: Network,
+    batch_size: int,
+    device: torch.device,
+    choice: Choice,
+    pairs: list[Choice],
+    threads: list[int | None],
+    batches: list[int],
+) -> Choice:
+    """Settle one question after the other, each with what was found best for those before."""
+    started = time.perf_counter()
+    measured: dict[str, float] = {}
+
+    def late() -> bool:
+        return time.perf_counter() - started > MEASURING_SECONDS
+
+    def best(choice: Choice, others: list[Choice], label: Callable[[Choice], str]) -> Choice:
+        """Try the plainer choice and the others.
+
+        Precision and layout change the most, so they are always tried; the rest while there is
+        time.
+        """
+        least = None
+        for candidate in [choice, *others] if others else []:
+            key = label(candidate)
+            if key not in measured:
+                if label is not _computing and late():
+                    break
+                kind = "evaluation" if label is _evaluating else "step"
+                measured[key] = _milliseconds(network, batch_size, device, candidate, kind)
+            if least is None or measured[key] < MARGIN * least:
+                choice, least = candidate, measured[key]
+        return choice
+
+    kinds = [replace(choice, precision=p.precision, memory_format=p.memory_format) for p in pairs]
+    choice = best(choice, kinds[1:], _computing)
+    if len(threads) > 1 and _computing(choice) in measured and not late():
+        measured[_threading(choice)] = measured[_computing(choice)]
+    choice = best(choice, [replace(choice, threads=n) for n in threads[1:]], _threading)
+    sizes = [replace(choice, evaluation_batch=size) for size in batches[1:]]
+    choice = best(choice, sizes, _evaluating)
+    return replace(choice, measured_ms=measured or None)
+
+
+def _computing(choice: Choice) -> str:
+    return f"{choice.precision} {choice.memory_format}"
+
+
+def _threading(choice: Choice) -> str:
+    return f"threads {choice.threads}"
+
+
+def _evaluating(choice: Choice) -> str:
+    return f"evaluation {choice.evaluation_batch}"
+
+
 def _milliseconds(
-    network: Network, batch_size: int, device: torch.device, choice: Choice, seconds: float = 0.25
+    network: Network, batch_size: int, device: torch.device, choice: Choice, kind: str
 ) -> float:
-    """Return the fastest of the trial steps' times: other work on the machine only adds."""
-    with torch.random.fork_rng(devices=[]):
+    """Return the fastest of the trials' times: other work on the machine only adds.
+
+    A step of more than `TRIAL_OPERATIONS` is tried on a part of the batch, and counted up.
+    """
+    size = choice.evaluation_batch
+    whole = 1000  # images that the milliseconds are of
+    if kind == "step":
+        whole = batch_size
+        size = TRIAL_OPERATIONS // (6 * max(1, network.table().multiply_adds))
+        size = min(batch_size, max(2, size))
+    with torch.random.fork_rng(devices=[]), choice.in_threads():
         torch.manual_seed(0)
         module = network_module(network).to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
-        images = torch.randn(batch_size, *network.input, device=device)
+        images = torch.randn(size, *network.input, device=device)
         images = images.contiguous(memory_format=choice.torch_format)
-        labels = torch.randint(network.table().output[0], (batch_size,), device=device)
+        labels = torch.randint(network.table().output[0], (size,), device=device)
+        trial = _step if kind == "step" else _evaluation
         times: list[float] = []
         started = time.perf_counter()
-        while len(times) < 4 or (time.perf_counter() - started < seconds and len(times) < 200):
+        # the first trial pays for what is only done once
+        while len(times) < 2 or (time.perf_counter() - started < SLICE[kind] and len(times) < 200):
             before = time.perf_counter()
-            with choice.autocast(device):
-                logits = module(images)
-            F.cross_entropy(logits.float(), labels).backward()
+            trial(module, images, labels, choice)
             synchronize(device)
             times.append(time.perf_counter() - before)
-    return round(1000 * min(times[2:]), 3)
+    return round(1000 * min(times[1:]) * whole / size, 3)
+
+
+def _step(module: nn.Module, images: torch.Tensor, labels: torch.Tensor, choice: Choice) -> None:
+    with choice.autocast(images.device):
+        logits = module(images)
+    F.cross_entropy(logits.float(), labels).backward()
+
+
+def _evaluation(
+    module: nn.Module, images: torch.Tensor, labels: torch.Tensor, choice: Choice
+) -> None:
+    module.eval()
+    with torch.inference_mode():
+        module(images)
 
 
 def _cache_file(network: Network, recipe: Recipe, device: torch.device) -> Path:
@@ -131,18 +283,31 @@ def _cache_file(network: Network, recipe: Recipe, device: torch.device) -> Path:
         "batch_size": recipe.batch_size,
         "precision": recipe.precision,
         "memory_format": recipe.memory_format,
-        **describe(device),
+        "threads": recipe.threads,
+        "evaluation_batch": recipe.evaluation_batch,
+        # what the processes may use at most; `threads` of the machine is this
+        "machine": describe(device),
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     return Path(platformdirs.user_cache_dir("convlens")) / "choices" / f"{digest}.json"
 
 
-def _read(path: Path, candidates: list[Choice]) -> Choice | None:
+def _read(path: Path) -> Choice | None:
     """Read a cached choice; whatever is wrong with it means to measure again."""
     try:
         found = json.loads(path.read_text("utf-8"))
-        choice = Choice(found["precision"], found["memory_format"], found["measured_ms"])
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError):
+        return Choice(**found)
+    except (OSError, ValueError, TypeError, RuntimeError):
         return None
-    known = [(c.precision, c.memory_format) for c in candidates]
-    return choice if (choice.precision, choice.memory_format) in known else None
+
+
+def _possible(
+    choice: Choice, pairs: list[Choice], threads: list[int | None], batches: list[int]
+) -> bool:
+    """Say whether a choice from the cache is one of those that could be made now."""
+    known = [(pair.precision, pair.memory_format) for pair in pairs]
+    return (
+        (choice.precision, choice.memory_format) in known
+        and choice.threads in threads
+        and choice.evaluation_batch in batches
+    )

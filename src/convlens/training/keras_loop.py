@@ -24,9 +24,8 @@ from convlens.errors import InputError, RunError
 from convlens.training import checkpoint, keras_optimise, optimise
 from convlens.training.augment import MixedLabels
 from convlens.training.batches import ImageSet, epoch_sizes
-from convlens.training.choices import Choice
+from convlens.training.choices import EVALUATION_BATCH, Choice
 from convlens.training.loop import (
-    EVALUATION_BATCH,
     SHOW_SECONDS,
     Diverged,
     Event,
@@ -51,6 +50,8 @@ def settle(recipe: Recipe, device: str) -> tuple[torch.device, Choice]:
         refused = ("precision bfloat16", "float32", "--set precision=float32")
     elif recipe.memory_format == "contiguous":
         refused = ("memory_format contiguous", "channels_last", "--set memory_format=channels_last")
+    elif recipe.threads != "auto":
+        refused = (f"threads {recipe.threads}", "TensorFlow's own threads", "--set threads=auto")
     elif device not in ("auto", "cpu"):
         refused = (f'device "{device}"', "the device that its backend finds", "--device auto")
     if refused:

@@ -26,13 +26,12 @@ from convlens.errors import TrainingError
 from convlens.training import checkpoint, optimise
 from convlens.training.augment import MixedLabels
 from convlens.training.batches import ImageSet, Targets, epoch_seed, epoch_sizes
-from convlens.training.choices import Choice
+from convlens.training.choices import EVALUATION_BATCH, Choice
 from convlens.training.recipe import Recipe
 
 Weights = dict[str, NDArray[np.float32]]
 Event = dict[str, Any]
 
-EVALUATION_BATCH = 500
 SHOW_SECONDS = 0.2
 
 
@@ -254,7 +253,8 @@ def fit(
             return False
         if not math.isfinite(standing.loss):
             raise Diverged(standing.epoch + 1, standing.step, recipe, training.best or last_good)
-        logits, rate = predict(training.evaluated, validation), optimizer.param_groups[0]["lr"]
+        logits = predict(training.evaluated, validation, training.choice.evaluation_batch)
+        rate = optimizer.param_groups[0]["lr"]
         finish_epoch(training, logits, validation.labels, rate, on_event)
         last_good = training.weights()
         if stopped():
@@ -345,9 +345,9 @@ def finish_epoch(
     on_event(event)
 
 
-def predict(module: nn.Module, images: ImageSet) -> Tensor:
+def predict(module: nn.Module, images: ImageSet, batch_size: int = EVALUATION_BATCH) -> Tensor:
     """Return float32 logits `(N, classes)` of a whole set, in evaluation mode, unaugmented."""
     module.eval()
     with torch.inference_mode():
-        parts = [module(batch).float() for batch, _ in images.in_order(EVALUATION_BATCH)]
+        parts = [module(batch).float() for batch, _ in images.in_order(batch_size)]
     return torch.cat(parts)

@@ -26,11 +26,10 @@ from convlens.network import Network
 from convlens.runs import RunWriter
 from convlens.table import shape_text
 from convlens.training.batches import ImageSet
-from convlens.training.choices import Choice, choose
+from convlens.training.choices import EVALUATION_BATCH, Choice, choose
 from convlens.training.interrupt import Interrupt
 from convlens.training.kernel_recorder import KernelRecorder
 from convlens.training.loop import (
-    EVALUATION_BATCH,
     Diverged,
     Event,
     Fitting,
@@ -106,7 +105,7 @@ def describe_run(
     engine: str = "torch",
 ) -> None:
     """Write what decides the run: network, recipe, data and environment."""
-    settled = {"precision": choice.precision, "memory_format": choice.memory_format}
+    settled = choice.settled()
     environment = {
         "convlens": version("convlens"),
         **describe(device),
@@ -168,7 +167,7 @@ def train(
     model = build(network, recipe.seed, engine)
     if initial is not None:
         model.load_weights(initial)
-    training, fit_epochs = _fitting(model, recipe, len(dataset.train), device, choice)
+    training, fit_epochs = fitting(model, recipe, len(dataset.train), device, choice)
     if saved is not None:
         training.resume(dict(saved[0]), saved[1])
     train_set, validation_set = (
@@ -216,14 +215,14 @@ def train(
     except BaseException as error:
         _close(writer, "failed", f"{type(error).__name__}: {error}")
         raise
-    return _test_once(writer, model, training, dataset, on_event)
+    return _test_once(writer, model, training, dataset, choice, on_event)
 
 
 Fit = Callable[[ImageSet, ImageSet, Callable[[Event], None], Callable[[], bool]], bool]
 """Train on the first set, validate on the second; whether all epochs were completed."""
 
 
-def _fitting(
+def fitting(
     model: Model, recipe: Recipe, images: int, device: torch.device, choice: Choice
 ) -> tuple[Training, Fit]:
     """Return a model's training in its own engine, and the loop that continues it."""
@@ -252,12 +251,13 @@ def _test_once(
     model: Model,
     training: Training,
     dataset: Dataset,
+    choice: Choice,
     on_event: Callable[[Event], None],
 ) -> Evaluation:
     """Read the test set for the first and only time, with the weights that validation chose."""
     assert training.best is not None  # an epoch was completed, so a best one exists
     model.load_weights(training.best)
-    evaluation = evaluate_model(model, dataset)
+    evaluation = evaluate_model(model, dataset, batch_size=choice.evaluation_batch)
     writer.write_json("evaluation.json", evaluation.to_dict())
     event = {
         "event": "test",
@@ -273,15 +273,17 @@ def _test_once(
     return evaluation
 
 
-def evaluate_model(model: Model, dataset: Dataset, split: str = "test") -> Evaluation:
+def evaluate_model(
+    model: Model, dataset: Dataset, split: str = "test", batch_size: int = EVALUATION_BATCH
+) -> Evaluation:
     """Measure a model on one split: no gradients, no augmentation, no shuffling."""
     part = dataset.part(split)
     device = model.device if isinstance(model, TorchModel) else torch.device("cpu")
     images = image_set(part, dataset.preprocessing, device, memory=dataset.memory)
     if isinstance(model, TorchModel):
-        logits: Any = predict(model.module, images).cpu().numpy()
+        logits: Any = predict(model.module, images, batch_size).cpu().numpy()
     else:
-        batches = (batch.numpy() for batch, _ in images.in_order(EVALUATION_BATCH))
+        batches = (batch.numpy() for batch, _ in images.in_order(batch_size))
         logits = np.concatenate([model.logits(batch) for batch in batches])
     return evaluate_logits(logits, part.labels, dataset.classes, part.images, split=split)
 

@@ -1,0 +1,57 @@
+"""A recipe of convlens, looked at after each epoch as the peers are.
+
+`python peers/convlens_recipe.py MNIST.npz --network NET --recipe RECIPE ...`: the same loop, data
+and choices as `convlens train`, 54,000 images to train on and 6,000 held out for validation. Only
+this benchmark reads the test images after each epoch; nothing is chosen by them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--network", required=True)
+parser.add_argument("--recipe", required=True)
+own, rest = parser.parse_known_args()
+sys.argv[1:] = rest
+
+import numpy as np  # noqa: E402 - the peers' arguments are read without ours
+from mnist_of_a_peer import Arguments, Clock  # noqa: E402
+
+from convlens import workflow  # noqa: E402
+from convlens.studies.trial import Trial  # noqa: E402
+from convlens.training import recipe as recipes  # noqa: E402
+from convlens.training import session  # noqa: E402
+from convlens.training.loop import predict  # noqa: E402
+from convlens.training.streaming import image_set  # noqa: E402
+
+READING = {"bad_images": "fail", "input_shape": None, "fit": None, "memory": None}
+
+
+def main() -> None:
+    recipe = recipes.load(own.recipe)
+    args = Arguments(epochs=recipe.epochs)
+    recipe = recipe.changed({"seed": args.seed, "epochs": args.epochs})
+    network, dataset, _ = workflow.fitted(own.network, "mnist", recipe, dict(READING))
+    assert np.array_equal(dataset.test.images[:, 0], args.test_images)
+    device, choice = session.prepare(network, dataset, recipe, "cpu")
+    print(choice, flush=True)
+    trial = Trial(network, dataset, recipe, device, choice)
+    held_out = image_set(dataset.test, dataset.preprocessing, device, choice.torch_format)
+    clock = Clock(args.budget)
+
+    def accuracy() -> float:
+        with choice.in_threads():
+            logits = predict(trial.training.evaluated, held_out, choice.evaluation_batch)
+        return float((logits.argmax(1) == held_out.labels).double().mean())
+
+    for epoch in range(1, recipe.epochs + 1):
+        trial.go_on(epochs=epoch)
+        clock.seconds = trial.seconds  # as the run folder would have it
+        if not clock.report(accuracy):
+            break
+
+
+if __name__ == "__main__":
+    main()

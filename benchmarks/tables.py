@@ -1,0 +1,208 @@
+"""Write `docs/benchmarks.md` and its figure from `benchmarks/results/*.json`: no number is retyped.
+
+`python benchmarks/tables.py` writes; `python benchmarks/tables.py --check` only says whether the
+document is what the results give, and exits with 1 where it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.report import numbers
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+DOCUMENT = HERE.parent / "docs" / "benchmarks.md"
+FIGURE = DOCUMENT.with_name("time-to-accuracy.svg")
+
+Result = dict[str, Any]
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table; the first column is text, the others numbers."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} s"
+
+
+def time_to_accuracy(found: Result) -> str:
+    targets = [f"{target:.3f}" for target in found["targets"]]
+    head = ["who", *(f"to {100 * float(t):.1f}%" for t in targets)]
+    head += ["accuracy at its end", "seconds at its end", "seeds"]
+    rows = []
+    for one in found["contestants"]:
+        end = numbers.percent(one["end_accuracy_mean"])
+        if one["end_accuracy_std"] is not None:
+            end += f" ± {100 * one['end_accuracy_std']:.2f}"
+        last = one["mean_curve"][-1]["seconds"] if one["mean_curve"] else None
+        times = [seconds(one["seconds_to"][target]) for target in targets]
+        rows.append([one["name"], *times, end, seconds(last), str(one["seeds"])])
+    text = [table(head, rows)]
+    if found["ratios"]:
+        ratio_rows = [
+            [f"{100 * row['target']:.1f}%", row["of"], row["by"], f"{row['ratio']:.1f}"]
+            for row in found["ratios"]
+        ]
+        text.append("Times as long as the quickest recipe of convlens:")
+        text.append(table(["target", "who", "against", "ratio"], ratio_rows))
+    text.append("![Test accuracy by seconds of training](time-to-accuracy.svg)")
+    if found["not_installed"]:
+        text.append("Not installed there: " + ", ".join(found["not_installed"]) + ".")
+    return "\n\n".join(text)
+
+
+def curves(found: Result) -> str:
+    """Draw mistakes by seconds, both logarithmic: every contestant's way down."""
+    lines = [
+        Line(
+            one["name"],
+            [point["seconds"] for point in one["mean_curve"]],
+            [100 * max(1 - point["test_accuracy"], 1e-4) for point in one["mean_curve"]],
+        )
+        for one in found["contestants"]
+        if one["mean_curve"]
+    ]
+    return charts_svg(
+        [
+            Chart(
+                "MNIST: test mistakes after each epoch",
+                "seconds of training",
+                "% wrong",
+                lines,
+                logarithmic=True,
+                logarithmic_x=True,
+            )
+        ]
+    )
+
+
+def inference(found: Result) -> str:
+    parts = []
+    for network in found["networks"]:
+        ways = list(dict.fromkeys(row["way"] for row in network["ways"]))
+        batches = list(dict.fromkeys(row["batch"] for row in network["ways"]))
+        cell = {(row["way"], row["batch"]): row for row in network["ways"]}
+        rows = [
+            [way]
+            + [
+                f"{cell[way, b]['ms']:.2f} ms, {numbers.whole(cell[way, b]['images_per_second'])}/s"
+                for b in batches
+            ]
+            for way in ways
+        ]
+        parts.append(
+            f"`{network['network']}`, {numbers.whole(network['multiply_adds'])} multiply-adds an "
+            "image:\n\n" + table(["computed by", *(f"batch {b}" for b in batches)], rows)
+        )
+    return "\n\n".join(parts)
+
+
+def memory(found: Result) -> str:
+    rows = [[one["name"], numbers.size(one["peak_bytes"])] for one in found["contestants"]]
+    return table(["process", "most memory held"], rows)
+
+
+def peak(found: Result) -> str:
+    peaks = ", ".join(f"{value:,.0f} in {name}" for name, value in found["peak_gflops"].items())
+    computed = found["computed"]
+    first = (
+        f"`{found['network']}`, batch {found['batch']}, {computed['precision']}, "
+        f"{computed['memory_format']}: {found['training_gflops']:,.1f} of a measured peak of "
+        f"{peaks} GFLOP/s (matrix products), which is {numbers.percent(found['share_of_peak'], 1)} "
+        f"of it, at {numbers.whole(found['images_per_second'])} images/s. Where the time goes:"
+    )
+    rows = [
+        [f"`{one['operator']}`", numbers.percent(one["share"], 1), str(one["calls_a_step"])]
+        for one in found["profile"]
+    ]
+    return first + "\n\n" + table(["operator", "share of the time", "calls a step"], rows)
+
+
+def batch_size(found: Result) -> str:
+    return "\n\n".join(f"{one['title']}:\n\n{one['markdown']}" for one in found["tables"])
+
+
+def start_up(found: Result) -> str:
+    rows = [
+        ["`python -c pass`", f"{found['python_ms']:.0f} ms"],
+        ["`convlens --help`", f"{found['help_ms']:.0f} ms"],
+        ["`convlens shapes tutorial-torch`", f"{found['shapes_ms']:.0f} ms"],
+    ]
+    return table(["whole process", "time"], rows)
+
+
+def step_overhead(found: Result) -> str:
+    return (
+        f"A step of `convlens train` takes {found['ratio']:.2f} of the time of a hand-written "
+        f"loop of the same recipe ({found['precision']}, {found['memory_format']})."
+    )
+
+
+def digits(found: Result) -> str:
+    return (
+        f"`digits-5k`, the 1,000 held out: {numbers.percent(found['test_accuracy_mean'])}, "
+        f"standard deviation {100 * found['test_accuracy_std']:.2f}%, {found['seeds']} seeds, "
+        f"{found['train_seconds_median']:.1f} s of training."
+    )
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
+    "time_to_accuracy": ("Time to accuracy on MNIST, beside peers", time_to_accuracy),
+    "digits": ("The embedded digits", digits),
+    "batch_size": ("Batch sizes: the tutorial's table", batch_size),
+    "peak": ("Share of the machine's peak", peak),
+    "step_overhead": ("Overhead of a step", step_overhead),
+    "inference": ("Inference", inference),
+    "memory": ("Memory", memory),
+    "start_up": ("Start-up", start_up),
+}
+
+
+def document() -> Iterator[tuple[Path, str]]:
+    """Yield every file that the results give, with its text."""
+    parts = [
+        "# Benchmarks\n\nWritten by `python benchmarks/tables.py` from "
+        "`benchmarks/results/*.json`; each file named below states its protocol on top, and "
+        "`make bench` runs them all. Times are of one machine, which each section names; the "
+        "comparisons are what carries over."
+    ]
+    for name, (title, write) in SECTIONS.items():
+        path = RESULTS / f"{name}.json"
+        command = f"`python benchmarks/bench_{name}.py`"
+        if not path.exists():
+            parts.append(f"## {title}\n\nNot measured yet: {command}.")
+            continue
+        found = json.loads(path.read_text("utf-8"))
+        where = found["machine"]
+        place = (
+            f"{command}, {found['measured']}: {where['processor']}, {where['threads']} threads, "
+            f"torch {where['torch']}, Python {where['python']}."
+        )
+        parts.append(f"## {title}\n\n{write(found)}\n\n{place}")
+        if name == "time_to_accuracy":
+            yield FIGURE, curves(found) + "\n"
+    yield DOCUMENT, "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    check = sys.argv[1:] == ["--check"]
+    stale = []
+    for path, text in document():
+        if not path.exists() or path.read_text("utf-8") != text:
+            stale.append(path.name)
+            if not check:
+                path.write_text(text, "utf-8")
+    print(("out of date: " if check else "written: ") + ", ".join(stale) if stale else "up to date")
+    sys.exit(1 if check and stale else 0)
+
+
+if __name__ == "__main__":
+    main()

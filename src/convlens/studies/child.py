@@ -1,0 +1,119 @@
+"""One training in a process of its own: `python -m convlens.studies.child`, JSON in and out.
+
+A library settles its number of threads when it starts, so each number needs a fresh process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import IO
+
+import torch
+
+from convlens import data
+from convlens.errors import TrainingError
+from convlens.network import Network
+from convlens.studies.journal import Values
+from convlens.studies.study import Bench, Subject, outcome
+from convlens.studies.trial import Trial
+from convlens.training.choices import Choice
+from convlens.training.recipe import Recipe
+
+POLL_SECONDS = 0.2
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def train(bench: Bench, recipe: Recipe, threads: int) -> Values:
+    """Train once in a new process with so many threads; return what came out.
+
+    Raises
+    ------
+    TrainingError
+        Where the process ended without a result; says what it said.
+    """
+    work = json.dumps(_packed(bench.subject, recipe, threads))
+    environment = {**os.environ, **dict.fromkeys(_THREADS, str(threads))}
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
+        given.write(work.encode())
+        given.seek(0)
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "convlens.studies.child"],
+                stdin=given,
+                stdout=out,
+                stderr=errors,
+                env=environment,
+            )
+            try:
+                _wait(process, bench)
+            finally:
+                process.kill()
+                process.wait()
+            if bench.interrupt():
+                return {}  # the bench says so
+            if process.returncode:
+                said = _text(errors).strip().splitlines() or ["nothing"]
+                raise TrainingError(
+                    f"the process with {threads} threads ended with {process.returncode}: "
+                    f"{said[-1][:300]}",
+                    "a training that ends",
+                    "try fewer threads with --values, or a smaller batch",
+                )
+        result: Values = json.loads(_text(out).splitlines()[-1])
+        return result
+
+
+def _wait(process: subprocess.Popen[bytes], bench: Bench) -> None:
+    while True:
+        try:
+            process.wait(POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            if bench.interrupt():
+                process.terminate()
+        else:
+            return
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _packed(subject: Subject, recipe: Recipe, threads: int) -> Values:
+    return {
+        "network": subject.network.to_dict(),
+        "data": subject.dataset.to_json(),
+        "recipe": recipe.model_dump(mode="json"),
+        "device": subject.device.type,
+        "threads": threads,
+        "precision": subject.choice.precision,
+        "memory_format": subject.choice.memory_format,
+        "evaluation_batch": subject.choice.evaluation_batch,
+    }
+
+
+def main() -> None:
+    """Do the work that stdin describes and print its result as one line."""
+    work = json.load(sys.stdin)
+    torch.set_num_threads(work["threads"])
+    dataset = data.load_like(work["data"])
+    choice = Choice(
+        work["precision"], work["memory_format"], work["threads"], work["evaluation_batch"]
+    )
+    trial = Trial(
+        Network.read(work["network"]),
+        dataset,
+        Recipe.read(work["recipe"]),
+        torch.device(work["device"]),
+        choice,
+    )
+    trial.go_on()
+    print(json.dumps(outcome(trial)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

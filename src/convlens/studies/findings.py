@@ -1,0 +1,115 @@
+"""What comes out of a study: the answer in words, tables, figures, and every number."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from convlens.report.page import Drawing
+from convlens.studies.journal import Values
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows already written as text; the first column names the row."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __str__(self) -> str:
+        """Write the table in aligned columns, numbers to the right.
+
+        >>> print(Table("sizes", ("layer", "size"), (("conv1", "30"), ("conv2", "8"))))
+        sizes
+          layer  size
+          conv1    30
+          conv2     8
+        """
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
+        aligned = (
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+        return "\n".join([self.title, *(f"  {line}" for line in aligned)])
+
+    def markdown(self) -> str:
+        """Write the table for a document.
+
+        >>> print(Table("sizes", ("layer", "size"), (("conv1", "30"),)).markdown())
+        | layer | size |
+        |---|---:|
+        | conv1 | 30 |
+        """
+        rule = "|---|" + "---:|" * (len(self.header) - 1)
+        lines = ["| " + " | ".join(line) + " |" for line in (self.header, *self.rows)]
+        return "\n".join([lines[0], rule, *lines[1:]])
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study found.
+
+    Parameters
+    ----------
+    title : str
+        Of the page.
+    sentence : str
+        The answer in words, with its numbers.
+    method : tuple of str
+        How it was measured, a paragraph each.
+    tables : tuple of Table
+        As a reader sees them.
+    figures : tuple of Drawing
+        Beside them.
+    results : dict
+        Every number, for `results.json` and `--json`.
+    """
+
+    title: str
+    sentence: str
+    method: tuple[str, ...]
+    tables: tuple[Table, ...]
+    figures: tuple[Drawing, ...]
+    results: Values = field(default_factory=dict)
+
+
+def spread(values: Sequence[float]) -> tuple[float, float | None]:
+    """Return mean and sample standard deviation (None for a single value).
+
+    >>> spread([0.25, 0.5, 0.75]), spread([0.25])
+    ((0.5, 0.25), (0.25, None))
+    """
+    values = list(values)
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def share_text(values: Sequence[float]) -> str:
+    """Write accuracies as mean ± standard deviation, in percent.
+
+    >>> share_text([0.985, 0.987]), share_text([0.985]), share_text([])
+    ('98.60 ± 0.14%', '98.50%', '–')
+    """
+    if not values:
+        return "–"
+    mean, deviation = spread(values)
+    return f"{100 * mean:.2f}" + ("%" if deviation is None else f" ± {100 * deviation:.2f}%")
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things.
+
+    >>> counted(1, "seed"), counted(3, "epoch")
+    ('1 seed', '3 epochs')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def worked(results: Sequence[Values], key: str) -> list[float]:
+    """Return one value of each trial that did not fail."""
+    return [float(r[key]) for r in results if "failed" not in r and r.get(key) is not None]

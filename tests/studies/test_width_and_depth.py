@@ -1,0 +1,87 @@
+"""Networks made wider and deeper are still networks, with the sizes that follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convlens import zoo
+from convlens.layers import Conv, Residual
+from convlens.studies import depth, width
+from convlens.studies.depth import deepened
+from convlens.studies.width import widened
+from studies.example import bench
+
+
+@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("factor", [0.1, 0.5, 1, 2])
+def test_every_network_of_the_zoo_can_be_widened(name: str, factor: float) -> None:
+    network = zoo.load(name)
+    table = widened(network, factor).table()
+    assert table.output == network.table().output
+    if factor == 1:
+        assert table.parameters == network.table().parameters
+    else:
+        assert (table.parameters > network.table().parameters) == (factor > 1)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_network_of_the_zoo_can_be_deepened(name: str) -> None:
+    network = zoo.load(name)
+    assert deepened(network, 1).table().parameters == network.table().parameters
+    two, three = deepened(network, 2).table(), deepened(network, 3).table()
+    assert two.output == three.output == network.table().output
+    assert network.table().parameters < two.parameters < three.parameters
+    assert three.parameters - two.parameters == two.parameters - network.table().parameters
+
+
+def test_a_repetition_keeps_the_size_and_leaves_poolings_out() -> None:
+    rows = deepened(zoo.load("fast-batch-norm"), 2).table().rows
+    assert [(row.name, row.output) for row in rows[:7]] == [
+        ("conv1", (24, 24, 24)),
+        ("max_pool1", (24, 12, 12)),
+        ("batch_norm1", (24, 12, 12)),
+        ("relu1", (24, 12, 12)),
+        ("conv2", (24, 12, 12)),
+        ("batch_norm2", (24, 12, 12)),
+        ("relu2", (24, 12, 12)),
+    ]
+
+
+def test_a_repeated_residual_block_adds_its_own_input() -> None:
+    layers = deepened(zoo.load("bottleneck-resnet"), 2).layers
+    blocks = [layer for layer in layers if isinstance(layer, Residual)]
+    assert len(blocks) == 8
+    assert blocks[0].shortcut
+    assert blocks[1].shortcut == ()
+    strided = [layer for layer in blocks[5].layers if isinstance(layer, Conv)]
+    assert all(layer.stride == (1, 1) for layer in strided)
+
+
+def test_filters_stay_a_multiple_of_their_groups() -> None:
+    network = zoo.load("tutorial-torch")
+    grouped = network.layers[3].model_copy(update={"groups": 4})
+    layers = (*network.layers[:3], grouped, *network.layers[4:])
+    wide = widened(network.model_copy(update={"layers": layers}), 0.3)
+    conv = wide.layers[3]
+    assert isinstance(conv, Conv)
+    assert conv.filters % 4 == 0
+
+
+def test_the_study_of_width_compares_cost_and_accuracy(tmp_path: Path) -> None:
+    found = width.study(bench(tmp_path, "width", values=("0.5", "1"), epochs=1, seeds=2))
+    half, whole = found.results["variants"]
+    assert half["parameters"] < whole["parameters"]
+    assert half["multiply_adds"] < whole["multiply_adds"]
+    assert len(half["validation_accuracies"]) == 2
+    assert half["seconds_an_epoch"] > 0
+    assert "width" in found.sentence
+    assert found.figures[0].svg.startswith("<svg")
+
+
+def test_the_study_of_depth_counts_the_added_layers(tmp_path: Path) -> None:
+    found = depth.study(bench(tmp_path, "depth", values=("1", "2"), epochs=1, seeds=1))
+    one, two = found.results["variants"]
+    assert two["parameters"] > one["parameters"]
+    assert found.tables[0].rows[1][0] == "2"

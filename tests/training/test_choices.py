@@ -1,0 +1,158 @@
+"""What a machine computes fastest in: measured once, kept, never against the recipe's word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import convlens
+from convlens import zoo
+from convlens.engines.device import supports_bfloat16
+from convlens.machine import available_cores
+from convlens.training import choices
+from convlens.training.choices import Choice, choose
+from convlens.training.recipe import Recipe
+from recorded_runs import NETWORK
+
+CPU = torch.device("cpu")
+SMALL = Recipe(batch_size=8, epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def count_measurements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    counted: list[str] = []
+    real = choices._milliseconds
+
+    def counting(*arguments: Any) -> float:
+        counted.append(arguments[-1])
+        return real(*arguments)
+
+    monkeypatch.setattr(choices, "_milliseconds", counting)
+    return counted
+
+
+def test_what_was_measured_once_is_not_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = count_measurements(monkeypatch)
+    first = choose(NETWORK, SMALL, CPU)
+    assert counted
+    counted.clear()
+    assert choose(NETWORK, SMALL, CPU) == first
+    assert counted == []
+
+
+def test_a_damaged_or_foreign_note_in_the_cache_is_measured_anew(
+    monkeypatch: pytest.MonkeyPatch, empty_cache: Path
+) -> None:
+    choose(NETWORK, SMALL, CPU)
+    [note] = empty_cache.rglob("*.json")
+    for text in ("{", "[]", json.dumps({"precision": "float8", "memory_format": "contiguous"})):
+        note.write_text(text)
+        counted = count_measurements(monkeypatch)
+        assert choose(NETWORK, SMALL, CPU).precision in ("float32", "bfloat16")
+        assert counted
+
+
+def test_what_the_recipe_says_is_taken_and_nothing_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = count_measurements(monkeypatch)
+    said = {"precision": "float32", "memory_format": "contiguous", "evaluation_batch": 77}
+    found = choose(NETWORK, SMALL.changed({**said, "threads": 1}), CPU)
+    assert found == Choice("float32", "contiguous", 1, 77)
+    assert counted == []
+
+
+def test_threads_never_pass_the_cores_that_the_process_may_use() -> None:
+    found = choose(NETWORK, SMALL.changed({"threads": 4096}), CPU)
+    assert found.threads == available_cores()
+
+
+def test_each_question_is_measured_and_the_fastest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pretended(network: Any, batch: int, device: Any, choice: Choice, kind: str) -> float:
+        if kind == "evaluation":
+            return {250: 4.0}.get(choice.evaluation_batch, 9.0)
+        fast = choice.memory_format == "channels_last" and choice.precision == "float32"
+        return 5.0 if choice.threads == 1 and fast else 6.0 if fast else 8.0
+
+    monkeypatch.setattr(choices, "_milliseconds", pretended)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    found = choose(NETWORK, SMALL, CPU)
+    assert (found.precision, found.memory_format) == ("float32", "channels_last")
+    assert (found.threads, found.evaluation_batch) == (1, 250)
+    assert found.measured_ms is not None
+    assert found.measured_ms["threads 2"] == 6.0
+    assert found.measured_ms["threads 1"] == 5.0
+
+
+def test_a_gain_within_the_noise_does_not_change_the_plain_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        choices, "_milliseconds", lambda n, b, d, choice, kind: 9.9 if choice.threads == 1 else 10.0
+    )
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    found = choose(NETWORK, SMALL, CPU)
+    assert found.threads == 2
+    assert (found.precision, found.memory_format) == ("float32", "contiguous")
+    assert found.evaluation_batch == choices.EVALUATION_BATCH
+
+
+def test_measuring_ends_in_time_and_what_is_left_keeps_its_plain_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(choices.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(choices, "_milliseconds", lambda *_: 1.0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    found = choose(NETWORK, SMALL, CPU)
+    tried = {f"{pair.precision} {pair.memory_format}" for pair in choices._pairs(SMALL, CPU)}
+    assert found.measured_ms is not None
+    assert set(found.measured_ms) == tried
+    assert (found.threads, found.evaluation_batch) == (2, choices.EVALUATION_BATCH)
+
+
+def test_a_large_network_is_tried_on_a_part_of_the_batch() -> None:
+    network = zoo.load("bottleneck-resnet")
+    operations = 6 * network.table().multiply_adds * 128
+    assert operations > choices.TRIAL_OPERATIONS
+    taken = choices._milliseconds(network, 128, CPU, Choice("float32", "contiguous"), "step")
+    assert taken > 0
+
+
+def test_the_threads_of_the_process_come_back() -> None:
+    before = torch.get_num_threads()
+    with Choice("float32", "contiguous", 1).in_threads():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_run_records_what_was_chosen_and_computes_in_it(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def listen(event: dict[str, Any]) -> None:
+        if event["event"] == "run":
+            told.append(str(event["choice"]))
+
+    run = convlens.train(
+        NETWORK, epochs=1, out=tmp_path / "run", threads=1, evaluation_batch=250, on_event=listen
+    )
+    assert "threads = 1" in run.recipe_text
+    assert "evaluation_batch = 250" in run.recipe_text
+    assert run.environment["threads"] == 1
+    assert run.environment["evaluation_batch"] == 250
+    assert "1 thread, evaluating in batches of 250" in told[0]
+    assert "\n" not in told[0]
+
+
+def test_bfloat16_is_only_a_candidate_where_the_hardware_multiplies_it() -> None:
+    precisions = {pair.precision for pair in choices._pairs(SMALL, CPU)}
+    assert precisions == ({"float32", "bfloat16"} if supports_bfloat16(CPU) else {"float32"})
