@@ -53,10 +53,7 @@ class Inference:
         model = self.model(call)
         given = await self._images(call, model, one=False)
         probabilities, order = await model.batcher.submit(given.images)
-        found = [
-            model.prediction(row, best, notes)
-            for row, best, notes in zip(probabilities, order, given.notes, strict=True)
-        ]
+        found = model.predictions(probabilities, order, given.notes)
         return Answer(200, orjson.dumps({"predictions": found}))
 
     async def activations(self, call: Call) -> Answer:

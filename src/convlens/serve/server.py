@@ -27,6 +27,8 @@ from convlens.serve.protocol import protocol_of
 from convlens.serve.registry import Registry
 
 SHORTEST_TOKEN = 16
+SWITCH_SECONDS = 0.00002
+"""How long a thread that waits for Python's lock lets another keep it; Python's own is 5 ms."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,9 @@ def serve(
             port.listen(limits.connections)
         except OSError as error:  # another program took it meanwhile
             raise _no_port(place, error) from None
+        # the thread that computes needs the lock between two batches, and the one that reads
+        # requests hardly ever gives it up by itself; a batch takes less than Python's 5 ms
+        sys.setswitchinterval(SWITCH_SECONDS)
         server.run(sockets=[port])
         return server.ended_by
 
