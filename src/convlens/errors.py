@@ -66,6 +66,10 @@ class DataError(InputError):
     """Images, labels or a data set that cannot be used."""
 
 
+class ImageTooLarge(DataError):
+    """An image of more pixels than are accepted: refused from its header."""
+
+
 class RunError(InputError):
     """A run folder that is missing, damaged or in use."""
 

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from convlens.errors import DataError
+from convlens.errors import DataError, ImageTooLarge
 
 T = TypeVar("T")
 
@@ -259,7 +259,7 @@ def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
 
 
 def _too_large(name: str, found: str, max_pixels: int) -> DataError:
-    return DataError(
+    return ImageTooLarge(
         f"{name} is refused from its header: too many pixels{found}",
         f"at most {max_pixels:,} pixels",
         "make the image smaller",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convlens.data.decode import ImageSource, decode
+from convlens.data.decode import MAX_PIXELS, ImageSource, decode
 from convlens.errors import DataError
 
 Framing = Literal["none", "mnist"]
@@ -62,8 +62,17 @@ class Preprocessing:
         normalised: NDArray[np.float32] = (images.astype(np.float32) / np.float32(255) - mean) / std
         return normalised
 
-    def prepare(self, source: ImageSource) -> tuple[NDArray[np.uint8], list[str]]:
+    def prepare(
+        self, source: ImageSource, *, max_pixels: int = MAX_PIXELS
+    ) -> tuple[NDArray[np.uint8], list[str]]:
         """Decode one image file and bring it to the network's input.
+
+        Parameters
+        ----------
+        source : path or bytes
+            The file, or its content.
+        max_pixels : int
+            Largest width * height that is decoded.
 
         Returns
         -------
@@ -77,7 +86,7 @@ class Preprocessing:
         DataError
             Where the file is not a readable image.
         """
-        image, notes = decode(source)
+        image, notes = decode(source, max_pixels=max_pixels)
         return np.ascontiguousarray(self.bring(image, notes)), notes
 
     def bring(

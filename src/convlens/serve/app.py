@@ -1,0 +1,204 @@
+"""The application: every address and what answers there, with the gate around it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from convlens import __version__
+from convlens.errors import ConvlensError
+from convlens.serve import model_routes, workbench_routes
+from convlens.serve.access import Access
+from convlens.serve.api import ACTIVATIONS, ATTRIBUTION, PREDICT, WINDOW
+from convlens.serve.bodies import ClientLeft
+from convlens.serve.gate import Gate, Handler
+from convlens.serve.house import House
+from convlens.serve.inference import Inference
+from convlens.serve.problems import Answer, Problem, answer_of, problem_of, wrong
+from convlens.serve.registry import Registry
+
+STATIC = Path(__file__).parent / "static"
+NOT_BUILT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>convlens</title>
+<body style="font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto">
+<h1>convlens</h1>
+<p>The server runs; its page is not built in this checkout. Build it with
+<code>make web</code>, which needs Node, or install a released package, which holds it.</p>
+<p>The API answers: <a href="v1/models">models</a>, <a href="openapi.json">its description</a>.</p>
+"""
+
+
+def create_app(registry: Registry, house: House, access: Access, static: Path = STATIC) -> Gate:
+    """Return the ASGI application of a server.
+
+    Parameters
+    ----------
+    registry : Registry
+        The runs that it answers for.
+    house : House
+        Limits, threads and counters.
+    access : Access
+        Who may ask.
+    static : Path
+        The built page.
+    """
+    inference = Inference(registry, house.limits, house.decoding, house.computing)
+    app = FastAPI(
+        title="convlens",
+        version=__version__,
+        description="Runs of convlens: what they are, what they compute, what they say.",
+        lifespan=_lifespan(registry, house),
+        docs_url=None,  # it loads scripts from another host
+        redoc_url=None,
+    )
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _query_error)
+    for kind in (ConvlensError, ClientLeft, Exception):
+        app.add_exception_handler(kind, _any_error)
+    _add_health(app, registry, house)
+    short: dict[str, Handler] = {}
+    for word, handler, told in (
+        (":predict", inference.predict, PREDICT),
+        (":activations", inference.activations, ACTIVATIONS),
+        (":window", inference.window, WINDOW),
+        (":attribution", inference.attribution, ATTRIBUTION),
+    ):
+        short[word] = handler
+        app.add_api_route(
+            "/v1/models/{name}" + word,
+            _described(handler),
+            methods=["POST"],
+            tags=["images"],
+            **told,
+        )
+    model_routes.add(app, registry, house)
+    workbench_routes.add(app, registry, house)
+    _add_page(app, static)
+    return Gate(app, access, house.limits, house.counters, short)
+
+
+def _described(handler: Handler) -> Callable[[str, Request], Awaitable[Response]]:
+    """Return an endpoint for the description; the gate hands requests to the handler itself."""
+
+    async def endpoint(name: str, request: Request) -> Response:
+        answer = await handler(request.scope["convlens.call"])
+        return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
+
+    endpoint.__name__ = handler.__name__
+    return endpoint
+
+
+def _lifespan(
+    registry: Registry, house: House
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watcher = asyncio.create_task(registry.watch(after=house.trainings.look))
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher
+            await asyncio.to_thread(house.close)
+
+    return lifespan
+
+
+def _add_health(app: FastAPI, registry: Registry, house: House) -> None:
+    started = time.monotonic()
+
+    @app.get("/healthz", tags=["health"], summary="The process lives")
+    async def healthz() -> dict[str, object]:
+        return {"status": "ok", "seconds": round(time.monotonic() - started, 1)}
+
+    @app.get("/readyz", tags=["health"], summary="Models are open and the queue has room")
+    async def readyz() -> dict[str, object]:
+        waiting = registry.waiting()
+        if waiting >= house.limits.queued_images:
+            raise Problem(
+                503, "overloaded", "the queue is full", "room", headers={"Retry-After": "1"}
+            )
+        return {"status": "ready", "models": len(registry.entries), "waiting": waiting}
+
+    @app.get(
+        "/metrics",
+        tags=["health"],
+        summary="Numbers for Prometheus",
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        response_class=Response,
+    )
+    async def metrics() -> Response:
+        return Response(house.counters.text(), media_type="text/plain; version=0.0.4")
+
+
+def _add_page(app: FastAPI, static: Path) -> None:
+    @app.get("/v1/{rest:path}", include_in_schema=False)
+    async def unknown(rest: str) -> Response:
+        if ".." in rest or "\0" in rest:
+            raise Problem(400, "bad_name", "the address names no run", "see GET /v1/models")
+        raise Problem(404, "not_found", "there is nothing at this address", "see /openapi.json")
+
+    if (static / "index.html").is_file():
+        app.mount("/", _Page(directory=static, html=True, follow_symlink=False))
+        return
+
+    @app.get("/", include_in_schema=False)
+    async def not_built() -> Response:
+        return Response(NOT_BUILT, media_type="text/html; charset=utf-8")
+
+
+class _Page(StaticFiles):
+    """The built page; what has its content's hash in its name is kept by browsers for good."""
+
+    def file_response(self, *arguments: object, **named: object) -> Response:
+        response = super().file_response(*arguments, **named)  # type: ignore[arg-type]
+        path = str(arguments[0])
+        kept = "/assets/" in path.replace("\\", "/")
+        response.headers["cache-control"] = (
+            "public, max-age=31536000, immutable" if kept else "no-cache"
+        )
+        return response
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Tell Starlette's own refusals (404, 405) in the form of all errors."""
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    if status == 405:
+        told = "method_not_allowed", "the address does not take this method"
+    elif status == 404:
+        told = "not_found", "there is nothing at this address"
+    else:
+        told = "refused", "the request was refused"
+    problem = Problem(status, *told, "see /openapi.json", headers=error.headers)
+    return _response(answer_of(problem, request.scope.get("convlens.id", "-")))
+
+
+async def _query_error(request: Request, error: Exception) -> Response:
+    """Tell a wrong parameter of the address in the form of all errors."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = str(first["loc"][-1])
+    expected = str(first["msg"]).removeprefix("Input should be ")
+    problem = wrong(field, f"{field} is {str(first['input'])[:60]!r}", expected)
+    return _response(answer_of(problem, request.scope.get("convlens.id", "-")))
+
+
+async def _any_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, ClientLeft):
+        return Response(status_code=499)
+    request_id = request.scope.get("convlens.id", "-")
+    return _response(answer_of(problem_of(error, request_id), request_id))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)

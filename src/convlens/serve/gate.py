@@ -1,0 +1,160 @@
+"""The outermost layer: every request comes in and every answer goes out through here.
+
+It numbers requests, checks who asks, turns every error into the one JSON form, adds the security
+headers, and counts. Predictions take a short way: they go from here straight to their handler.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from convlens.serve.access import Access
+from convlens.serve.bodies import Budget, Call, ClientLeft
+from convlens.serve.counters import Counters
+from convlens.serve.limits import Limits
+from convlens.serve.problems import Answer, answer_of, problem_of
+
+log = logging.getLogger("convlens.serve")
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Handler = Callable[[Call], Awaitable[Answer]]
+
+POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+"""No script, style, font or request of any other host."""
+
+_SECURITY = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+]
+
+
+class Gate:
+    """An ASGI application around another.
+
+    Parameters
+    ----------
+    app : ASGI application
+        Answers everything that takes no short way.
+    access : Access
+        Who may ask.
+    limits : Limits
+        How much.
+    counters : Counters
+        Where answers are counted.
+    short : dict of str to handler
+        Handlers of POST by the ending of the path, `:predict`.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        access: Access,
+        limits: Limits,
+        counters: Counters,
+        short: dict[str, Handler],
+    ) -> None:
+        self.app, self.access, self.limits, self.counters = app, access, limits, counters
+        self.budget = Budget()
+        self._short = short
+        self._prefix = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = f"{self._prefix}-{next(self._numbers):08x}"
+        call = Call(scope, receive, self.limits, self.budget)
+        out = _Out(send, request_id)
+        scope["convlens.call"], scope["convlens.id"] = call, request_id
+        route = "other"
+        try:
+            path = scope["path"]
+            target = self.access.sign_in(call)
+            if target is not None:
+                headers = {"Location": target, "Set-Cookie": self.access.cookie()}
+                await out.answer(Answer(303, b"", headers=headers))
+                return
+            self.access.check(call)
+            handler = None
+            if scope["method"] == "POST":
+                handler = self._short.get(path[path.rfind(":") :])
+            if handler is not None and path.startswith("/v1/models/"):
+                route = path[path.rfind(":") :]
+                await out.answer(await handler(call))
+            else:
+                await self.app(scope, receive, out)
+                route = getattr(scope.get("route"), "path", "static")
+        except ClientLeft:
+            out.status = out.status or 499  # nginx's number for it; nobody reads it
+        except Exception as error:
+            if out.complete:  # it was told, and is in the log
+                return
+            if out.status:
+                log.exception("request %s failed in the middle of its answer", request_id)
+                raise
+            await out.answer(answer_of(problem_of(error, request_id), request_id))
+        finally:
+            call.done()
+            self.counters.request(route, out.status, time.perf_counter() - started)
+
+
+class _Out:
+    """Sends an answer with the headers that every answer has; remembers its status."""
+
+    __slots__ = ("_id", "_send", "complete", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send, self._id = send, request_id.encode()
+        self.status, self.complete = 0, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *self._always()]
+        else:
+            self.complete = not message.get("more_body")
+        await self._send(message)
+
+    def _always(self) -> list[tuple[bytes, bytes]]:
+        return [*_SECURITY, (b"x-request-id", self._id)]
+
+    async def answer(self, answer: Answer) -> None:
+        headers = [
+            (b"content-type", answer.media_type.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"cache-control", b"no-store"),
+            *((k.lower().encode(), v.encode("latin-1")) for k, v in answer.headers.items()),
+            *self._always(),
+        ]
+        self.status = answer.status
+        start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,260 @@
+"""The images of a request, in any of the three forms they come in, brought to a network's input.
+
+- multipart: files, decoded by the one decoder of training and prediction;
+- JSON: nested lists of whole numbers 0 to 255;
+- safetensors: one tensor of bytes, which costs nearly nothing to read.
+
+Arrays of exactly the network's input shape are used as they are; others are brought to it as
+image files are. Nothing else is an image: no address, no path, no pickle.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convlens.data import Preprocessing
+from convlens.serve.bodies import SAFETENSORS, Call, parse_json, unsupported
+from convlens.serve.heavy import Heavy
+from convlens.serve.limits import Limits
+from convlens.serve.multipart import Form, read_form
+from convlens.serve.problems import Problem, wrong
+from convlens.table import shape_text
+
+Pixels = NDArray[np.uint8]
+
+_JSON = "application/json"
+_MULTIPART = "multipart/form-data"
+_LONGEST_HEADER = 64 * 2**10
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a request asks about.
+
+    Parameters
+    ----------
+    images : uint8 array (N, C, H, W)
+        As the network sees them, before normalisation.
+    notes : tuple of list of str
+        What was changed on the way, an entry an image.
+    fields : mapping
+        Everything else that the request says: texts, or JSON values.
+    """
+
+    images: Pixels
+    notes: tuple[list[str], ...]
+    fields: Mapping[str, Any]
+
+    def text(self, name: str) -> str | None:
+        """Return a field that is one text; None where it is not given."""
+        value = self.fields.get(name)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if value is not None and not isinstance(value, str):
+            raise wrong(name, f"{name} is not a text", "one text")
+        return value
+
+    def texts(self, name: str) -> list[str] | None:
+        """Return a field that is a list of texts, or one text with commas between them."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        found = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str) for item in found):
+            raise wrong(name, f"{name} is not a list of texts", "a list of texts")
+        return [part.strip() for item in found for part in item.split(",") if part.strip()]
+
+    def whole_numbers(self, name: str) -> list[int]:
+        """Return a field that is a list of whole numbers, or a text with commas between them."""
+        value = self.fields.get(name)
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+            value = value[0]
+        if isinstance(value, str):
+            value = value.split(",")
+        elif isinstance(value, int):
+            value = [value]
+        try:
+            if not isinstance(value, list) or not 1 <= len(value) <= 8:
+                raise ValueError
+            return [int(n) if isinstance(n, str) else operator.index(n) for n in value]
+        except (TypeError, ValueError):
+            raise wrong(
+                name, f"{name} is not made of whole numbers", "such as [2, 5, 7], or 2,5,7"
+            ) from None
+
+
+async def read_images(
+    call: Call, preprocessing: Preprocessing, limits: Limits, decoding: Heavy, *, one: bool
+) -> Given:
+    """Read the image or the images of a request.
+
+    Parameters
+    ----------
+    call : Call
+        The request.
+    preprocessing : Preprocessing
+        What each image is brought to.
+    limits : Limits
+        How many and how large.
+    decoding : Heavy
+        Where image files are decoded.
+    one : bool
+        The request is about exactly one image, called "image"; otherwise about one or several,
+        called "images" (in multipart always "image").
+
+    Raises
+    ------
+    Problem, DataError
+        Where there is no such image in the body.
+    """
+    kind = call.media_type
+    if kind == _JSON:
+        fields = parse_json(await call.body())
+        key = "image" if one else "images"
+        if key not in fields:
+            raise wrong(key, f'"{key}" is missing', "nested lists of whole numbers 0 to 255")
+        value = fields.pop(key)
+        arrays = _from_lists(value, key, preprocessing.input, limits, one=one)
+    elif kind == SAFETENSORS:
+        arrays, fields = _from_tensor(await call.body(), preprocessing.input, limits, one=one)
+    elif kind == _MULTIPART:
+        form = read_form(call.header(b"content-type"), await call.body(), limits.parts)
+        files = _files(form, limits, one=one)
+        return await decoding.run(_decode, files, preprocessing, limits, dict(form.texts))
+    else:
+        raise unsupported(kind, _JSON, _MULTIPART, SAFETENSORS)
+    if isinstance(arrays, np.ndarray) and arrays.shape[1:] == preprocessing.input:
+        return Given(arrays, tuple([] for _ in arrays), fields)
+    return await decoding.run(_bring, list(arrays), preprocessing, limits, fields)
+
+
+def _files(form: Form, limits: Limits, *, one: bool) -> list[bytes]:
+    files = [content for name, content in form.files if name in ("image", "images", "file")]
+    if not files:
+        names = ", ".join(sorted({name[:40] for name, _ in form.files} | form.texts.keys()))
+        found = f"the body has {names[:200]}" if names else "the body has no parts"
+        raise wrong("image", f'there is no file "image": {found}', 'a file called "image"')
+    if one and len(files) > 1:
+        raise wrong("image", f"there are {len(files)} images", "exactly one")
+    _check_count(len(files), "image", limits)
+    return files
+
+
+def _decode(
+    files: list[bytes], preprocessing: Preprocessing, limits: Limits, fields: dict[str, Any]
+) -> Given:
+    found = [preprocessing.prepare(content, max_pixels=limits.pixels) for content in files]
+    images, notes = zip(*found, strict=True)
+    return Given(np.stack(images), notes, fields)
+
+
+def _from_lists(
+    value: object, key: str, shape: tuple[int, int, int], limits: Limits, *, one: bool
+) -> Pixels | list[Pixels]:
+    if not isinstance(value, list):
+        kind = {str: "a text", dict: "an object", type(None): "null"}.get(type(value), "a number")
+        raise wrong(key, f"{key} is {kind}", "nested lists of whole numbers 0 to 255")
+    if not one:
+        _check_count(len(value), key, limits)
+    try:
+        # usual: all of one shape, read in one go
+        whole = _bytes_of(value, key)
+        return _with_axes(whole[None] if one else whole, key, shape)
+    except ValueError:
+        if one:
+            raise wrong(key, f"{key} is not a rectangle", "rows of one length") from None
+    images = []
+    for number, item in enumerate(value):
+        where = f"{key}[{number}]"
+        try:
+            image = _bytes_of(item, where)
+        except ValueError:
+            raise wrong(where, f"{where} is not a rectangle", "rows of one length") from None
+        images.append(_with_axes(image[None], where, shape)[0])
+    return images
+
+
+def _bytes_of(value: object, key: str) -> Pixels:
+    """Return nested lists as uint8; ValueError where they are ragged."""
+    found = np.array(value)
+    if found.dtype.kind not in "iu" or found.size == 0:
+        what = {"f": "fractions", "U": "texts", "b": "truth values", "O": "other values"}
+        held = what.get(found.dtype.kind, "no numbers") if found.size else "no numbers"
+        raise wrong(key, f"{key} holds {held}", "whole numbers 0 to 255")
+    if found.min() < 0 or found.max() > 255:
+        worst = int(found.min() if found.min() < 0 else found.max())
+        raise wrong(key, f"{key} holds {worst}", "whole numbers 0 to 255")
+    return found.astype(np.uint8)
+
+
+def _with_axes(images: Pixels, key: str, shape: tuple[int, int, int]) -> Pixels:
+    """Return `(N, H, W)` or `(N, C, H, W)` with four axes, C being 1 or 3."""
+    if images.ndim == 3:
+        images = images[:, None]
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
+        raise wrong(
+            key,
+            f"an image of {key} has the shape {images.shape[1:]}",
+            f"(C, H, W) with C 1 or 3, or (H, W); the network takes {shape_text(shape)}",
+        )
+    return images
+
+
+def _from_tensor(
+    body: bytes, shape: tuple[int, int, int], limits: Limits, *, one: bool
+) -> tuple[Pixels, dict[str, Any]]:
+    """Read a safetensors body of one uint8 tensor; its metadata are the request's fields."""
+    length = int.from_bytes(body[:8], "little")
+    if len(body) < 8 or length > min(_LONGEST_HEADER, len(body) - 8):
+        raise wrong("body", "the body is not safetensors", "a header of at most 64 KiB")
+    header = parse_json(body[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise wrong("__metadata__", "the metadata are not texts", "an object of texts")
+    name = "image" if one else "images"
+    match header.get(name) if len(header) == 1 else None:
+        case {"dtype": "U8", "shape": list(written), "data_offsets": [0, int(end)]}:
+            sizes = [n for n in written if type(n) is int and n >= 0]
+        case _:
+            raise wrong(name, "the body holds other tensors", f'one U8 tensor "{name}"')
+    if len(sizes) != len(written) or not 2 <= len(sizes) <= 4 or math.prod(sizes) != end:
+        raise wrong(
+            name, f"the tensor has the shape {str(written)[:80]}", "(N, C, H, W) or (N, H, W)"
+        )
+    if end != len(body) - 8 - length:
+        raise wrong(name, "the tensor is not as long as its shape says", f"{end:,} bytes")
+    pixels = np.frombuffer(body, np.uint8, end, 8 + length).reshape(sizes)
+    if not one:
+        _check_count(len(pixels), name, limits)
+    return _with_axes(pixels[None] if one else pixels, name, shape), dict(metadata)
+
+
+def _check_count(count: int, key: str, limits: Limits) -> None:
+    if not 1 <= count <= limits.images:
+        raise wrong(key, f"there are {count} images", f"1 to {limits.images} in one request")
+
+
+def _bring(
+    arrays: list[Pixels], preprocessing: Preprocessing, limits: Limits, fields: dict[str, Any]
+) -> Given:
+    images, notes = [], []
+    for array in arrays:
+        said: list[str] = []
+        if array.shape == preprocessing.input:
+            images.append(array)
+        else:
+            if array.shape[1] * array.shape[2] > limits.pixels:
+                raise Problem(413, "too_large", "an image has too many pixels", "fewer")
+            plane = array[0] if len(array) == 1 else array.transpose(1, 2, 0)
+            picture = Image.fromarray(np.ascontiguousarray(plane))
+            images.append(np.ascontiguousarray(preprocessing.bring(picture, said)))
+        notes.append(said)
+    return Given(np.stack(images), tuple(notes), fields)

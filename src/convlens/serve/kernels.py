@@ -1,0 +1,43 @@
+"""A layer's kernels over the epochs of a training, as the page shows them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convlens.inside.learned_kernels import kernel_layers
+from convlens.network import Network
+from convlens.runs import Run
+from convlens.serve.problems import Problem
+from convlens.serve.served import ServedModel
+from convlens.weights.tensor_file import Array
+
+
+def kernels(run: Run, network: Network, model: ServedModel | None, layer: str) -> dict[str, Array]:
+    """Return a convolution's kernels `(filters, channels a group, h, w)` by epoch.
+
+    The names are "epoch-0", before training, and so on as they were recorded; only "weights"
+    where nothing was.
+
+    Raises
+    ------
+    Problem
+        404, where the layer has no kernels, or there are none yet.
+    """
+    known = [found.name for found in kernel_layers(network)]
+    if layer not in known:
+        raise Problem(
+            *(404, "no_kernels", "that layer has no kernels"),
+            "one of " + ", ".join(known[:40]) if known else "a network with convolutions",
+            "take a convolution's name from the model's layers",
+        )
+    array = f"{layer}.weight"
+    found = {
+        f"epoch-{epoch}": np.asarray(arrays[array], np.float32)
+        for epoch, arrays in run.kernel_snapshots()
+        if array in arrays
+    }
+    if found:
+        return found
+    if model is None:
+        raise Problem(404, "no_kernels", "the run has no kernels yet", "an epoch", "wait")
+    return {"weights": np.asarray(model.model.weights()[array], np.float32)}

@@ -1,0 +1,149 @@
+"""HTTP connections that end when their client is too slow, too long-winded, or gone.
+
+Uvicorn reads HTTP; what is added here bounds what it leaves open: the size of a request's head,
+the time until it is complete, the time that a client takes to read its answer, and the number of
+connections. A request's handler can leave a future with its connection, which is cancelled when
+the client leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from convlens.serve.inference import CONNECTION
+from convlens.serve.limits import Limits
+from convlens.serve.problems import Problem, answer_of
+
+
+def protocol_of(limits: Limits) -> type[HttpToolsProtocol]:
+    """Return the protocol class of a server with these limits."""
+    return type("LimitedProtocol", (_Limited,), {"limits": limits})
+
+
+class _Limited(HttpToolsProtocol):
+    limits: Limits
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
+        self.gone = False
+        self.waits_for: asyncio.Future[Any] | None = None
+        self._head = 0
+        """Bytes of the request's head so far; -1 while its body is read or it is answered."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None
+        if len(self.connections) > self.limits.connections:
+            self._refuse(
+                Problem(
+                    *(503, "overloaded", "the server has too many connections"),
+                    f"at most {self.limits.connections}",
+                    "come back later",
+                    headers={"Retry-After": "2"},
+                )
+            )
+            return
+        self._expect_head()
+
+    def _expect_head(self) -> None:
+        self._head = 0
+        self._set("_timer", self.limits.client_seconds, self._too_slow)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._head >= 0:
+            self._head += len(data)
+        super().data_received(data)
+        if self._head > self.limits.header_bytes:  # and not complete: that sets it to -1
+            self._refuse(_HEAD_TOO_LARGE)
+        elif self._head > 0 and self._timer is None:  # the beginning of a further request
+            self._set("_timer", self.limits.client_seconds, self._too_slow)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
+
+    def on_headers_complete(self) -> None:
+        if self._head > self.limits.header_bytes and self._size() > self.limits.header_bytes:
+            # it arrived in one piece with its end; the parser turns this into its own error
+            raise ValueError("the head is too large")
+        self._head = -1
+        self._stop("_timer")
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and not self.pipeline:
+            # uvicorn's own timer watches over the pause until the next request
+            self._head = 0
+
+    def _size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def send_400_response(self, msg: str) -> None:
+        too_large = self.headers is not None and self._size() > self.limits.header_bytes
+        self._refuse(_HEAD_TOO_LARGE if too_large else _NOT_HTTP)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self._stop("_timer")
+        self._stop("_reading")
+        if self.waits_for is not None:
+            self.waits_for.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._set("_reading", self.limits.client_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop("_reading")
+
+    def _too_slow(self) -> None:
+        if self._head > 0:
+            self._refuse(
+                Problem(
+                    *(408, "too_slow", "the request's head did not arrive in time"),
+                    f"all headers within {self.limits.client_seconds:g} s",
+                    "send it again",
+                )
+            )
+        else:  # nothing was asked
+            self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer without a request, and close."""
+        if self.transport.is_closing():
+            return
+        answer = answer_of(problem, "-")
+        head = [f"HTTP/1.1 {problem.status} {_PHRASES[problem.status]}"]
+        head += [f"{name}: {value}" for name, value in answer.headers.items()]
+        head += ["content-type: application/json", "connection: close"]
+        head += [f"content-length: {len(answer.body)}", "", ""]
+        self.transport.write("\r\n".join(head).encode() + answer.body)
+        self.transport.close()
+
+    def _set(self, name: str, seconds: float, then: Callable[[], None]) -> None:
+        self._stop(name)
+        setattr(self, name, self.loop.call_later(seconds, then))
+
+    def _stop(self, name: str) -> None:
+        timer = getattr(self, name, None)
+        if timer is not None:
+            timer.cancel()
+            setattr(self, name, None)
+
+
+_NOT_HTTP = Problem(
+    *(400, "bad_request", "the request is not valid HTTP", "HTTP/1.1"), "correct the request"
+)
+_HEAD_TOO_LARGE = Problem(
+    *(400, "headers_too_large", "the request's first line and headers are too large"),
+    "a few kilobytes",
+    "send fewer or shorter headers",
+)
+_PHRASES = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}

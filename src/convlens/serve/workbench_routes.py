@@ -1,0 +1,75 @@
+"""The answers to someone who edits a network: its table, what there is, and trainings."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.parse
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from convlens import zoo
+from convlens.serve import schemas
+from convlens.serve.api import SHAPES, TRAIN, answers
+from convlens.serve.bodies import Call
+from convlens.serve.house import House
+from convlens.serve.model_routes import json_response
+from convlens.serve.registry import Registry
+from convlens.serve.shapes import shapes_of
+from convlens.serve.trainings import available, read_order
+
+
+def add(app: FastAPI, registry: Registry, house: House) -> None:
+    """Add the routes to an application."""
+    run = house.computing.run
+    starting = asyncio.Lock()
+
+    @app.post("/v1/shapes", tags=["workbench"], **SHAPES)
+    async def shapes(request: Request) -> Response:
+        asked = await _call(request).json()
+        return json_response(await run(shapes_of, asked, house.limits))
+
+    @app.get(
+        "/v1/zoo", tags=["workbench"], summary="The named networks", responses=answers(schemas.Zoo)
+    )
+    async def named() -> Response:
+        return json_response({"networks": await run(_zoo)})
+
+    @app.get(
+        "/v1/datasets",
+        tags=["workbench"],
+        summary="The data sets on this machine",
+        responses=answers(schemas.DataSets),
+    )
+    async def datasets() -> Response:
+        return json_response({"datasets": await run(available)})
+
+    @app.post("/v1/trainings", tags=["workbench"], **TRAIN)
+    async def train(request: Request) -> Response:
+        asked = await _call(request).json()
+        order = await run(read_order, asked, house.limits)
+        async with starting:
+            name = await run(house.trainings.start, order)
+        return json_response({"run": name}, 202)
+
+    @app.delete(
+        "/v1/trainings/{name}",
+        tags=["workbench"],
+        summary="Stop a training; its state is saved",
+        status_code=202,
+        responses=answers(schemas.Started, 404, status=202),
+    )
+    async def stop(name: str) -> Response:
+        house.trainings.stop(name)
+        return json_response({"run": urllib.parse.quote(name)}, 202)
+
+
+def _call(request: Request) -> Call:
+    call: Call = request.scope["convlens.call"]
+    return call
+
+
+@cache
+def _zoo() -> list[dict[str, Any]]:
+    return [zoo.load(name).to_dict() for name in zoo.names()]
