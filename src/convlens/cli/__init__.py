@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "Write a model for ONNX, PyTorch or Keras, or as plain code that trains it.",
     "import": "Bring in a network that convlens did not train.",
     "serve": "Serve runs over HTTP: the explorer page and an API.",
+    "publish": "Write a run as a static site that runs the model in the browser.",
     "compare": "Compare runs: what differed and what came out.",
     "runs": "List the runs.",
     "lesson": "Run a lesson: something true about CNNs, computed and drawn.",

@@ -11,11 +11,10 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 
 from convlens import __version__
 from convlens.errors import ConvlensError
-from convlens.serve import model_routes, workbench_routes
+from convlens.serve import model_routes, page, workbench_routes
 from convlens.serve.access import Access
 from convlens.serve.api import ACTIVATIONS, ATTRIBUTION, PREDICT, WINDOW
 from convlens.serve.bodies import ClientLeft
@@ -25,18 +24,10 @@ from convlens.serve.inference import Inference
 from convlens.serve.problems import Answer, Problem, answer_of, problem_of, wrong
 from convlens.serve.registry import Registry
 
-STATIC = Path(__file__).parent / "static"
-NOT_BUILT = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>convlens</title>
-<body style="font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto">
-<h1>convlens</h1>
-<p>The server runs; its page is not built in this checkout. Build it with
-<code>make web</code>, which needs Node, or install a released package, which holds it.</p>
-<p>The API answers: <a href="v1/models">models</a>, <a href="openapi.json">its description</a>.</p>
-"""
 
-
-def create_app(registry: Registry, house: House, access: Access, static: Path = STATIC) -> Gate:
+def create_app(
+    registry: Registry, house: House, access: Access, static: Path = page.STATIC
+) -> Gate:
     """Return the ASGI application of a server.
 
     Parameters
@@ -81,7 +72,7 @@ def create_app(registry: Registry, house: House, access: Access, static: Path = 
         )
     model_routes.add(app, registry, house)
     workbench_routes.add(app, registry, house)
-    _add_page(app, static)
+    page.add(app, static)
     return Gate(app, access, house.limits, house.counters, short)
 
 
@@ -138,35 +129,6 @@ def _add_health(app: FastAPI, registry: Registry, house: House) -> None:
     )
     async def metrics() -> Response:
         return Response(house.counters.text(), media_type="text/plain; version=0.0.4")
-
-
-def _add_page(app: FastAPI, static: Path) -> None:
-    @app.get("/v1/{rest:path}", include_in_schema=False)
-    async def unknown(rest: str) -> Response:
-        if ".." in rest or "\0" in rest:
-            raise Problem(400, "bad_name", "the address names no run", "see GET /v1/models")
-        raise Problem(404, "not_found", "there is nothing at this address", "see /openapi.json")
-
-    if (static / "index.html").is_file():
-        app.mount("/", _Page(directory=static, html=True, follow_symlink=False))
-        return
-
-    @app.get("/", include_in_schema=False)
-    async def not_built() -> Response:
-        return Response(NOT_BUILT, media_type="text/html; charset=utf-8")
-
-
-class _Page(StaticFiles):
-    """The built page; what has its content's hash in its name is kept by browsers for good."""
-
-    def file_response(self, *arguments: object, **named: object) -> Response:
-        response = super().file_response(*arguments, **named)  # type: ignore[arg-type]
-        path = str(arguments[0])
-        kept = "/assets/" in path.replace("\\", "/")
-        response.headers["cache-control"] = (
-            "public, max-age=31536000, immutable" if kept else "no-cache"
-        )
-        return response
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -30,14 +30,19 @@ def kernels(run: Run, network: Network, model: ServedModel | None, layer: str) -
             "one of " + ", ".join(known[:40]) if known else "a network with convolutions",
             "take a convolution's name from the model's layers",
         )
-    array = f"{layer}.weight"
-    found = {
-        f"epoch-{epoch}": np.asarray(arrays[array], np.float32)
-        for epoch, arrays in run.kernel_snapshots()
-        if array in arrays
-    }
+    found = recorded_kernels(run, layer)
     if found:
         return found
     if model is None:
         raise Problem(404, "no_kernels", "the run has no kernels yet", "an epoch", "wait")
-    return {"weights": np.asarray(model.model.weights()[array], np.float32)}
+    return {"weights": np.asarray(model.model.weights()[f"{layer}.weight"], np.float32)}
+
+
+def recorded_kernels(run: Run, layer: str) -> dict[str, Array]:
+    """Return the kernels of a layer that training recorded; empty where it recorded none."""
+    array = f"{layer}.weight"
+    return {
+        f"epoch-{epoch}": np.asarray(arrays[array], np.float32)
+        for epoch, arrays in run.kernel_snapshots()
+        if array in arrays
+    }
