@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from serving import Server
 
 sys.path.insert(0, str(Path(__file__).parent))  # `import networks`, the strategies
 
@@ -24,6 +29,25 @@ settings.load_profile("convlens")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep decoded folders of the tests out of the user's cache."""
     os.environ["CONVLENS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def served_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs with one in it, `first`: an epoch of real digits, its kernels recorded."""
+    import convlens
+
+    root = tmp_path_factory.mktemp("served")
+    convlens.train("fast-mnist", epochs=1, seed=0, root=root, name="first", record_kernels=1)
+    return root
+
+
+@pytest.fixture(scope="session")
+def server(served_runs: Path) -> Iterator[Server]:
+    """A real server of that run, which all tests share: none of them stops it."""
+    from serving import serving
+
+    with serving("first", "--runs", served_runs, "--patience", "2") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def publish(
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run as a site for any web server: the page, and the model that runs in the browser."""
+    """Write a run as a site for any web server: the page, with the model running in the browser."""
     require("publishing", "serve", "onnx", "onnxruntime", "orjson")
     from convlens.serve import site
 

@@ -23,10 +23,11 @@ from convlens.serve.house import House
 from convlens.serve.inference import Inference
 from convlens.serve.problems import Answer, Problem, answer_of, problem_of, wrong
 from convlens.serve.registry import Registry
+from convlens.serve.site import STATIC
 
 
 def create_app(
-    registry: Registry, house: House, access: Access, static: Path = page.STATIC
+    registry: Registry, house: House, access: Access, static: Path = STATIC
 ) -> Gate:
     """Return the ASGI application of a server.
 

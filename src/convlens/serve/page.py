@@ -9,8 +9,8 @@ from fastapi import FastAPI, Response
 from starlette.staticfiles import StaticFiles
 
 from convlens.serve.problems import Problem
+from convlens.serve.site import STATIC
 
-STATIC = Path(__file__).parent / "static"
 NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>convlens</title>
 <body style="font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto">
