@@ -26,9 +26,7 @@ from convlens.serve.registry import Registry
 from convlens.serve.site import STATIC
 
 
-def create_app(
-    registry: Registry, house: House, access: Access, static: Path = STATIC
-) -> Gate:
+def create_app(registry: Registry, house: House, access: Access, static: Path = STATIC) -> Gate:
     """Return the ASGI application of a server.
 
     Parameters

@@ -9,7 +9,6 @@ from fastapi import FastAPI, Response
 from starlette.staticfiles import StaticFiles
 
 from convlens.serve.problems import Problem
-from convlens.serve.site import STATIC
 
 NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>convlens</title>

@@ -160,10 +160,10 @@ class ServedModel:
     def attribution(self, pixels: Images, method: str, wanted: str | int | None) -> Attribution:
         """Return an `Attribution`; see `inside.attribution.attribute`."""
         (chosen,) = chosen_methods(self.network, [method])  # type: ignore[list-item]
-        from convlens.inside.attribution import attribute
-
         probabilities, _ = self.compute(pixels[None])
         target = self.class_number(wanted, probabilities[0])
+        from convlens.inside.attribution import attribute  # loads PyTorch: after what can be wrong
+
         normalised = self.preprocessing.normalise(pixels[None])[0]
         return attribute(self._torch, normalised, chosen, target=target)
 
