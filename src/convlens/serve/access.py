@@ -16,6 +16,7 @@ import http.cookies
 import ipaddress
 import urllib.parse
 from dataclasses import dataclass
+from functools import lru_cache
 
 from convlens.serve.bodies import Call
 from convlens.serve.problems import Problem
@@ -64,7 +65,7 @@ class Access:
             403 for a wrong host or origin, 401 without the token.
         """
         host = call.header(b"host")
-        if self.local and not is_loopback(_name_of(host)):
+        if self.local and not _names_this_machine(host):
             raise Problem(
                 *(403, "wrong_host", "the Host header names another machine"),
                 "localhost or 127.0.0.1",
@@ -124,9 +125,10 @@ class Access:
         return f"{COOKIE}={self.token}; Path=/; HttpOnly; SameSite=Strict"
 
 
-def _name_of(host: str) -> str:
-    """Return a Host header without its port and without the brackets of IPv6."""
+@lru_cache(maxsize=64)
+def _names_this_machine(host: str) -> bool:
+    """Say so of a Host header, with or without a port."""
     try:
-        return urllib.parse.urlsplit("//" + host).hostname or ""
+        return is_loopback(urllib.parse.urlsplit("//" + host).hostname or "")
     except ValueError:
-        return ""
+        return False

@@ -53,6 +53,17 @@ def json_body(properties: dict[str, Any], required: list[str], example: Any) -> 
     return {"requestBody": {"required": True, "content": content}}
 
 
+NAME = [
+    {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": "last",
+    }
+]
+
+
 def image_body(
     key: str, fields: dict[str, Any] | None = None, example: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -67,7 +78,7 @@ def image_body(
     schema = {"type": "object", "properties": {"image": file, **texts}, "required": ["image"]}
     content["multipart/form-data"] = {"schema": schema}
     content[SAFETENSORS] = {"schema": _BYTES}
-    return said
+    return {**said, "parameters": NAME}
 
 
 PREDICT = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from convlens.serve.access import Access
 from convlens.serve.api import ACTIVATIONS, ATTRIBUTION, PREDICT, WINDOW
 from convlens.serve.bodies import ClientLeft
 from convlens.serve.gate import Gate, Handler
+from convlens.serve.health import Health
 from convlens.serve.house import House
 from convlens.serve.inference import Inference
 from convlens.serve.problems import Answer, Problem, answer_of, problem_of, wrong
@@ -53,8 +53,10 @@ def create_app(registry: Registry, house: House, access: Access, static: Path = 
     app.add_exception_handler(RequestValidationError, _query_error)
     for kind in (ConvlensError, ClientLeft, Exception):
         app.add_exception_handler(kind, _any_error)
-    _add_health(app, registry, house)
     short: dict[str, Handler] = {}
+    for path, handler, told in Health(registry, house).routes():
+        short[path] = handler
+        app.add_api_route(path, _described(handler), tags=["health"], **told)
     for word, handler, told in (
         (":predict", inference.predict, PREDICT),
         (":activations", inference.activations, ACTIVATIONS),
@@ -75,12 +77,11 @@ def create_app(registry: Registry, house: House, access: Access, static: Path = 
     return Gate(app, access, house.limits, house.counters, short)
 
 
-def _described(handler: Handler) -> Callable[[str, Request], Awaitable[Response]]:
+def _described(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint for the description; the gate hands requests to the handler itself."""
 
-    async def endpoint(name: str, request: Request) -> Response:
-        answer = await handler(request.scope["convlens.call"])
-        return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
+    async def endpoint(request: Request) -> Response:
+        return _response(await handler(request.scope["convlens.call"]))
 
     endpoint.__name__ = handler.__name__
     return endpoint
@@ -101,33 +102,6 @@ def _lifespan(
             await asyncio.to_thread(house.close)
 
     return lifespan
-
-
-def _add_health(app: FastAPI, registry: Registry, house: House) -> None:
-    started = time.monotonic()
-
-    @app.get("/healthz", tags=["health"], summary="The process lives")
-    async def healthz() -> dict[str, object]:
-        return {"status": "ok", "seconds": round(time.monotonic() - started, 1)}
-
-    @app.get("/readyz", tags=["health"], summary="Models are open and the queue has room")
-    async def readyz() -> dict[str, object]:
-        waiting = registry.waiting()
-        if waiting >= house.limits.queued_images:
-            raise Problem(
-                503, "overloaded", "the queue is full", "room", headers={"Retry-After": "1"}
-            )
-        return {"status": "ready", "models": len(registry.entries), "waiting": waiting}
-
-    @app.get(
-        "/metrics",
-        tags=["health"],
-        summary="Numbers for Prometheus",
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-        response_class=Response,
-    )
-    async def metrics() -> Response:
-        return Response(house.counters.text(), media_type="text/plain; version=0.0.4")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -1,11 +1,10 @@
-"""The body of a request, read under limits: of bytes as they arrive, of time, of the whole server.
+"""The body of a request, read under limits: of bytes as they arrive, and of the whole server.
 
 What a client says of its length is used to refuse early, and never believed.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -34,7 +33,9 @@ class Budget:
     def take(self, count: int) -> None:
         """Count bytes; 503 where all bodies together would be too many."""
         if self.held + count > self.most:
-            raise overloaded("the bodies of other requests fill the memory set aside for them")
+            problem = overloaded("the bodies of other requests fill the memory set aside for them")
+            problem.headers |= CLOSE
+            raise problem
         self.held += count
 
 
@@ -51,34 +52,30 @@ class Call:
         What all requests share.
     """
 
-    __slots__ = ("_budget", "_held", "_limits", "_receive", "scope")
+    __slots__ = ("_budget", "_headers", "_held", "_limits", "_receive", "media_type", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits, budget: Budget) -> None:
         self.scope, self._receive = scope, receive
         self._limits, self._budget, self._held = limits, budget, 0
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        kind = self.header(b"content-type")
+        self.media_type = kind.partition(";")[0].strip().lower() if kind else ""
+        """What the body says it is, without parameters, in lower case."""
 
     def header(self, name: bytes) -> str:
         """Return a header's value by its lower-case name, or an empty string."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return str(value.decode("latin-1"))
-        return ""
-
-    @property
-    def media_type(self) -> str:
-        """What the body says it is, without parameters, in lower case."""
-        return self.header(b"content-type").partition(";")[0].strip().lower()
+        value = self._headers.get(name)
+        return "" if value is None else value.decode("latin-1")
 
     async def body(self) -> bytes:
-        """Read the whole body.
+        """Read the whole body; the connection bounds the time (see `protocol`).
 
         Raises
         ------
         Problem
-            413 at the limit, 408 where the client is too slow, 503 where the server holds too
-            much; the connection ends with each of them.
+            413 at the limit, 503 where the server holds too much; the connection ends with each.
         ClientLeft
-            Where the client has gone.
+            Where the client has gone, or was too slow.
         """
         most = self._limits.body_bytes
         if self.media_type == "application/json":
@@ -86,23 +83,13 @@ class Call:
         said = self.header(b"content-length")
         if said.isdigit() and int(said) > most:
             raise _too_long(most)
-        message = None
-        try:
-            async with asyncio.timeout(self._limits.client_seconds):
-                message = await self._next(most)
-                if not message.get("more_body"):
-                    return bytes(message.get("body", b""))
-                parts = [message.get("body", b"")]
-                while message.get("more_body"):
-                    message = await self._next(most)
-                    parts.append(message.get("body", b""))
-        except TimeoutError:
-            raise Problem(
-                *(408, "too_slow", "the request did not arrive in time"),
-                f"the whole body within {self._limits.client_seconds:g} s",
-                "send it again over a faster connection",
-                headers=CLOSE,
-            ) from None
+        message = await self._next(most)
+        if not message.get("more_body"):
+            return bytes(message.get("body", b""))
+        parts = [message.get("body", b"")]
+        while message.get("more_body"):
+            message = await self._next(most)
+            parts.append(message.get("body", b""))
         return b"".join(parts)
 
     async def _next(self, most: int) -> MutableMapping[str, Any]:

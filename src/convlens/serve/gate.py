@@ -51,6 +51,12 @@ _SECURITY = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 ]
+_PLAIN = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+"""For answers that are no page: nothing in them may be run, whatever a browser takes them for."""
 
 
 class Gate:
@@ -67,7 +73,7 @@ class Gate:
     counters : Counters
         Where answers are counted.
     short : dict of str to handler
-        Handlers of POST by the ending of the path, `:predict`.
+        Handlers by path, `/healthz`, or of POST by the ending of the path, `:predict`.
     """
 
     def __init__(
@@ -103,11 +109,12 @@ class Gate:
                 await out.answer(Answer(303, b"", headers=headers))
                 return
             self.access.check(call)
-            handler = None
-            if scope["method"] == "POST":
-                handler = self._short.get(path[path.rfind(":") :])
-            if handler is not None and path.startswith("/v1/models/"):
-                route = path[path.rfind(":") :]
+            word = path
+            if scope["method"] == "POST" and path.startswith("/v1/models/"):
+                word = path[path.rfind(":") :]
+            handler = self._short.get(word)
+            if handler is not None and (scope["method"] == "POST") == (word[0] == ":"):
+                route = word
                 await out.answer(await handler(call))
             else:
                 await self.app(scope, receive, out)
@@ -138,22 +145,23 @@ class _Out:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *self._always()]
+            always = [*_SECURITY, (b"x-request-id", self._id)]
+            message["headers"] = [*message.get("headers", ()), *always]
         else:
             self.complete = not message.get("more_body")
         await self._send(message)
 
-    def _always(self) -> list[tuple[bytes, bytes]]:
-        return [*_SECURITY, (b"x-request-id", self._id)]
-
     async def answer(self, answer: Answer) -> None:
         headers = [
             (b"content-type", answer.media_type.encode()),
-            (b"content-length", str(len(answer.body)).encode()),
+            (b"content-length", b"%d" % len(answer.body)),
             (b"cache-control", b"no-store"),
-            *((k.lower().encode(), v.encode("latin-1")) for k, v in answer.headers.items()),
-            *self._always(),
+            *_PLAIN,
+            (b"x-request-id", self._id),
         ]
+        if answer.headers:
+            more = answer.headers.items()
+            headers += [(name.lower().encode(), text.encode("latin-1")) for name, text in more]
         self.status = answer.status
         start = {"type": "http.response.start", "status": answer.status, "headers": headers}
         await self._send(start)

@@ -31,7 +31,7 @@ class House:
             registry,
             limits,
             counters,
-            decoding=Heavy(1, limits.queued_images, limits.request_seconds),
+            decoding=Heavy(1, limits.decodes, limits.request_seconds),
             computing=Heavy(2, limits.heavy, limits.request_seconds),
             trainings=Trainings(registry),
         )

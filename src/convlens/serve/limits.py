@@ -31,6 +31,8 @@ class Limits:
         Images that may wait for one model; what comes after is answered 503.
     batch : int
         Most images computed at once.
+    decodes : int
+        Requests whose image files may wait to be decoded.
     heavy : int
         Requests that may wait for what is not batched: activations, windows, attributions.
     connections : int
@@ -54,8 +56,9 @@ class Limits:
     parts: int = 80
     layers: int = 1_000
     parameters: int = 100_000_000
-    queued_images: int = 1_024
+    queued_images: int = 4_096
     batch: int = 64
+    decodes: int = 512
     heavy: int = 16
     connections: int = 1_000
     client_seconds: float = 10.0

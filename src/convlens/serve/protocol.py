@@ -33,6 +33,8 @@ class _Limited(HttpToolsProtocol):
         self.waits_for: asyncio.Future[Any] | None = None
         self._head = 0
         """Bytes of the request's head so far; -1 while its body is read or it is answered."""
+        self._arriving = False
+        """Whether a request has begun and is not complete."""
         self._timer: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
         if len(self.connections) > self.limits.connections:
@@ -45,10 +47,6 @@ class _Limited(HttpToolsProtocol):
                 )
             )
             return
-        self._expect_head()
-
-    def _expect_head(self) -> None:
-        self._head = 0
         self._set("_timer", self.limits.client_seconds, self._too_slow)
 
     def data_received(self, data: bytes) -> None:
@@ -59,10 +57,14 @@ class _Limited(HttpToolsProtocol):
         super().data_received(data)
         if self._head > self.limits.header_bytes:  # and not complete: that sets it to -1
             self._refuse(_HEAD_TOO_LARGE)
-        elif self._head > 0 and self._timer is None:  # the beginning of a further request
-            self._set("_timer", self.limits.client_seconds, self._too_slow)
+        elif self._timer is None:
+            if self._arriving or self._head > 0:  # the beginning of a further request
+                self._set("_timer", self.limits.client_seconds, self._too_slow)
+        elif not self._arriving and self._head <= 0:
+            self._stop("_timer")
 
     def on_message_begin(self) -> None:
+        self._arriving = True
         super().on_message_begin()
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
 
@@ -71,8 +73,11 @@ class _Limited(HttpToolsProtocol):
             # it arrived in one piece with its end; the parser turns this into its own error
             raise ValueError("the head is too large")
         self._head = -1
-        self._stop("_timer")
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._arriving = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -104,12 +109,14 @@ class _Limited(HttpToolsProtocol):
         self._stop("_reading")
 
     def _too_slow(self) -> None:
-        if self._head > 0:
+        self._timer = None
+        answered = self._head < 0 and self.cycle is not None and self.cycle.response_started
+        if (self._head > 0 or self._arriving) and not answered:
             self._refuse(
                 Problem(
-                    *(408, "too_slow", "the request's head did not arrive in time"),
-                    f"all headers within {self.limits.client_seconds:g} s",
-                    "send it again",
+                    *(408, "too_slow", "the request did not arrive in time"),
+                    f"all of it within {self.limits.client_seconds:g} s",
+                    "send it again over a faster connection",
                 )
             )
         else:  # nothing was asked

@@ -32,6 +32,21 @@ class Error(_Told):
     error: ErrorParts
 
 
+class Health(_Told):
+    """The process lives."""
+
+    status: str = Field(examples=["ok"])
+    seconds: float
+
+
+class Ready(_Told):
+    """The server takes requests."""
+
+    status: str = Field(examples=["ready"])
+    models: int
+    waiting: int
+
+
 class ModelSummary(_Told):
     """One line of the list of models."""
 

@@ -121,7 +121,7 @@ def serve(
             references,
             None if root is None else Path(root),
             limits,
-            threads=available_cores(),
+            threads=max(1, available_cores() - 1),  # one is left for reading requests
             on_batch=counters.batch,
         )
         house = House.furnish(registry, limits, counters)
