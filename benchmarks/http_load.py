@@ -147,7 +147,15 @@ def measure(
     most: int = 10**9,
 ) -> dict[str, Any]:
     """Put load on a server from a process of its own; return rates and percentiles (ms)."""
-    command = [sys.executable, __file__, str(port), str(clients), str(seconds), str(rate), str(most)]
+    command = [
+        sys.executable,
+        __file__,
+        str(port),
+        str(clients),
+        str(seconds),
+        str(rate),
+        str(most),
+    ]
     ended = subprocess.run(command, input=request, capture_output=True, check=True)
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
@@ -184,4 +192,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

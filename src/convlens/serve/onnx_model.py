@@ -37,7 +37,7 @@ class OnnxModel:
 
     def __init__(self, subject: Subject, threads: int = 1) -> None:
         self.network: Network = subject.network
-        self._subject = subject
+        self.subject = subject
         self._threads = threads
         self._plain = open_session(onnx_bytes(subject), threads)
         self._opening = threading.Lock()
@@ -69,7 +69,7 @@ class OnnxModel:
 
     def weights(self) -> Mapping[str, Floats]:
         """Return a copy of the weights in the neutral layout."""
-        return self._subject.model.weights()
+        return self.subject.model.weights()
 
     def load_weights(self, weights: Mapping[str, Floats]) -> None:
         """Refuse: a session keeps the weights that it was opened with."""
@@ -88,7 +88,7 @@ class OnnxModel:
         with self._opening:
             if "_opened" not in self.__dict__:
                 self._opened = open_session(
-                    onnx_bytes(self._subject, all_layers=True), self._threads
+                    onnx_bytes(self.subject, all_layers=True), self._threads
                 )
             return self._opened
 

@@ -214,7 +214,7 @@ class Trainings:
                 start_new_session=True,
             )
         with suppress(OSError, AttributeError):  # answers come before training
-            os.setpriority(os.PRIO_PROCESS, self._child.pid, 10)
+            os.setpriority(os.PRIO_PROCESS, self._child.pid, 5)
         self._name = name
         self._registry.expect(name, *_expected(name, order))
         log.info("training %s started", name)
