@@ -489,6 +489,35 @@ def test_fault_40_past_its_bound_the_queue_refuses_with_a_time_to_come_back(
     still_answers(server)
 
 
+def test_fault_40_a_client_that_leaves_frees_its_work(server: Server) -> None:
+    def waiting() -> float:
+        text = server.get("/metrics").body.decode()
+        return float(re.search(r"^convlens_waiting_images (\S+)", text, re.MULTILINE)[1])  # type: ignore[index]
+
+    body = as_tensor(np.zeros((64, 1, 28, 28), np.uint8))
+    request = head(Content_Type=SAFETENSORS, Content_Length=len(body)) + body
+    before = server.get("/metrics").body.decode()
+    for _ in range(60):
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(request)
+    started = time.monotonic()
+    while waiting():
+        assert time.monotonic() - started < 30
+        time.sleep(0.02)
+    after = server.get("/metrics").body.decode()
+
+    def of(text: str, name: str) -> float:
+        found = re.search(rf"^{re.escape(name)} (\S+)", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    left = 'convlens_requests_total{route=":predict",status="499"}'
+    gone = of(after, left) - of(before, left)
+    computed = of(after, "convlens_batch_images_sum") - of(before, "convlens_batch_images_sum")
+    assert gone > 0
+    assert computed <= 64 * (60 - gone) + 64 * 2  # but for what was under way
+    still_answers(server)
+
+
 def test_fault_41_a_missing_or_corrupt_model_is_refused_at_the_start(
     served_runs: Path, tmp_path: Path, refused: Callable[..., str]
 ) -> None:

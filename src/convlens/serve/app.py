@@ -92,6 +92,7 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.openapi()  # made once, before anyone waits for it
         watcher = asyncio.create_task(registry.watch(after=house.trainings.look))
         try:
             yield

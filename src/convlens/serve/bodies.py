@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 CLOSE = {"Connection": "close"}
 SAFETENSORS = "application/vnd.safetensors"
+CONNECTION = "convlens.connection"
+"""Where a request's scope holds the connection that it came by, if that can be watched."""
 
 
 class ClientLeft(Exception):

@@ -6,6 +6,7 @@ headers, and counts. Predictions take a short way: they go from here straight to
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import secrets
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from convlens.serve.access import Access
-from convlens.serve.bodies import Budget, Call, ClientLeft
+from convlens.serve.bodies import CONNECTION, Budget, Call, ClientLeft
 from convlens.serve.counters import Counters
 from convlens.serve.limits import Limits
 from convlens.serve.problems import Answer, answer_of, problem_of
@@ -32,6 +33,7 @@ POLICY = "; ".join(
         "default-src 'self'",
         "script-src 'self' 'wasm-unsafe-eval'",
         "style-src 'self' 'unsafe-inline'",
+        "connect-src 'self' data: blob:",
         "img-src 'self' data: blob:",
         "media-src 'self' blob:",
         "worker-src 'self' blob:",
@@ -101,6 +103,9 @@ class Gate:
         out = _Out(send, request_id)
         scope["convlens.call"], scope["convlens.id"] = call, request_id
         route = "other"
+        connection = scope.get(CONNECTION)
+        if connection is not None:
+            connection.task = asyncio.current_task()
         try:
             path = scope["path"]
             target = self.access.sign_in(call)
@@ -113,7 +118,7 @@ class Gate:
             if scope["method"] == "POST" and path.startswith("/v1/models/"):
                 word = path[path.rfind(":") :]
             handler = self._short.get(word)
-            if handler is not None and (scope["method"] == "POST") == (word[0] == ":"):
+            if handler is not None and (word[0] == ":" or scope["method"] in ("GET", "HEAD")):
                 route = word
                 await out.answer(await handler(call))
             else:
@@ -121,6 +126,10 @@ class Gate:
                 route = getattr(scope.get("route"), "path", "static")
         except ClientLeft:
             out.status = out.status or 499  # nginx's number for it; nobody reads it
+        except asyncio.CancelledError:
+            if connection is None or not connection.gone:
+                raise  # the server ends
+            out.status = out.status or 499
         except Exception as error:
             if out.complete:  # it was told, and is in the log
                 return
@@ -129,6 +138,8 @@ class Gate:
                 raise
             await out.answer(answer_of(problem_of(error, request_id), request_id))
         finally:
+            if connection is not None:
+                connection.task = None
             call.done()
             self.counters.request(route, out.status, time.perf_counter() - started)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 
@@ -11,8 +10,7 @@ import orjson
 
 from convlens.atomic import finite
 from convlens.serve import tensors
-from convlens.serve.batching import Computed
-from convlens.serve.bodies import SAFETENSORS, Call, ClientLeft
+from convlens.serve.bodies import SAFETENSORS, Call
 from convlens.serve.given import Given, read_images
 from convlens.serve.heavy import Heavy
 from convlens.serve.limits import Limits
@@ -22,8 +20,6 @@ from convlens.serve.served import Activations, ServedModel
 from convlens.weights.tensor_file import Array
 
 _NAME = re.compile(r"/v1/models/(.+):[a-z]+", re.DOTALL)
-CONNECTION = "convlens.connection"
-"""Where a request's scope holds the connection that it came by, if that can be watched."""
 
 
 class Inference:
@@ -56,8 +52,7 @@ class Inference:
         """Classify images; see the API's own description."""
         model = self.model(call)
         given = await self._images(call, model, one=False)
-        future = model.batcher.submit(given.images)
-        probabilities, order = await _unless_gone(call, future)
+        probabilities, order = await model.batcher.submit(given.images)
         found = [
             model.prediction(row, best, notes)
             for row, best, notes in zip(probabilities, order, given.notes, strict=True)
@@ -150,19 +145,3 @@ def _named(found: Activations, names: list[str]) -> dict[str, Array]:
 
 def _said(notes: list[str]) -> dict[str, str]:
     return {"notes": json.dumps(notes)}
-
-
-async def _unless_gone(call: Call, future: asyncio.Future[Computed]) -> Computed:
-    """Wait for a result; where the client leaves meanwhile, take its work out of the queue."""
-    connection = call.scope.get(CONNECTION)
-    if connection is None:
-        return await future
-    connection.waits_for = future
-    try:
-        return await future
-    except asyncio.CancelledError:
-        if connection.gone:
-            raise ClientLeft from None
-        raise
-    finally:
-        connection.waits_for = None

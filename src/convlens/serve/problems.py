@@ -15,11 +15,8 @@ import orjson
 
 from convlens.errors import (
     ConvlensError,
-    DataError,
     ImageTooLarge,
     InputError,
-    NetworkError,
-    RecipeError,
     RunError,
     StorageError,
     WeightsError,
@@ -95,9 +92,14 @@ def problem_of(error: BaseException, request_id: str = "") -> Problem:
         return error
     if isinstance(error, ImageTooLarge):
         return Problem(413, "too_large", error.what, error.expected, error.fix)
-    if isinstance(error, NetworkError | DataError | RecipeError):
-        return Problem(422, "invalid", error.what, error.expected, error.fix)
-    if isinstance(error, InputError) and not isinstance(error, _HIDDEN):
+    if isinstance(error, _HIDDEN):
+        log.warning("request %s: %s", request_id, error.what)
+        return Problem(
+            *(503, "unreadable", "the run's files cannot be read now", "a whole run folder"),
+            "tell whoever runs the server, with the request_id",
+            headers={"Retry-After": "5"},
+        )
+    if isinstance(error, InputError):
         return Problem(422, "invalid", error.what, error.expected, error.fix)
     if isinstance(error, RecursionError):
         return Problem(422, "invalid", "the body is nested too deeply", "a flat body", "flatten it")

@@ -2,8 +2,8 @@
 
 Uvicorn reads HTTP; what is added here bounds what it leaves open: the size of a request's head,
 the time until it is complete, the time that a client takes to read its answer, and the number of
-connections. A request's handler can leave a future with its connection, which is cancelled when
-the client leaves.
+connections. The task that answers a request is cancelled when its client leaves, and with it the
+work that waits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from convlens.serve.inference import CONNECTION
+from convlens.serve.bodies import CONNECTION
 from convlens.serve.limits import Limits
 from convlens.serve.problems import Problem, answer_of
 
@@ -30,7 +30,7 @@ class _Limited(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
         self.gone = False
-        self.waits_for: asyncio.Future[Any] | None = None
+        self.task: asyncio.Task[Any] | None = None
         self._head = 0
         """Bytes of the request's head so far; -1 while its body is read or it is answered."""
         self._arriving = False
@@ -96,9 +96,9 @@ class _Limited(HttpToolsProtocol):
         self.gone = True
         self._stop("_timer")
         self._stop("_reading")
-        if self.waits_for is not None:
-            self.waits_for.cancel()
         super().connection_lost(exc)
+        if self.task is not None:
+            self.task.cancel()
 
     def pause_writing(self) -> None:
         super().pause_writing()
