@@ -146,6 +146,9 @@ def test_fault_36_a_body_over_the_limit_is_refused_whatever_its_length_says(
     lying = server.raw(head(Content_Type=SAFETENSORS, Content_Length=10) + bytes(1000))
     assert status_of(lying) in (400, 422)
     assert b"200 OK" not in lying
+    # a client that sends all of it before it reads gets to know why
+    reply = server.ask("POST", PREDICT, bytes(large), {"Content-Type": SAFETENSORS})
+    assert (reply.status, reply.error["code"]) == (413, "too_large")
     before = server.memory()
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         client.sendall(head(Content_Type=SAFETENSORS, Transfer_Encoding="chunked"))
@@ -165,6 +168,22 @@ def test_fault_36_a_body_over_the_limit_is_refused_whatever_its_length_says(
     assert sent < 40 * 2**20
     assert server.memory() - before < 60e6
     still_answers(server)
+
+
+def test_fault_36_a_refusal_before_the_body_is_complete_leaves_the_connection_in_order(
+    server: Server,
+) -> None:
+    body = bytes(200_000)
+    refused = head(Content_Type="text/plain", Content_Length=len(body))
+    good = as_tensor(np.zeros((1, 1, 28, 28), np.uint8))
+    asked = head(Content_Type=SAFETENSORS, Content_Length=len(good), Connection="close")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        client.sendall(refused)
+        time.sleep(0.3)  # it is answered from its head alone
+        client.sendall(body)
+        client.sendall(asked + good)
+        answers = received(client)
+    assert [int(n) for n in re.findall(rb"HTTP/1.1 (\d+) ", answers)] == [415, 200]
 
 
 def test_fault_36_slow_clients_are_closed_and_health_answers_meanwhile(server: Server) -> None:

@@ -55,6 +55,7 @@ class Users(threading.Thread):
             self.statuses.append(answer.status)
             if answer.status == 200:
                 self.probabilities.append(content["predictions"][0]["probability"])
+        connection.close()
 
 
 def expected(folder: Path, image: np.ndarray) -> float:

@@ -16,7 +16,6 @@ from convlens.serve.problems import Problem, overloaded, wrong
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-CLOSE = {"Connection": "close"}
 SAFETENSORS = "application/vnd.safetensors"
 CONNECTION = "convlens.connection"
 """Where a request's scope holds the connection that it came by, if that can be watched."""
@@ -35,9 +34,7 @@ class Budget:
     def take(self, count: int) -> None:
         """Count bytes; 503 where all bodies together would be too many."""
         if self.held + count > self.most:
-            problem = overloaded("the bodies of other requests fill the memory set aside for them")
-            problem.headers |= CLOSE
-            raise problem
+            raise overloaded("the bodies of other requests fill the memory set aside for them")
         self.held += count
 
 
@@ -75,7 +72,7 @@ class Call:
         Raises
         ------
         Problem
-            413 at the limit, 503 where the server holds too much; the connection ends with each.
+            413 at the limit, 503 where the server holds too much.
         ClientLeft
             Where the client has gone, or was too slow.
         """
@@ -168,5 +165,4 @@ def _too_long(most: int) -> Problem:
         *(413, "too_large", f"the body is larger than {most:,} bytes"),
         f"at most {most:,} bytes",
         "send fewer or smaller images",
-        headers=CLOSE,
     )

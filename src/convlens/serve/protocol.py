@@ -35,6 +35,8 @@ class _Limited(HttpToolsProtocol):
         """Bytes of the request's head so far; -1 while its body is read or it is answered."""
         self._arriving = False
         """Whether a request has begun and is not complete."""
+        self._spare = 0
+        """Bytes of a refused request that are still let in, and thrown away."""
         self._timer: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
         if len(self.connections) > self.limits.connections:
@@ -54,6 +56,12 @@ class _Limited(HttpToolsProtocol):
             return
         if self._head >= 0:
             self._head += len(data)
+        elif self._arriving and self.cycle.response_complete:
+            # refused from its beginning: a client that is still sending gets to read why
+            self._spare -= len(data)
+            if self._spare < 0:
+                self.transport.close()
+                return
         super().data_received(data)
         if self._head > self.limits.header_bytes:  # and not complete: that sets it to -1
             self._refuse(_HEAD_TOO_LARGE)
@@ -65,6 +73,7 @@ class _Limited(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._arriving = True
+        self._spare = self.limits.body_bytes
         super().on_message_begin()
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
 
@@ -78,11 +87,12 @@ class _Limited(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._arriving = False
         super().on_message_complete()
+        if self.cycle.response_complete:  # answered before it was complete
+            self._head = 0
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.transport.is_closing() and not self.pipeline:
-            # uvicorn's own timer watches over the pause until the next request
+        if not self._arriving:  # else the rest of its body is still to come, and is let go
             self._head = 0
 
     def _size(self) -> int:

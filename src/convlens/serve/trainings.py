@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from convlens import data as datasets
-from convlens.errors import RecipeError, nearest
+from convlens.errors import ConvlensError, RecipeError, nearest
 from convlens.inside.reasons import possible_methods
 from convlens.network import Network
+from convlens.runs import Run
 from convlens.runs.layout import check_name
 from convlens.serve import describe
 from convlens.serve.limits import Limits
@@ -39,6 +40,9 @@ SETTINGS = {"epochs": 1_000, "batch_size": 8_192, "learning_rate": 10, "seed": 2
 """What may be set, and the most that is accepted."""
 SNAPSHOTS = 40
 """About so many times in a training the kernels are kept, for the page to show."""
+
+REPORT_SECONDS = 60
+"""How long the next training waits for the last one's report."""
 
 
 @dataclass(frozen=True)
@@ -173,10 +177,17 @@ class Trainings:
 
     @property
     def running(self) -> str | None:
-        """The name of the run that is being trained, or None."""
-        if self._child is not None and self._child.poll() is None:
+        """The name of the run that is being trained, or None.
+
+        A training that is done still has its report to write; its process is then not yet gone.
+        """
+        if self._child is None or self._child.poll() is not None:
+            return None
+        try:
+            state = Run.open(self._registry.root / self._name).status.get("state")
+        except ConvlensError:  # its folder is still to come
             return self._name
-        return None
+        return self._name if state == "running" else None
 
     def start(self, order: Order) -> str:
         """Start a training; return the name of its run.
@@ -193,6 +204,9 @@ class Trainings:
                 "wait for it, or stop it with DELETE /v1/trainings/" + self.running,
                 headers={"Retry-After": "10"},
             )
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(REPORT_SECONDS)
         self._tidy()
         name = self._free_name(order.network.name)
         self._folder = tempfile.TemporaryDirectory(prefix="convlens-serve-")
