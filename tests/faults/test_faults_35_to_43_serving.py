@@ -532,8 +532,8 @@ def test_fault_40_a_client_that_leaves_frees_its_work(server: Server) -> None:
     left = 'convlens_requests_total{route=":predict",status="499"}'
     gone = of(after, left) - of(before, left)
     computed = of(after, "convlens_batch_images_sum") - of(before, "convlens_batch_images_sum")
-    assert gone > 0
-    assert computed <= 64 * (60 - gone) + 64 * 2  # but for what was under way
+    assert gone > 30
+    assert computed < 64 * 30  # what was under way when its client left, and no more
     still_answers(server)
 
 
