@@ -1,0 +1,1 @@
+import{n as e}from"./index.js";function t(){return e(`main`,{})}export{t as Training};

@@ -1,0 +1,1 @@
+async function e(e){throw Error(`later`)}export{e as published};
