@@ -29,7 +29,8 @@ export interface Activations {
 export interface TrainingRequest {
   network: WrittenNetwork;
   data: string;
-  settings: { epochs: number; batch_size: number; learning_rate: number; seed: number };
+  /** Of epochs, batch_size, learning_rate and seed; what is absent the recipe decides. */
+  settings: Record<string, number>;
 }
 
 export interface Backend {

@@ -1,3 +1,5 @@
+import type { LayerRow } from "../model/types";
+
 /** An error in convlens's three parts: what is wrong and where, what was expected, what to do. */
 export class Problem extends Error {
   constructor(
@@ -7,26 +9,28 @@ export class Problem extends Error {
     /** Index of the layer that it is about, where the server says so. */
     readonly layer: number | null = null,
     readonly status = 0,
+    /** The table up to that layer. */
+    readonly table: LayerRow[] = [],
   ) {
     super(message);
   }
 }
 
 interface Written {
-  error?: { message?: string; expected?: string; fix?: string; layer?: number | null };
-  layer?: number | null;
+  error?: { message?: string; expected?: string; fix?: string; layer?: number | null; table?: LayerRow[] };
 }
 
 /** Read the problem that an answer carries. */
 export async function problemOf(response: Response): Promise<Problem> {
   const written = (await response.json().catch(() => ({}))) as Written;
-  const { message, expected, fix, layer } = written.error ?? {};
+  const { message, expected, fix, layer, table } = written.error ?? {};
   return new Problem(
     message ?? `${response.status} ${response.statusText}`,
     expected ?? "",
     fix ?? "",
-    layer ?? written.layer ?? null,
+    layer ?? null,
     response.status,
+    table ?? [],
   );
 }
 

@@ -58,7 +58,7 @@ export const served: Backend = {
   weights: async (name) => (await tensors(`${at(name)}/weights`)).tensors,
   metrics: (name, after) => json<Metrics>(`${at(name)}/metrics?after=${after}`),
   samples: async (name, kind) =>
-    (await json<{ samples: Sample[] }>(`${at(name)}/samples?kind=${kind}&count=24`)).samples,
+    (await json<{ samples: Sample[] }>(`${at(name)}/samples?kind=${kind}&count=42`)).samples,
   kernels: async (name, layer) =>
     (await tensors(`${at(name)}/kernels/${encodeURIComponent(layer)}`)).tensors,
 

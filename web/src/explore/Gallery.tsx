@@ -47,7 +47,7 @@ export function Gallery() {
           <p class="empty">{t("gallery.empty")}</p>
         ) : (
           <ul class="samples" aria-busy={!samples}>
-            {(samples ?? Array.from({ length: 12 }, () => null)).map((sample, i) =>
+            {(samples ?? Array.from({ length: 28 }, () => null)).map((sample, i) =>
               sample ? (
                 <li key={`${which} ${sample.index}`}>
                   <button

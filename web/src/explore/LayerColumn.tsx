@@ -43,7 +43,8 @@ export function LayerColumn({ column }: { column: Column }) {
     return hit(column, event.clientX - box.left, event.clientY - box.top);
   };
   const parameters = row.parameters ? t("layer.parameters", { n: grouped(row.parameters) }) : "";
-  const about = row.settings.length * 6.1 < column.width ? row.settings : "";
+  const fits = row.settings.length * 6.1 < column.width && row.settings !== shapeText(row.output);
+  const about = fits ? row.settings : "";
   return (
     <div
       class={`layer${focusChannel !== null ? " is-open" : ""}`}

@@ -25,8 +25,11 @@ export function MapCard() {
     const box = column?.getBoundingClientRect();
     if (!box || !network) return;
     const width = card.current.offsetWidth;
+    // beside the column, on the side that leaves free what the map is made from
     const right = box.right + 14 - network.left;
-    const left = right + width < network.width ? right : box.left - network.left - width - 14;
+    const source = document.querySelector(`[data-layer="${CSS.escape(row?.source[0] ?? "")}"]`);
+    const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
+    const left = right + width < network.width ? right : before - network.left - width - 14;
     setPlace({ left: Math.max(6, left), top: Math.max(6, box.top - network.top + 40) });
   }, [over?.layer]);
   useEffect(() => {

@@ -45,8 +45,8 @@ export interface Layout {
 }
 
 export const HEAD = 58;
-const SPACE = 26;
-const NARROWEST = 78;
+const SPACE = 18;
+const NARROWEST = 72;
 const LANE = 34;
 const PAD = 12;
 const CLASS_ROW = 22;
@@ -67,17 +67,23 @@ export function layOut(
   zoom: number | null,
 ): Layout {
   const side = Math.max(input[1] ?? 1, input[2] ?? 1);
-  const place = (tile: number) => placed(nodes, input, height, { tile, side, classes });
+  const place = (tile: number) => placed(nodes, input, width, height, { tile, side, classes });
   if (zoom !== null) return place(zoom);
-  for (let tile = 64; tile >= 26; tile -= 2) {
+  for (let tile = 72; tile >= 26; tile -= 2) {
     const found = place(tile);
     if (found.width <= width) return found;
   }
-  return place(36);
+  return place(34);
 }
 
-function placed(nodes: readonly LayerNode[], input: readonly number[], height: number, room: Room): Layout {
-  const image = Math.max(96, Math.min(176, height - HEAD - (input[0] === 3 ? 76 : 0)));
+function placed(
+  nodes: readonly LayerNode[],
+  input: readonly number[],
+  width: number,
+  height: number,
+  room: Room,
+): Layout {
+  const image = Math.max(96, Math.min(width < 1000 ? 112 : 176, height - HEAD - (input[0] === 3 ? 76 : 0)));
   const columns: Column[] = [
     {
       row: null,
@@ -93,7 +99,9 @@ function placed(nodes: readonly LayerNode[], input: readonly number[], height: n
     },
   ];
   const blocks: Block[] = [];
-  const end = sequence(nodes, image + SPACE + 8, 0, height, room, columns, blocks);
+  // a last softmax is what the answer beside the network shows
+  const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.row.kind !== "softmax");
+  const end = sequence(shown, image + SPACE + 8, 0, height, room, columns, blocks);
   return { width: Math.ceil(end - SPACE), height, columns, blocks, tile: room.tile };
 }
 
@@ -124,13 +132,13 @@ function one(row: LayerRow, x: number, y: number, height: number, room: Room, co
 function grid(row: LayerRow, height: number, room: Room): Omit<Column, "row" | "x" | "y" | "top"> {
   const [count, rows, columns] = [row.output[0] ?? 1, row.output[1] ?? 1, row.output[2] ?? 1];
   if (row.output.length === 1 && count === room.classes && count * CLASS_ROW <= height) {
-    return { width: 104, tile: CLASS_ROW, gap: 0, across: 1, down: count, form: "classes" };
+    return { width: 92, tile: CLASS_ROW, gap: 0, across: 1, down: count, form: "classes" };
   }
   const features = row.output.length === 1 || rows * columns === 1;
   let tile: number;
   let gap: number;
   if (features) {
-    [tile, gap] = count <= 160 ? [13, 2] : count <= 640 ? [8, 1] : [4, 0];
+    [tile, gap] = count <= 160 ? [13, 2] : count <= 640 ? [8, 1] : count <= 1600 ? [4, 0] : [3, 0];
   } else {
     const share = Math.min(1, Math.max(rows, columns) / room.side);
     tile = Math.max(18, Math.round(room.tile * (0.5 + 0.5 * share)));
