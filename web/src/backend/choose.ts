@@ -7,7 +7,7 @@ export async function chooseBackend(): Promise<Backend> {
     const type = response.headers.get("Content-Type") ?? "";
     if (response.ok && type.includes("json")) {
       const { published } = await import("./published");
-      return await published(await response.json());
+      return published(await response.json());
     }
   } catch (thrown) {
     if (!(thrown instanceof TypeError)) throw thrown;

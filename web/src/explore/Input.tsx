@@ -15,7 +15,7 @@ export const offered = signal<Blob | null>(null);
 /** Whether drawing makes sense: light strokes on a dark ground, as in the sets of digits. */
 function drawable(of: Model): boolean {
   const record = of.preprocessing;
-  return of.network.input[0] === 1 && (record.framing === "mnist" || record.background === "dark");
+  return record !== null && of.network.input[0] === 1 && (record.framing === "mnist" || record.background === "dark");
 }
 
 function digits(of: Model): boolean {

@@ -12,6 +12,7 @@ export const en = {
   "run.choose": "Run",
   "run.accuracy": "{share} on the test set",
   "run.none": "There is no run yet. Train one with: convlens train",
+  "run.noWeights": "This run is still being trained; it has nothing to show yet.",
   "run.loading": "Opening the run …",
   "state.running": "training",
   "state.finished": "finished",

@@ -14,6 +14,7 @@ export const zh: Dictionary = {
   "run.choose": "运行",
   "run.accuracy": "测试集准确率 {share}",
   "run.none": "还没有任何运行。先训练一个：convlens train",
+  "run.noWeights": "这次运行还在训练，暂时没有可看的内容。",
   "run.loading": "正在打开运行……",
   "state.running": "训练中",
   "state.finished": "已完成",

@@ -76,7 +76,8 @@ export interface Model {
   network: WrittenNetwork;
   layers: LayerRow[];
   classes: string[];
-  preprocessing: PreprocessingRecord;
+  /** null until a training that just began has read its data. */
+  preprocessing: PreprocessingRecord | null;
   data: { name: string };
   recipe: Record<string, unknown>;
   status: RunStatus;
