@@ -5,16 +5,17 @@
 import { asProblem } from "./backend/problem";
 import type { Picture } from "./backend/backend";
 import { activations, attribution, attributionMethod, backend, busy, model, picture, problem } from "./state";
+import type { Model } from "./model/types";
 import { argmax } from "./model/tensor";
 
 type Source = () => Promise<Picture> | Picture;
 
-let waiting: { source: Source; since: number } | null = null;
+let waiting: { source: Source; since: number; to: Model | null } | null = null;
 let running = false;
 
 /** Show what the network makes of a picture; a newer call overtakes one that still waits. */
 export function show(source: Source): void {
-  waiting = { source, since: waiting?.since ?? performance.now() };
+  waiting = { source, since: waiting?.since ?? performance.now(), to: model.value };
   if (!running) void run();
 }
 
@@ -22,10 +23,10 @@ async function run(): Promise<void> {
   running = true;
   busy.value = true;
   while (waiting) {
-    const { source, since } = waiting;
+    const { source, since, to } = waiting;
     waiting = null;
-    const [from, to] = [backend.value, model.value];
-    if (!from || !to) break;
+    const from = backend.value;
+    if (!from || !to || model.value !== to) continue;
     try {
       const taken = await source();
       const found = await from.activations(to, taken);

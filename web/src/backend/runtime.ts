@@ -13,7 +13,8 @@ export class Runtime {
   static async load(model: Model): Promise<Runtime> {
     const at = new URL("ort/", document.baseURI).href;
     const ort = (await import(/* @vite-ignore */ `${at}ort.wasm.bundle.min.mjs`)) as typeof Ort;
-    ort.env.wasm.wasmPaths = at;
+    // the bundle holds its own loader: only the wasm is fetched
+    ort.env.wasm.wasmPaths = { wasm: `${at}ort-wasm-simd-threaded.wasm` };
     ort.env.wasm.numThreads = 1;
     const file = await (await fetch("model.onnx")).arrayBuffer();
     const session = await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });

@@ -21,7 +21,7 @@ export function Answer() {
       {best !== null && probabilities ? (
         <>
           <p class="winner" data-testid="winner" aria-live="polite">
-            <strong class={(of.classes[best] ?? "").length > 3 ? "long" : ""}>{of.classes[best]}</strong>
+            <strong class={(of.classes[best] ?? "").length > 2 ? "long" : ""}>{of.classes[best]}</strong>
             <span>{percent(probabilities[best]!)}</span>
           </p>
           <ol class="top">

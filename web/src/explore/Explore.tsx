@@ -22,7 +22,7 @@ export function Explore() {
     );
   }
   return (
-    <main class={`explore${selected.value ? " is-inspecting" : ""}`}>
+    <main class={`explore${selected.value?.layer === null ? " is-pixels" : ""}`}>
       <Input />
       <Network />
       <Answer />

@@ -28,6 +28,7 @@ export function Gallery() {
       left = true;
     };
   }, [now.name, which]);
+  const wide = now.classes.some((name) => name.length > 3);
   return (
     <div class="gallery">
       <section aria-label={t("gallery.label")}>
@@ -46,7 +47,7 @@ export function Gallery() {
         ) : samples?.length === 0 ? (
           <p class="empty">{t("gallery.empty")}</p>
         ) : (
-          <ul class="samples" aria-busy={!samples}>
+          <ul class={`samples${wide ? " wide" : ""}`} aria-busy={!samples}>
             {(samples ?? Array.from({ length: 28 }, () => null)).map((sample, i) =>
               sample ? (
                 <li key={`${which} ${sample.index}`}>
@@ -60,11 +61,8 @@ export function Gallery() {
                     })}
                   >
                     <img src={sample.image} alt="" />
-                    <span class={sample.label === sample.predicted ? "" : "wrong"}>
-                      {sample.label === sample.predicted
-                        ? sample.label
-                        : `${sample.label} → ${sample.predicted}`}
-                    </span>
+                    <span>{sample.label}</span>
+                    {sample.label !== sample.predicted && <span class="wrong">→ {sample.predicted}</span>}
                   </button>
                 </li>
               ) : (

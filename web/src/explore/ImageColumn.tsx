@@ -72,7 +72,7 @@ export function ImageColumn({ column }: { column: Column }) {
       {colours && (
         <div class="planes">
           {["R", "G", "B"].map((name, plane) => (
-            <Plane key={name} name={name} plane={plane} />
+            <Plane key={name} name={name} plane={plane} side={Math.floor((width - 12) / 3)} />
           ))}
         </div>
       )}
@@ -80,15 +80,15 @@ export function ImageColumn({ column }: { column: Column }) {
   );
 }
 
-function Plane({ name, plane }: { name: string; plane: number }) {
+function Plane({ name, plane, side }: { name: string; plane: number; side: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const image = activations.value?.image ?? null;
   useEffect(() => {
-    const context = prepare(canvas.current!, 54, 54);
+    const context = prepare(canvas.current!, side, side);
     context.fillStyle = "#000";
-    context.fillRect(0, 0, 54, 54);
-    if (image) context.drawImage(pictureCanvas(image, plane), 0, 0, 54, 54);
-  }, [image]);
+    context.fillRect(0, 0, side, side);
+    if (image) context.drawImage(pictureCanvas(image, plane), 0, 0, side, side);
+  }, [image, side]);
   return (
     <button
       class="plain plane"

@@ -4,8 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 import { show } from "../live";
 import type { Model } from "../model/types";
-import { activations, backend, model } from "../state";
+import { activations, backend, model, picture } from "../state";
 import { Camera } from "./Camera";
+import { noteText } from "./notes";
 import { fromDataUrl, imageAmong } from "./pictures";
 import { seven, Sheet, SIDE, type Point } from "./stroke";
 
@@ -74,7 +75,9 @@ export function Input() {
   async function firstSample() {
     if (!now.has_samples) return;
     const found = await backend.value!.samples(now.name, "test").catch(() => []);
-    if (found[0] && model.value === now && !activations.value) await take(fromDataUrl(found[0].image));
+    const right = found.filter((sample) => sample.label === sample.predicted);
+    const clearest = right.toSorted((a, b) => b.probability - a.probability)[0] ?? found[0];
+    if (clearest && model.value === now && !activations.value) await take(fromDataUrl(clearest.image));
   }
 
   useEffect(() => {
@@ -191,12 +194,14 @@ export function Input() {
 
 /** What was done to the picture before the network saw it. */
 function Notes() {
-  const notes = activations.value?.notes ?? [];
+  // that a drawing was framed and shrunk is seen beside it
+  const drawn = picture.value !== null && "pixels" in picture.value;
+  const notes = drawn ? [] : (activations.value?.notes ?? []);
   if (!notes.length) return null;
   return (
     <ul class="notes">
       {notes.map((note) => (
-        <li key={note}>{note}</li>
+        <li key={note}>{noteText(note)}</li>
       ))}
     </ul>
   );

@@ -73,7 +73,9 @@ export function layOut(
     const found = place(tile);
     if (found.width <= width) return found;
   }
-  return place(34);
+  // too long for one look: large maps where a layer has few, and scrolling
+  const most = Math.max(...nodes.map((node) => (node.row.output.length === 3 ? node.row.output[0]! : 0)));
+  return place(most <= 16 ? 52 : 34);
 }
 
 function placed(

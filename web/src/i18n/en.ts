@@ -41,6 +41,10 @@ export const en = {
   "camera.refused": "The camera is not allowed here, or there is none.",
   "camera.take": "Take picture",
 
+  "note.size": "{from} pixels brought to {to}",
+  "note.grey": "Colour made grey",
+  "note.inverted": "Dark strokes on a light ground: inverted, as the run's images are",
+  "note.white": "Transparent parts laid on white",
   "image.title": "image",
   "image.open": "See the pixels as numbers",
   "image.plane": "Plane {name} as numbers",

@@ -43,6 +43,10 @@ export const zh: Dictionary = {
   "camera.refused": "没有摄像头，或未获允许。",
   "camera.take": "拍照",
 
+  "note.size": "{from} 像素缩放为 {to}",
+  "note.grey": "彩色转为灰度",
+  "note.inverted": "浅底深色笔画：已反色，与训练图像一致",
+  "note.white": "透明部分以白色填充",
   "image.title": "图像",
   "image.open": "查看像素的数值",
   "image.plane": "查看 {name} 平面的数值",

@@ -139,14 +139,17 @@ export function Part({
   note,
   children,
   grow,
+  dense,
 }: {
   title: string;
   note?: string;
   children: ComponentChildren;
   grow?: boolean;
+  /** No room is left below the title: for tall tables. */
+  dense?: boolean;
 }) {
   return (
-    <figure class={`part${grow ? " grow" : ""}`}>
+    <figure class={`part${grow ? " grow" : ""}${dense ? " dense" : ""}`}>
       <figcaption>
         {title}
         {note && <small>{note}</small>}

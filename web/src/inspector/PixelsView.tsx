@@ -1,12 +1,12 @@
 /** The image as the numbers it is: zoom until they stand in the cells; RGB as three planes. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pictureCanvas, prepare } from "../draw/canvas";
 import { readable } from "../draw/colour";
 import { shapeText, short } from "../draw/numbers";
 import { t } from "../i18n";
 import { activations, selected } from "../state";
 
-const LEGIBLE = 25;
+const LEGIBLE = 22;
 const WIDEST = 84;
 
 export function PixelsView({ plane }: { plane: number }) {
@@ -14,11 +14,17 @@ export function PixelsView({ plane }: { plane: number }) {
   const [channels, height, width] = image.shape as [number, number, number];
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [unit, setUnit] = useState(() => Math.max(6, Math.floor(900 / width) > 34 ? 34 : Math.floor(900 / width)));
+  const [unit, setUnit] = useState(8);
   const [at, setAt] = useState<[number, number]>([Math.floor(height / 2), Math.floor(width / 2)]);
   const cells = height * width;
   const value = (y: number, x: number, c = plane) => image.data[c * cells + y * width + x]!;
   const zoom = (by: number) => setUnit((now) => Math.max(3, Math.min(WIDEST, Math.round(now * by))));
+
+  // at first as large as the whole image fits
+  useLayoutEffect(() => {
+    const { clientWidth, clientHeight } = frame.current!;
+    setUnit(Math.max(4, Math.min(WIDEST, Math.floor(clientWidth / width), Math.floor(clientHeight / height))));
+  }, [width, height]);
 
   useEffect(() => {
     const context = prepare(canvas.current!, width * unit, height * unit);

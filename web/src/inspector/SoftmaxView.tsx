@@ -15,7 +15,7 @@ export function SoftmaxView({ row, cell, step }: StepProps<Softmax>) {
   const widest = step.logits.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);
   return (
     <>
-      <Part title={t("softmax.title")} grow>
+      <Part title={t("softmax.title")} grow dense>
         <table class="contributions softmax">
           <thead>
             <tr>

@@ -11,7 +11,7 @@ import { byMap, strongest } from "../windows/weightedSum";
 import { Bar, Total } from "./CorrelationView";
 import { Part, Sign, type StepProps } from "./Inspector";
 
-const SHOWN = 12;
+const SHOWN = 10;
 
 export function WeightedSumView({ row, cell, step }: StepProps<WeightedSum>) {
   const { top, rest } = strongest(step.products, SHOWN);
@@ -21,7 +21,7 @@ export function WeightedSumView({ row, cell, step }: StepProps<WeightedSum>) {
   return (
     <>
       {step.maps && step.maps[1] * step.maps[2] > 1 && <Maps step={step} maps={step.maps} />}
-      <Part title={t("linear.strongest", { n: Math.min(SHOWN, step.products.length), of: step.products.length })} grow>
+      <Part title={t("linear.strongest", { n: Math.min(SHOWN, step.products.length), of: step.products.length })} grow dense>
         <table class="contributions">
           <tbody>
             {top.map(({ index, value }) => (

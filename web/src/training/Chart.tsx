@@ -40,6 +40,8 @@ export function Chart({ title, epochs, most, series, best, format = short, testi
   const x = scaleLinear([1, Math.max(2, most)], [MARGIN.left, width - MARGIN.right]);
   const y = scaleLinear([low - room, high + room], [HEIGHT - MARGIN.bottom, MARGIN.top]);
   const shown = over ?? epochs.length - 1;
+  const lasts = series.map((one) => one.values.findLast((value) => value !== null) ?? null);
+  const ends = apart(lasts.map((value) => (value === null ? null : y(value))));
   return (
     <section class="chart" ref={frame} aria-label={title}>
       <header>
@@ -89,7 +91,7 @@ export function Chart({ title, epochs, most, series, best, format = short, testi
         {best !== undefined && (
           <line class="best" x1={x(best)} x2={x(best)} y1={MARGIN.top} y2={HEIGHT - MARGIN.bottom} />
         )}
-        {series.map((one) => {
+        {series.map((one, index) => {
           const points = one.values
             .map((value, i) => [epochs[i]!, value] as const)
             .filter((point): point is readonly [number, number] => point[1] !== null);
@@ -104,7 +106,7 @@ export function Chart({ title, epochs, most, series, best, format = short, testi
               <path class="curve-line" d={path ?? ""} />
               {at != null && <circle cx={x(epochs[shown]!)} cy={y(at)} r={4} />}
               {last && over === null && (
-                <text class="end" x={x(last[0]) + 10} y={y(last[1])} dy="0.35em">
+                <text class="end" x={x(last[0]) + 10} y={ends[index]!} dy="0.35em">
                   {format(last[1])}
                 </text>
               )}
@@ -114,4 +116,12 @@ export function Chart({ title, epochs, most, series, best, format = short, testi
       </svg>
     </section>
   );
+}
+
+/** Move labels that would touch away from each other. */
+function apart(places: (number | null)[]): (number | null)[] {
+  const [first, second] = places;
+  if (first == null || second == null || Math.abs(first - second) >= 14) return places;
+  const middle = (first + second) / 2;
+  return first <= second ? [middle - 7, middle + 7] : [middle + 7, middle - 7];
 }
