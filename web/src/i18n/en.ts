@@ -121,6 +121,7 @@ export const en = {
   "part.products": "products",
   "part.sum": "sum {value}",
   "part.total": "total",
+  "part.result": "result",
   "part.channels": "sums of {n} channels",
   "part.allChannels": "all channels",
   "part.productsSum": "products",
@@ -183,7 +184,6 @@ export const en = {
   "training.accuracy": "Accuracy",
   "training.train": "training",
   "training.validation": "validation",
-  "training.epoch": "epoch",
   "training.epochOf": "epoch {epoch} of {epochs}",
   "training.best": "best epoch",
   "training.waiting": "The first epoch is on its way.",
@@ -200,7 +200,6 @@ export const en = {
   "training.noFilters": "This network has no filters to show.",
   "training.layer": "Layer",
   "training.atEpoch": "epoch {n}",
-  "training.trained": "trained",
 
   "workbench.title": "Build a network",
   "workbench.hint": "Every change is walked through at once: shapes, parameters, multiply-adds, and what does not fit.",

@@ -123,6 +123,7 @@ export const zh: Dictionary = {
   "part.products": "乘积",
   "part.sum": "和 {value}",
   "part.total": "总和",
+  "part.result": "结果",
   "part.channels": "{n} 个通道各自的和",
   "part.allChannels": "所有通道",
   "part.productsSum": "乘积之和",
@@ -184,7 +185,6 @@ export const zh: Dictionary = {
   "training.accuracy": "准确率",
   "training.train": "训练",
   "training.validation": "验证",
-  "training.epoch": "轮",
   "training.epochOf": "第 {epoch} 轮，共 {epochs} 轮",
   "training.best": "最佳轮次",
   "training.waiting": "第一轮正在进行。",
@@ -201,7 +201,6 @@ export const zh: Dictionary = {
   "training.noFilters": "这个网络没有可显示的滤波器。",
   "training.layer": "层",
   "training.atEpoch": "第 {n} 轮",
-  "training.trained": "训练后",
 
   "workbench.title": "搭建网络",
   "workbench.hint": "每次改动都会立即推算：形状、参数、乘加次数，以及哪里不合。",

@@ -143,7 +143,7 @@ export function Total({ terms, total }: { terms: [string, number][]; total: numb
         </div>
       ))}
       <div class="result">
-        <dt>= {t("part.total")}</dt>
+        <dt>= {t(terms.length > 1 ? "part.total" : "part.result")}</dt>
         <dd data-testid="total">{total.toFixed(4).replace("-", "−")}</dd>
       </div>
     </dl>

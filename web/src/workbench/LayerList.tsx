@@ -4,6 +4,7 @@ import { t } from "../i18n";
 import { kindOf, KINDS, type Kind } from "../model/tree";
 import type { LayerRow, WrittenLayer } from "../model/types";
 import { changed, fieldsOf, fresh, shown, wordOf } from "./fields";
+import { namesOf } from "./names";
 
 interface Props {
   layers: WrittenLayer[];
@@ -12,16 +13,6 @@ interface Props {
   /** Index of the layer that does not fit. */
   wrong: number | null;
   onChange: (layers: WrittenLayer[]) => void;
-}
-
-/** The names that the layers of one list get: their own, or their kind and number. */
-export function namesOf(layers: readonly WrittenLayer[]): string[] {
-  const counts = new Map<string, number>();
-  return layers.map((layer) => {
-    const kind = kindOf(layer);
-    counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    return typeof layer["name"] === "string" ? layer["name"] : `${kind}${counts.get(kind)}`;
-  });
 }
 
 export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
