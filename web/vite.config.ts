@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 const OUT = "../src/convlens/serve/static";
 
@@ -39,5 +40,6 @@ export default defineConfig({
       },
     },
   },
+  test: { include: ["tests/**/*.test.ts"], fileParallelism: false },
   server: { proxy: { "/v1": "http://127.0.0.1:8765" } },
 });

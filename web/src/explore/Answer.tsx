@@ -3,7 +3,7 @@ import { percent } from "../draw/numbers";
 import { t, type Key } from "../i18n";
 import { explain } from "../live";
 import { argmax } from "../model/tensor";
-import { activations, attribution, attributionMethod, model, problem, selected } from "../state";
+import { activations, attribution, attributionMethod, busy, model, problem, selected } from "../state";
 
 export function Answer() {
   const [now, of] = [activations.value, model.value!];
@@ -16,7 +16,12 @@ export function Answer() {
   const best = probabilities ? argmax(probabilities) : null;
   const last = of.layers[of.layers.length - 1];
   return (
-    <section class="answer" aria-label={t("answer.label")}>
+    <section
+      class="answer"
+      aria-label={t("answer.label")}
+      data-busy={busy.value}
+      data-logits={now?.logits.join(",")}
+    >
       <h2>{t("answer.title")}</h2>
       {best !== null && probabilities ? (
         <>
