@@ -92,5 +92,3 @@ def save_digit(folder: Path, index: int) -> tuple[Path, np.ndarray]:
     path = folder / f"digit-{index}.png"
     Image.fromarray(image[0]).save(path)
     return path, image
-
-

@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
     from serving import Server
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -44,14 +45,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two trained runs: `digits` on the embedded digits, `photos` on tiles of real photos."""
-    import photos
-
     import convlens
+    import photos
 
     root = tmp_path_factory.mktemp("browser-runs")
     convlens.train("tutorial-torch", epochs=4, seed=0, root=root, name="digits", record_kernels=1)
     folder = photos.write(tmp_path_factory.mktemp("data") / "photos", count=24)
-    convlens.train("tiny-vgg", data=folder, epochs=6, seed=0, root=root, name="photos")
+    convlens.train(
+        "tiny-vgg", data=folder, epochs=6, batch_size=8, seed=0, root=root, name="photos"
+    )
     return root
 
 
@@ -126,6 +128,7 @@ def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
         )
         opened.append(context)
         page = context.new_page()
+        page.set_default_timeout(60_000)  # shared machines are slow at times
         own = (base.partition("#")[0], "data:", "blob:")
         page.on(
             "request",
@@ -136,7 +139,7 @@ def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
         page.on("pageerror", lambda error: problems.append(f"failed: {error}"))
         page.goto(base)
         if ready:
-            page.get_by_test_id("winner").wait_for(timeout=30_000)
+            page.get_by_test_id("winner").wait_for()
         return page
 
     yield open_one

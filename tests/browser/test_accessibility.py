@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import acting
+
 from conftest import DESKTOP, PHONE
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
@@ -40,7 +41,8 @@ def cut_off(page) -> list[str]:
                 const style = getComputedStyle(element);
                 if (style.overflowX === 'visible' || element.closest('.visually-hidden')) continue;
                 if (['auto', 'scroll'].includes(style.overflowX)) continue;
-                if (element.scrollWidth > element.clientWidth + 1) found.push(element.outerHTML.slice(0, 120));
+                const over = element.scrollWidth - element.clientWidth;
+                if (over > 1) found.push(element.outerHTML.slice(0, 120));
             }
             return found;
         }"""

@@ -12,9 +12,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import acting
-import photos
 from PIL import Image
 
+import photos
 from convlens.inside.windows import window
 from convlens.inspection import open_subject
 

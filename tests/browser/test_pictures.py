@@ -14,8 +14,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import acting
-from conftest import DESKTOP, PHONE
 from PIL import Image
+
+from conftest import DESKTOP, PHONE
 
 
 @pytest.fixture

@@ -32,12 +32,12 @@ def test_a_file_gives_the_servers_logits(open_page, site, explorer: Server, tmp_
     Image.open(path).resize(size).save(path)
     page = open_page(site)
     acting.give(page, path)
-    boundary = b"edge"
-    body = b"--%b\r\nContent-Disposition: form-data; name=image; filename=a.png\r\n\r\n%b\r\n--%b--\r\n"
+    part = b"Content-Disposition: form-data; name=image; filename=a.png"
+    body = b"--edge\r\n%b\r\n\r\n%b\r\n--edge--\r\n" % (part, path.read_bytes())
     told = explorer.ask(
         "POST",
         "/v1/models/digits:activations",
-        body % (boundary, path.read_bytes(), boundary),
+        body,
         {"Content-Type": "multipart/form-data; boundary=edge", "Accept": "application/json"},
     ).json()
     np.testing.assert_allclose(acting.logits(page), np.ravel(told["logits"]), atol=1e-4)

@@ -63,7 +63,7 @@ def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: S
     curve.wait_for(timeout=90_000)
     points = int(curve.get_attribute("data-points") or 0)
     page.wait_for_function(
-        "points => Number(document.querySelector('[data-testid=loss]').dataset.points) > points + 1",
+        "points => document.querySelector('[data-testid=loss]').dataset.points > points + 1",
         arg=points,
         timeout=90_000,
     )

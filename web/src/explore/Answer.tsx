@@ -62,6 +62,9 @@ const NAMES: Record<string, Key> = {
   saliency: "why.saliency",
 };
 
+/** Methods that say nothing against a class have a legend of their own. */
+const LEGENDS: Record<string, Key> = { "grad-cam": "why.legendFor", saliency: "why.legendMatters" };
+
 function Why() {
   const methods = model.value!.attributions;
   if (!methods.length) return null;
@@ -86,7 +89,7 @@ function Why() {
           </option>
         ))}
       </select>
-      {chosen && <p class="quiet">{attribution.value ? t("why.legend") : t("working")}</p>}
+      {chosen && <p class="quiet">{attribution.value ? t(LEGENDS[chosen] ?? "why.legend") : t("working")}</p>}
     </fieldset>
   );
 }

@@ -83,6 +83,8 @@ export const en = {
   "why.integrated-gradients": "Integrated gradients",
   "why.occlusion": "Occlusion",
   "why.saliency": "Saliency",
+  "why.legendFor": "On the image: what is orange speaks for the class.",
+  "why.legendMatters": "On the image: where it is orange, a small change moves the answer most.",
   "why.legend": "On the image: orange speaks for the class, blue against it.",
 
   "gallery.label": "Images of the run",

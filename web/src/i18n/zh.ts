@@ -85,6 +85,8 @@ export const zh: Dictionary = {
   "why.integrated-gradients": "积分梯度",
   "why.occlusion": "遮挡",
   "why.saliency": "显著性",
+  "why.legendFor": "图像上：橙色之处支持该类别。",
+  "why.legendMatters": "图像上：橙色之处稍有改变，答案变化最大。",
   "why.legend": "图像上：橙色支持该类别，蓝色反对。",
 
   "gallery.label": "本次运行的图像",
