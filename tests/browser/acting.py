@@ -41,7 +41,7 @@ def drawings(page: Page) -> int:
 
 def settle(page: Page) -> None:
     """Wait until the network has answered the newest picture."""
-    page.wait_for_function("document.querySelector('.answer').dataset.busy === 'false'")
+    page.wait_for_function("() => document.querySelector('.answer').dataset.busy === 'false'")
 
 
 def give(page: Page, path: Path) -> None:

@@ -24,6 +24,11 @@ def folder(tmp_path) -> Path:
     return Path(os.environ.get("CONVLENS_PICTURES") or tmp_path)
 
 
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
 def test_the_explorer_with_a_window_open(open_page, folder):
     page = open_page(viewport=DESKTOP)
     acting.draw(page, acting.SEVEN)
@@ -31,7 +36,7 @@ def test_the_explorer_with_a_window_open(open_page, folder):
     page.mouse.move(720, 890)
     page.locator('[data-layer="conv2"].is-open').wait_for()
     page.screenshot(path=folder / "explorer.png")
-    assert Image.open(folder / "explorer.png").size == (1440, 900)
+    assert size(folder / "explorer.png") == (1440, 900)
 
 
 def test_the_explorer_in_chinese_and_dark(open_page, folder):
@@ -39,14 +44,14 @@ def test_the_explorer_in_chinese_and_dark(open_page, folder):
     acting.draw(page, acting.SEVEN)
     page.locator(".samples img").nth(20).wait_for()
     page.screenshot(path=folder / "explorer-zh.png")
-    assert Image.open(folder / "explorer-zh.png").size == (1440, 900)
+    assert size(folder / "explorer-zh.png") == (1440, 900)
 
 
 def test_the_explorer_on_a_phone(open_page, folder):
     page = open_page(viewport=PHONE, has_touch=True, device_scale_factor=2)
     acting.draw(page, acting.SEVEN)
     page.screenshot(path=folder / "explorer-phone.png")
-    assert Image.open(folder / "explorer-phone.png").size == (780, 1688)
+    assert size(folder / "explorer-phone.png") == (780, 1688)
 
 
 def test_the_workbench_with_a_mistake(open_page, folder):
@@ -56,4 +61,4 @@ def test_the_workbench_with_a_mistake(open_page, folder):
     page.get_by_label("conv2 kernel").fill("3")
     page.get_by_role("alert").wait_for()
     page.screenshot(path=folder / "explorer-workbench.png")
-    assert Image.open(folder / "explorer-workbench.png").size == (1440, 900)
+    assert size(folder / "explorer-workbench.png") == (1440, 900)

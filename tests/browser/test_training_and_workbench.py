@@ -49,7 +49,7 @@ def test_layers_are_added_moved_and_removed(open_page):
     page.get_by_role("button", name="Move dropout1 up").click()
     page.get_by_text("It fits.").wait_for()
     page.get_by_role("button", name="Remove dropout1").click()
-    page.wait_for_function("!document.querySelector('[data-row=dropout1]')")
+    page.wait_for_function("() => !document.querySelector('[data-row=dropout1]')")
 
 
 def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: Server):

@@ -88,9 +88,14 @@ export function inkOn(value: number, theme: Theme, scale: number): string {
   return readable(pixel[0]!, pixel[1]!, pixel[2]!);
 }
 
-/** Black or white, whichever reads better on a colour. */
+/** Black or white, whichever has more contrast to a colour (WCAG 2.2, relative luminance). */
 export function readable(red: number, green: number, blue: number): string {
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#000" : "#fff";
+  const [r, g, b] = [red, green, blue].map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  }) as [number, number, number];
+  // where 21 to 1 is split evenly: (L + 0.05)^2 = 1.05 * 0.05
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
 /** The value that gets the full colour: the largest absolute one. */

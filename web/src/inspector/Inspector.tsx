@@ -110,7 +110,6 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
             </button>
             <button
               onClick={() => setSpeed((speed + 1) % SPEEDS.length)}
-              aria-label={t("player.speed", { n: SPEEDS[speed]! })}
               title={t("player.speed", { n: SPEEDS[speed]! })}
             >
               {SPEEDS[speed]}/s
