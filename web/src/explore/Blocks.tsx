@@ -22,7 +22,7 @@ export function Blocks({ layout }: { layout: Layout }) {
               class="lane"
               d={
                 own
-                  ? `M${lane.from - 8},${y + 44} V${lane.y} H${lane.from}`
+                  ? `M${lane.from - 8},${y + 44} V${lane.y} H${lane.from} M${lane.end + 6},${lane.y} H${lane.to - 29}`
                   : `M${lane.from + 4},${y + 44} V${lane.y - 12} q0,12 12,12 H${lane.to - 12} q12,0 12,-12 v-8`
               }
             />

@@ -29,8 +29,8 @@ export interface Block {
   y: number;
   width: number;
   height: number;
-  /** Where the shortcut's line runs, and between which x. */
-  lane: { y: number; from: number; to: number };
+  /** Where the shortcut's line runs: between which x, and where layers on it end. */
+  lane: { y: number; from: number; to: number; end: number };
   /** Whether the shortcut has layers of its own, which stand on the lane. */
   own: boolean;
 }
@@ -179,7 +179,7 @@ function residual(
     y,
     width: end - SPACE + PAD - x,
     height,
-    lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20 },
+    lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20, end: sideEnd - SPACE },
     own,
   });
   return end + PAD;
