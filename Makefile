@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-keras test-all lint format bench bench-docs clean
+.PHONY: demo test test-keras test-all test-browser web pictures lint format bench bench-docs clean
 
 demo: .venv/demo.stamp
 	$(BIN)/convlens train --runs runs
 
 # two workers of one thread each: two of two threads would wait for each other on two cores
 test: .venv/dev.stamp
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not browser" -n 2
 
 # the tests that need the extra keras, which `make test` skips where it is not installed
 test-keras: .venv/keras.stamp
@@ -19,7 +19,25 @@ test-keras: .venv/keras.stamp
 
 # also what Keras computes with instead of TensorFlow: JAX; PyTorch is there
 test-all: .venv/all.stamp
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not browser" -n 2
+
+# the explorer page: checked, tested and built into the package; needs Node 20 or newer
+web: web/node_modules/.package-lock.json
+	npm --prefix web run check
+	npm --prefix web run test
+	npm --prefix web run build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm --prefix web ci
+	touch $@
+
+# a real browser on a real server; needs Debian's chromium, and `make web` before
+test-browser: .venv/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/browser
+
+# the pictures of the documentation, by the same tests
+pictures: .venv/dev.stamp
+	CONVLENS_PICTURES=docs OMP_NUM_THREADS=1 $(BIN)/pytest tests/browser/test_pictures.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

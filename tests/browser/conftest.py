@@ -1,0 +1,148 @@
+"""A real browser on a real server of real runs; `make test-browser` runs these."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from serving import Server
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+    "--force-color-profile=srgb",
+    "--use-fake-ui-for-media-stream",
+]
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+Open = Callable[..., "Page"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two trained runs: `digits` on the embedded digits, `photos` on tiles of real photos."""
+    import convlens
+    import photos
+
+    root = tmp_path_factory.mktemp("browser-runs")
+    convlens.train("tutorial-torch", epochs=4, seed=0, root=root, name="digits", record_kernels=1)
+    folder = photos.write(tmp_path_factory.mktemp("data") / "photos", count=24)
+    convlens.train(
+        "tiny-vgg", data=folder, epochs=6, batch_size=8, seed=0, root=root, name="photos"
+    )
+    return root
+
+
+@pytest.fixture(scope="session")
+def explorer(runs: Path) -> Iterator[Server]:
+    """`convlens serve digits photos`."""
+    from serving import serving
+
+    with serving("digits", "photos", "--runs", runs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def site(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The run `digits` as `convlens publish` writes it, on a plain file server."""
+    from convlens.serve.site import publish
+
+    folder = tmp_path_factory.mktemp("published") / "site"
+    publish(runs / "digits", folder)
+    handler = partial(Quiet, directory=str(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """`python -m http.server` without its log."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="the extra dev is not installed")
+    found = CHROMIUM if CHROMIUM.exists() else shutil.which("chromium")
+    if not found:
+        pytest.skip("there is no chromium: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=str(found), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
+    """Open a page in a fresh profile; at the end nothing failed and no other host was asked."""
+    opened: list[Any] = []
+    problems: list[str] = []
+
+    def open_one(
+        url: str = "",
+        *,
+        viewport: dict[str, int] | None = None,
+        scheme: str = "light",
+        language: str = "en-US",
+        still: bool = True,
+        ready: bool = True,
+        **more: Any,
+    ) -> Page:
+        base = url or f"http://127.0.0.1:{explorer.port}/"
+        context = browser.new_context(
+            viewport=viewport or DESKTOP,
+            color_scheme=scheme,
+            locale=language,
+            reduced_motion="reduce" if still else "no-preference",
+            **more,
+        )
+        opened.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)  # shared machines are slow at times
+        own = (base.partition("#")[0], "data:", "blob:")
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith(own) else problems.append(f"asked {request.url}")
+            ),
+        )
+        page.on("pageerror", lambda error: problems.append(f"failed: {error}"))
+        page.goto(base)
+        if ready:
+            page.get_by_test_id("winner").wait_for()
+        return page
+
+    yield open_one
+    for context in opened:
+        context.close()
+    assert problems == []

@@ -1,0 +1,234 @@
+"""The first view: draw, drop, point, click; every number is the engine's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import acting
+from PIL import Image
+
+import photos
+from convlens.inside.windows import window
+from convlens.inspection import open_subject
+
+if TYPE_CHECKING:
+    from serving import Server
+
+
+def test_a_drawn_seven_wins_and_so_does_a_one_after_it(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    assert acting.winner(page) == "7"
+    page.get_by_role("button", name="Clear").click()
+    acting.draw(page, acting.ONE)
+    assert acting.winner(page) == "1"
+
+
+def test_the_page_draws_a_seven_by_itself_first(open_page):
+    page = open_page(still=False)
+    page.wait_for_function("() => document.querySelector('.winner strong').textContent === '7'")
+    assert page.get_by_text("Your turn").is_visible()
+
+
+def test_maps_follow_the_pen(open_page):
+    page = open_page()
+    for _ in range(3):
+        page.get_by_role("button", name="Clear").click()
+        acting.draw(page, acting.SEVEN)
+    times = page.evaluate(
+        "performance.getEntriesByName('stroke-to-maps').slice(2).map(one => one.duration)"
+    )
+    median = float(np.median(times))
+    print(f"stroke to maps: median {median:.0f} ms of {len(times)}")
+    # the target is 100 ms; this bound holds on a machine that is busy with other work
+    assert median < 500
+
+
+def test_maps_change_with_the_drawing(open_page):
+    page = open_page()
+    shot = page.locator('[data-layer="relu2"] canvas').screenshot
+    acting.draw(page, acting.SEVEN)
+    seven = shot()
+    acting.draw(page, acting.ONE)
+    assert shot() != seven
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "y"),
+    [
+        ("conv1", 12, 40),
+        ("conv2", 30, 52),
+        ("max_pool1", 10, 30),
+        ("relu2", 44, 70),
+        ("flatten1", 20, 100),
+        ("linear1", 50, 70),
+    ],
+)
+def test_a_cells_sum_is_the_reference_engines(open_page, runs, tmp_path, layer, x, y):
+    page = open_page()
+    path, image = acting.save_digit(tmp_path, 7)
+    acting.give(page, path)
+    cell = acting.open_cell(page, layer, x, y)
+    subject = open_subject(runs / "digits", engine="reference")
+    step = window(subject.model, subject.preprocessing.normalise(image[None])[0], layer, cell)
+    assert acting.total(page) == pytest.approx(step.total, abs=1e-5)
+    assert acting.written_total(page) == pytest.approx(step.total, abs=6e-5)
+
+
+def test_the_numbers_of_a_window_are_the_servers(open_page, explorer: Server, tmp_path):
+    page = open_page()
+    path, image = acting.save_digit(tmp_path, 3)
+    acting.give(page, path)
+    cell = acting.open_cell(page, "conv1", 12, 40)
+    told = explorer.post(
+        "/v1/models/digits:window",
+        {"image": image.tolist(), "layer": "conv1", "cell": list(cell)},
+    ).json()
+    shown = page.get_by_test_id("products").locator("span")
+    found = [float(one.get_attribute("title") or "nan") for one in shown.all()]
+    assert found == pytest.approx(np.ravel(told["products"]).tolist(), abs=1e-5)
+    assert acting.total(page) == pytest.approx(told["total"], abs=1e-5)
+
+
+def test_the_window_slides_pauses_and_steps(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    acting.open_cell(page, "conv1", 3, 3)
+    inspector = page.get_by_test_id("inspector")
+    start = inspector.get_attribute("data-cell")
+    page.get_by_test_id("play").click()
+    page.wait_for_function(
+        "start => document.querySelector('.inspector').dataset.cell !== start", arg=start
+    )
+    page.get_by_test_id("play").click()
+    paused = inspector.get_attribute("data-cell")
+    page.wait_for_timeout(300)
+    assert inspector.get_attribute("data-cell") == paused
+    page.get_by_role("button", name="Step on").click()
+    page.wait_for_function(
+        "paused => document.querySelector('.inspector').dataset.cell !== paused", arg=paused
+    )
+
+
+def test_the_keyboard_reaches_maps_and_cells_and_escape_closes(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    page.locator('[data-layer="conv1"] canvas').focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    inspector = page.get_by_test_id("inspector")
+    assert (inspector.get_attribute("data-cell") or "").startswith("1,")
+    page.locator(".inspector .pickable").last.focus()
+    before = [int(n) for n in (inspector.get_attribute("data-cell") or "").split(",")]
+    page.keyboard.press("ArrowDown")
+    after = [int(n) for n in (inspector.get_attribute("data-cell") or "").split(",")]
+    assert after == [before[0], before[1] + 1, before[2]]
+    page.keyboard.press("Escape")
+    assert page.get_by_test_id("inspector").count() == 0
+
+
+def test_pointing_at_a_map_shows_its_filter_and_statistics(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    page.locator('[data-layer="conv1"] canvas').hover(position={"x": 10, "y": 10})
+    card = page.locator(".map-card")
+    assert "filter 0" in card.inner_text()
+    assert "mean" in card.inner_text()
+    assert page.locator(".links .link").count() == 1
+
+
+def test_the_image_opens_as_its_numbers(open_page, tmp_path):
+    page = open_page()
+    acting.give(page, acting.save_digit(tmp_path, 7)[0])
+    page.get_by_role("button", name="See the pixels as numbers").click()
+    pixels = page.get_by_test_id("pixels")
+    assert "row 14, column 14" in pixels.inner_text()
+    page.keyboard.press("Escape")
+    assert pixels.count() == 0
+
+
+def test_a_photo_on_an_rgb_run_is_answered_and_explained(open_page, tmp_path):
+    page = open_page()
+    path = tmp_path / "temple.jpg"
+    Image.fromarray(photos.tiles("china", 200)[0]).save(path, quality=95)
+    page.get_by_label("Run", exact=True).select_option("photos")
+    page.wait_for_function("() => document.querySelectorAll('.plane').length === 3")
+    # dropped, as a person would
+    transfer = page.evaluate_handle(
+        """async bytes => {
+            const transfer = new DataTransfer();
+            const file = new File([new Uint8Array(bytes)], 'temple.jpg', { type: 'image/jpeg' });
+            transfer.items.add(file);
+            return transfer;
+        }""",
+        list(path.read_bytes()),
+    )
+    page.locator(".input").dispatch_event("drop", {"dataTransfer": transfer})
+    page.locator(".notes", has_text="200×200").wait_for()
+    assert acting.winner(page) in photos.CLASSES
+    page.get_by_label("What spoke for it").select_option("grad-cam")
+    page.get_by_text("orange speaks for the class").wait_for(timeout=60_000)
+
+
+def test_samples_and_mistakes_can_be_taken(open_page):
+    page = open_page()
+    page.locator(".samples img").first.wait_for()
+    seen = acting.logits(page)
+    page.locator(".samples button").nth(3).click()
+    page.wait_for_function(
+        "seen => document.querySelector('.answer').dataset.logits !== seen",
+        arg=",".join(map(str, seen)),
+    )
+    page.get_by_role("button", name="Worst mistakes").click()
+    page.locator(".samples .wrong").first.wait_for()
+
+
+def test_the_language_switches_and_stays(open_page):
+    page = open_page()
+    page.get_by_test_id("language").click()
+    page.get_by_role("heading", name="写一个数字").wait_for()
+    assert page.evaluate("document.documentElement.lang") == "zh"
+    page.reload()
+    page.get_by_role("heading", name="写一个数字").wait_for()
+
+
+def test_the_theme_switches(open_page):
+    page = open_page()
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_test_id("theme").click()
+    assert page.evaluate(ground) != light
+
+
+def test_what_is_no_image_is_refused_in_three_parts(open_page, tmp_path):
+    page = open_page()
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG no image")
+    page.get_by_test_id("file").set_input_files(path)
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "What is wrong" in alert.inner_text()
+    acting.draw(page, acting.SEVEN)
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_the_first_view_is_light_and_soon_there(open_page):
+    page = open_page(ready=False)
+    page.get_by_role("heading", name="Draw a digit").wait_for()
+    shown = page.evaluate(
+        "performance.getEntriesByType('paint').find(p => p.name === 'first-contentful-paint')"
+    )
+    files = page.evaluate(
+        "performance.getEntriesByType('resource')"
+        ".filter(r => /\\.(js|css|svg)$/.test(r.name)).map(r => r.decodedBodySize)"
+    )
+    print(f"first contentful paint {shown['startTime']:.0f} ms, {sum(files):,} bytes unpacked")
+    assert shown["startTime"] < 1500
+    assert sum(files) < 400_000

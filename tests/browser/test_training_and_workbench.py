@@ -1,0 +1,86 @@
+"""Edit a network, read what does not fit, train it, watch its curve grow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from convlens import zoo
+from convlens.errors import NetworkError
+from convlens.network import Network
+
+if TYPE_CHECKING:
+    from serving import Server
+
+
+def test_a_layer_edited_into_an_error_gives_the_command_lines_message(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_text("It fits.").wait_for()
+    assert "31,626" in page.get_by_test_id("verdict").inner_text()
+    page.get_by_label("conv2 kernel").fill("3")
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    written = zoo.resolve("tutorial-torch").to_dict()
+    written["layers"][3]["kernel"] = 3
+    try:
+        Network.read(written).table()
+    except NetworkError as error:
+        expected = error
+    shown = alert.inner_text()
+    assert expected.what.partition("\n")[0] in shown
+    assert expected.expected in shown
+    assert expected.fix in shown
+    assert page.locator('[data-row="max_pool2"].is-wrong').count() == 1
+    assert page.get_by_test_id("train").is_disabled()
+    page.get_by_label("conv2 kernel").fill("2")
+    page.get_by_text("It fits.").wait_for()
+
+
+def test_layers_are_added_moved_and_removed(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_text("It fits.").wait_for()
+    page.get_by_label("Kind of the new layer").first.select_option("dropout")
+    page.get_by_role("alert").wait_for()  # after softmax
+    page.get_by_role("button", name="Move dropout1 up").click()
+    page.get_by_text("It fits.").wait_for()
+    page.get_by_role("button", name="Remove dropout1").click()
+    page.wait_for_function("() => !document.querySelector('[data-row=dropout1]')")
+
+
+def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: Server):
+    page = open_page()
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_label("Begin with").select_option("lenet-5")
+    page.get_by_text("It fits.").wait_for()
+    page.get_by_label("epochs").fill("40")
+    page.get_by_test_id("train").click()
+    curve = page.get_by_test_id("loss")
+    curve.wait_for(timeout=90_000)
+    points = int(curve.get_attribute("data-points") or 0)
+    page.wait_for_function(
+        "points => document.querySelector('[data-testid=loss]').dataset.points > points + 1",
+        arg=points,
+        timeout=90_000,
+    )
+    page.get_by_role("button", name="Stop training").click()
+    page.locator(".fact", has_text="interrupted").wait_for(timeout=60_000)
+    states = {row["network"]: row["state"] for row in explorer.get("/v1/models").json()["models"]}
+    assert states["lenet-5"] == "interrupted"
+
+
+def test_a_finished_run_shows_its_curves_and_filters(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Training").click()
+    page.get_by_test_id("accuracy").wait_for()
+    assert page.get_by_test_id("accuracy").get_attribute("data-points") == "4"
+    sheet = page.locator(".filters canvas")
+    sheet.wait_for()
+    trained = sheet.screenshot()
+    page.locator(".slider input").fill("0")
+    assert "epoch 0" in page.locator(".slider").inner_text()
+    assert sheet.screenshot() != trained

@@ -1,0 +1,78 @@
+/** A published page: what the server would answer lies beside it, and the browser computes. */
+import { readSafetensors } from "../model/safetensors";
+import { tensor } from "../model/tensor";
+import type { Metrics, Model, Sample } from "../model/types";
+import { decode } from "../preprocessing/decode";
+import { bring, normalise } from "../preprocessing/preprocess";
+import type { Activations, Backend, Picture } from "./backend";
+import { occlusion } from "./occlusion";
+import { Problem } from "./problem";
+import { Runtime } from "./runtime";
+
+interface Site extends Model {
+  /** Layers whose filters were recorded. */
+  kernels?: string[];
+}
+
+async function file(path: string): Promise<Response> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Problem(`${path} is missing beside the page`, "", "convlens publish RUN DIR");
+  return response;
+}
+
+async function arrays(path: string) {
+  return readSafetensors(await (await file(path)).arrayBuffer()).tensors;
+}
+
+export function published(site: Site): Backend {
+  let runtime: Promise<Runtime> | null = null;
+  const loaded = () => (runtime ??= Runtime.load(site));
+  let samples: Promise<Record<string, Sample[]>> | null = null;
+
+  const computed = async (picture: Picture): Promise<Activations> => {
+    const raster =
+      "blob" in picture
+        ? await decode(picture.blob)
+        : { width: picture.width, height: picture.height, channels: 1 as const, data: picture.pixels };
+    const { image, notes } = bring(site.preprocessing!, raster);
+    const normalised = normalise(site.preprocessing!, image);
+    const found = await (await loaded()).all(normalised);
+    return { image: tensor([...site.network.input], Float32Array.from(image)), normalised, notes, ...found };
+  };
+
+  return {
+    published: true,
+    models: async () => [
+      {
+        name: site.name,
+        network: site.network.name,
+        input: site.network.input,
+        classes: site.classes.length,
+        state: site.status.state ?? "finished",
+        test_accuracy: site.status.test_accuracy ?? null,
+        default: true,
+      },
+    ],
+    model: async () => site,
+    weights: () => arrays("weights.safetensors"),
+    metrics: async () => (await (await file("metrics.json")).json()) as Metrics,
+    samples: async (_, kind) => {
+      samples ??= file("samples.json").then((found) => found.json() as Promise<Record<string, Sample[]>>);
+      const found = await samples;
+      return found[kind === "test" ? "samples" : "mistakes"] ?? [];
+    },
+    kernels: async (_, layer) => {
+      if (!site.kernels || site.kernels.includes(layer)) return arrays(`kernels/${layer}.safetensors`);
+      const weight = (await arrays("weights.safetensors")).get(`${layer}.weight`);
+      return new Map(weight ? [["weights", weight]] : []);
+    },
+    activations: (_, picture) => computed(picture),
+    async attribution(model, picture, method, target) {
+      const { normalised } = await computed(picture);
+      const session = await loaded();
+      const map = await occlusion(normalised, (images, count) => session.logits(images, count, target));
+      const [, height, width] = model.network.input;
+      return { method, class: target, map, height, width };
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/** The model in the browser: onnxruntime-web from the folder beside the page. */
+import type * as Ort from "onnxruntime-web";
+import { softmax, type Tensor, type Tensors } from "../model/tensor";
+import type { Model } from "../model/types";
+
+export class Runtime {
+  private constructor(
+    private readonly ort: typeof Ort,
+    private readonly session: Ort.InferenceSession,
+    private readonly model: Model,
+  ) {}
+
+  static async load(model: Model): Promise<Runtime> {
+    const at = new URL("ort/", document.baseURI).href;
+    const ort = (await import(/* @vite-ignore */ `${at}ort.wasm.bundle.min.mjs`)) as typeof Ort;
+    // the bundle holds its own loader: only the wasm is fetched
+    ort.env.wasm.wasmPaths = { wasm: `${at}ort-wasm-simd-threaded.wasm` };
+    ort.env.wasm.numThreads = 1;
+    const file = await (await fetch("model.onnx")).arrayBuffer();
+    const session = await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
+    return new Runtime(ort, session, model);
+  }
+
+  /** Every layer's output for one normalised image, with logits and probabilities. */
+  async all(image: Tensor): Promise<{ layers: Tensors; logits: Float32Array; probabilities: Float32Array }> {
+    const found = await this.run(image.data, 1);
+    const layers: Tensors = new Map();
+    const logits = found["logits"]!.data as Float32Array;
+    const probabilities = Float32Array.from(softmax(logits));
+    for (const row of this.model.layers) {
+      // the end of the network goes by what it is, all else by its layer's name
+      const named = found[row.name]?.data as Float32Array | undefined;
+      const data = named ?? (row.kind === "softmax" ? probabilities : this.passed(row.name, layers) ?? logits);
+      layers.set(row.name, { shape: row.output, data });
+    }
+    return { layers, logits, probabilities };
+  }
+
+  /** Logits of one class for some images. */
+  async logits(images: Float32Array, count: number, target: number): Promise<Float64Array> {
+    const { logits } = await this.run(images, count, ["logits"]);
+    const data = logits!.data as Float32Array;
+    const classes = data.length / count;
+    return Float64Array.from({ length: count }, (_, i) => data[i * classes + target]!);
+  }
+
+  /** What a layer that changes nothing hands on. */
+  private passed(name: string, layers: Tensors): Float32Array | undefined {
+    const row = this.model.layers.find((one) => one.name === name)!;
+    const source = row.kind === "dropout" || row.kind === "flatten" ? row.source[0] : null;
+    return source ? layers.get(source)?.data : undefined;
+  }
+
+  private run(data: Float32Array, count: number, outputs?: string[]) {
+    const name = this.session.inputNames[0]!;
+    const feeds = { [name]: new this.ort.Tensor("float32", data, [count, ...this.model.network.input]) };
+    return outputs ? this.session.run(feeds, outputs) : this.session.run(feeds);
+  }
+}

@@ -1,0 +1,95 @@
+/** The answer: the class that wins, how sure the network is, and what speaks for it. */
+import { percent } from "../draw/numbers";
+import { t, type Key } from "../i18n";
+import { explain } from "../live";
+import { argmax } from "../model/tensor";
+import { activations, attribution, attributionMethod, busy, model, problem, selected } from "../state";
+
+export function Answer() {
+  const [now, of] = [activations.value, model.value!];
+  const probabilities = now?.probabilities;
+  const order = probabilities
+    ? Array.from(probabilities.keys())
+        .sort((a, b) => probabilities[b]! - probabilities[a]!)
+        .slice(0, 5)
+    : [];
+  const best = probabilities ? argmax(probabilities) : null;
+  const last = of.layers[of.layers.length - 1];
+  return (
+    <section
+      class="answer"
+      aria-label={t("answer.label")}
+      data-busy={busy.value}
+      data-logits={now?.logits.join(",")}
+    >
+      <h2>{t("answer.title")}</h2>
+      {best !== null && probabilities ? (
+        <>
+          <p class="winner" data-testid="winner" aria-live="polite">
+            <strong class={(of.classes[best] ?? "").length > 2 ? "long" : ""}>{of.classes[best]}</strong>
+            <span>{percent(probabilities[best]!)}</span>
+          </p>
+          <ol class="top">
+            {order.map((index) => (
+              <li key={index}>
+                <button
+                  class="plain"
+                  onClick={() => last && (selected.value = { layer: last.name, cell: [index] })}
+                  title={t("answer.open")}
+                >
+                  <span class="name">{of.classes[index]}</span>
+                  <span class="bar">
+                    <i style={{ width: `${100 * probabilities[index]!}%` }} />
+                  </span>
+                  <span class="share">{percent(probabilities[index]!)}</span>
+                </button>
+              </li>
+            ))}
+          </ol>
+          <Why />
+        </>
+      ) : problem.value ? null : (
+        <p class="quiet">{t("answer.none")}</p>
+      )}
+    </section>
+  );
+}
+
+const NAMES: Record<string, Key> = {
+  "grad-cam": "why.grad-cam",
+  "integrated-gradients": "why.integrated-gradients",
+  occlusion: "why.occlusion",
+  saliency: "why.saliency",
+};
+
+/** Methods that say nothing against a class have a legend of their own. */
+const LEGENDS: Record<string, Key> = { "grad-cam": "why.legendFor", saliency: "why.legendMatters" };
+
+function Why() {
+  const methods = model.value!.attributions;
+  if (!methods.length) return null;
+  const chosen = attributionMethod.value;
+  const pick = (method: string | null) => {
+    attributionMethod.value = method;
+    attribution.value = null;
+    void explain();
+  };
+  return (
+    <fieldset class="why">
+      <legend>{t("why.title")}</legend>
+      <select
+        aria-label={t("why.title")}
+        value={chosen ?? ""}
+        onChange={(event) => pick(event.currentTarget.value || null)}
+      >
+        <option value="">{t("why.none")}</option>
+        {methods.map((method) => (
+          <option key={method} value={method}>
+            {NAMES[method] ? t(NAMES[method]) : method}
+          </option>
+        ))}
+      </select>
+      {chosen && <p class="quiet">{attribution.value ? t(LEGENDS[chosen] ?? "why.legend") : t("working")}</p>}
+    </fieldset>
+  );
+}

@@ -1,0 +1,23 @@
+/** How to read the page, in three sentences and one scale of colours. */
+import { css } from "../draw/colour";
+import { t } from "../i18n";
+import { theme } from "../state";
+
+export function Guide() {
+  const shades = Array.from({ length: 21 }, (_, i) => css((i - 10) / 10, theme.value, 1));
+  return (
+    <aside class="guide" aria-label={t("guide.label")}>
+      <h2>{t("guide.title")}</h2>
+      <ol>
+        <li>{t("guide.maps")}</li>
+        <li>{t("guide.hover")}</li>
+        <li>{t("guide.click")}</li>
+      </ol>
+      <div class="scale">
+        <span>{t("guide.negative")}</span>
+        <i style={{ background: `linear-gradient(90deg, ${shades.join(", ")})` }} />
+        <span>{t("guide.positive")}</span>
+      </div>
+    </aside>
+  );
+}

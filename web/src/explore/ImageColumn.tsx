@@ -1,0 +1,102 @@
+/** The first column: the image as the network gets it, what a cell sees of it, and why. */
+import { useEffect, useRef } from "preact/hooks";
+import { pictureCanvas, prepare, px } from "../draw/canvas";
+import { t } from "../i18n";
+import { shapeText } from "../draw/numbers";
+import { activations, attribution, model, rows, selected, theme } from "../state";
+import { onGrid, receptiveField, type Region } from "../windows/geometry";
+import { drawAttribution } from "../draw/overlay";
+import type { Column } from "./layout";
+
+/** The pixels that the selected cell can depend on. */
+export function seen(): Region | null {
+  const place = selected.value;
+  const row = place?.layer ? rows.value.get(place.layer) : undefined;
+  return place && row ? receptiveField(row, ...onGrid(rows.value, row, place.cell)) : null;
+}
+
+export function ImageColumn({ column }: { column: Column }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const image = activations.value?.image ?? null;
+  const region = seen();
+  const why = attribution.value;
+  const colours = model.value!.network.input[0] === 3;
+  const [, rowsOf, columnsOf] = model.value!.network.input;
+  const width = column.tile;
+  const height = Math.round((width * rowsOf) / columnsOf);
+
+  useEffect(() => {
+    const context = prepare(canvas.current!, width, height);
+    if (!image) {
+      context.fillStyle = "#000";
+      context.fillRect(0, 0, width, height);
+      return;
+    }
+    context.drawImage(pictureCanvas(image), 0, 0, width, height);
+    if (why) drawAttribution(context, why, width, height);
+    if (region) {
+      const unit = width / columnsOf;
+      context.save();
+      context.lineWidth = 2;
+      context.strokeStyle = "#ff8a3d";
+      context.shadowColor = "rgba(0,0,0,.8)";
+      context.shadowBlur = 3;
+      const x = Math.max(region.firstColumn, 0) * unit;
+      const y = Math.max(region.firstRow, 0) * unit;
+      const right = Math.min(region.lastColumn + 1, columnsOf) * unit;
+      const bottom = Math.min(region.lastRow + 1, rowsOf) * unit;
+      context.fillStyle = "rgba(0,0,0,.38)";
+      context.beginPath();
+      context.rect(0, 0, width, height);
+      context.rect(x, y, right - x, bottom - y);
+      context.fill("evenodd");
+      context.strokeRect(x + 1, y + 1, Math.max(2, right - x - 2), Math.max(2, bottom - y - 2));
+      context.restore();
+    }
+  }, [image, region, why, theme.value, width, height]);
+
+  return (
+    <div class="layer image" style={px({ left: column.x, top: column.y, width: column.width })} data-layer="">
+      <header>
+        <h3>{t("image.title")}</h3>
+        <p class="shape">{shapeText(model.value!.network.input)}</p>
+      </header>
+      <button
+        class="plain"
+        aria-label={t("image.open")}
+        title={t("image.open")}
+        onClick={() => (selected.value = { layer: null, cell: [0, 0, 0] })}
+      >
+        <canvas ref={canvas} />
+      </button>
+      {colours && (
+        <div class="planes">
+          {["R", "G", "B"].map((name, plane) => (
+            <Plane key={name} name={name} plane={plane} side={Math.floor((width - 12) / 3)} />
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Plane({ name, plane, side }: { name: string; plane: number; side: number }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const image = activations.value?.image ?? null;
+  useEffect(() => {
+    const context = prepare(canvas.current!, side, side);
+    context.fillStyle = "#000";
+    context.fillRect(0, 0, side, side);
+    if (image) context.drawImage(pictureCanvas(image, plane), 0, 0, side, side);
+  }, [image, side]);
+  return (
+    <button
+      class="plain plane"
+      onClick={() => (selected.value = { layer: null, cell: [plane, 0, 0] })}
+      aria-label={t("image.plane", { name })}
+    >
+      <canvas ref={canvas} />
+      <span>{name}</span>
+    </button>
+  );
+}

@@ -1,0 +1,208 @@
+/** Where an image comes from: a sheet to draw on, a file, the camera. */
+import { signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { t } from "../i18n";
+import { show } from "../live";
+import type { Model } from "../model/types";
+import { activations, backend, model, picture } from "../state";
+import { Camera } from "./Camera";
+import { noteText } from "./notes";
+import { fromDataUrl, imageAmong } from "./pictures";
+import { seven, Sheet, SIDE, type Point } from "./stroke";
+
+/** What was picked elsewhere on the page, for the sheet to show. */
+export const offered = signal<Blob | null>(null);
+
+/** Whether drawing makes sense: light strokes on a dark ground, as in the sets of digits. */
+function drawable(of: Model): boolean {
+  const record = of.preprocessing;
+  return record !== null && of.network.input[0] === 1 && (record.framing === "mnist" || record.background === "dark");
+}
+
+function digits(of: Model): boolean {
+  return of.classes.includes("7") && of.classes.every((name) => /^\d$/.test(name));
+}
+
+export function Input() {
+  const now = model.value!;
+  const draws = drawable(now);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const chooser = useRef<HTMLInputElement>(null);
+  const sheet = useRef<Sheet | null>(null);
+  const own = useRef(false);
+  const [erasing, setErasing] = useState(false);
+  const [camera, setCamera] = useState(false);
+  const [over, setOver] = useState(false);
+  const [invited, setInvited] = useState(true);
+
+  const fresh = () => show(() => sheet.current!.picture());
+
+  const take = async (blob: Blob) => {
+    own.current = false;
+    setInvited(false);
+    show(() => ({ blob }));
+    await sheet.current?.place(blob).catch(() => undefined);
+  };
+
+  useEffect(() => {
+    sheet.current = new Sheet(canvas.current!);
+    own.current = false;
+    setInvited(true);
+    let stopped = false;
+    if (digits(now) && draws) void write(() => stopped || own.current);
+    else void firstSample();
+    return () => {
+      stopped = true;
+    };
+  }, [now.name]);
+
+  /** Write a seven, so that the first thing seen is a network at work. */
+  async function write(stop: () => boolean) {
+    const points = seven();
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    for (const [i, point] of points.entries()) {
+      if (stop()) return;
+      if (i === 0) sheet.current!.down(point, false);
+      else sheet.current!.line(point, false);
+      if (!still && i % 2 === 0) {
+        fresh();
+        await new Promise((resolve) => setTimeout(resolve, 42));
+      }
+    }
+    if (!stop()) fresh();
+  }
+
+  async function firstSample() {
+    if (!now.has_samples) return;
+    const found = await backend.value!.samples(now.name, "test").catch(() => []);
+    const right = found.filter((sample) => sample.label === sample.predicted);
+    const clearest = right.toSorted((a, b) => b.probability - a.probability)[0] ?? found[0];
+    if (clearest && model.value === now && !activations.value) await take(fromDataUrl(clearest.image));
+  }
+
+  useEffect(() => {
+    if (offered.value) void take(offered.value);
+    offered.value = null;
+  }, [offered.value]);
+
+  useEffect(() => {
+    const paste = (event: ClipboardEvent) => {
+      const file = imageAmong(event.clipboardData?.files);
+      if (file) void take(file);
+    };
+    document.addEventListener("paste", paste);
+    return () => document.removeEventListener("paste", paste);
+  }, []);
+
+  const point = (event: PointerEvent): Point => {
+    const box = canvas.current!.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
+  };
+
+  const clear = () => {
+    own.current = true;
+    sheet.current!.clear();
+    fresh();
+  };
+
+  return (
+    <section
+      class={`input${over ? " is-over" : ""}`}
+      aria-label={t("input.label")}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        const file = imageAmong(event.dataTransfer?.files);
+        if (file) void take(file);
+      }}
+    >
+      <h2>{draws ? (digits(now) ? t("input.drawDigit") : t("input.draw")) : t("input.photo")}</h2>
+      <div class="sheet">
+        <canvas
+          ref={canvas}
+          class={draws ? "drawing" : ""}
+          role="img"
+          aria-label={draws ? t("input.sheet") : t("input.shown")}
+          data-testid="sheet"
+          onPointerDown={(event) => {
+            if (!draws || event.button !== 0) return;
+            event.preventDefault();
+            canvas.current!.setPointerCapture(event.pointerId);
+            // the first stroke of one's own wipes what was shown as an example
+            if (!own.current && invited) sheet.current!.clear();
+            own.current = true;
+            setInvited(false);
+            sheet.current!.down(point(event), erasing || event.buttons === 32);
+            fresh();
+          }}
+          onPointerMove={(event) => {
+            if (!canvas.current!.hasPointerCapture(event.pointerId)) return;
+            const parts = event.getCoalescedEvents?.() ?? [];
+            for (const part of parts.length ? parts : [event]) {
+              sheet.current!.line(point(part), erasing || event.buttons === 32);
+            }
+            fresh();
+          }}
+        />
+        {draws && invited && activations.value && <p class="invitation">{t("input.yourTurn")}</p>}
+        {!draws && !activations.value && <p class="invitation">{t("input.drop")}</p>}
+        {camera && <Camera onPicture={(blob) => void take(blob)} onClose={() => setCamera(false)} />}
+      </div>
+      <div class="tools">
+        {draws && (
+          <div class="segmented" role="group" aria-label={t("input.tool")}>
+            <button aria-pressed={!erasing} onClick={() => setErasing(false)}>
+              {t("input.pen")}
+            </button>
+            <button aria-pressed={erasing} onClick={() => setErasing(true)}>
+              {t("input.eraser")}
+            </button>
+          </div>
+        )}
+        {draws && <button onClick={clear}>{t("input.clear")}</button>}
+      </div>
+      <div class="tools">
+        <button onClick={() => chooser.current!.click()}>{t("input.open")}</button>
+        {"mediaDevices" in navigator && (
+          <button onClick={() => setCamera(!camera)} aria-pressed={camera}>
+            {t("input.camera")}
+          </button>
+        )}
+        <input
+          ref={chooser}
+          type="file"
+          accept="image/*"
+          hidden
+          aria-label={t("input.open")}
+          data-testid="file"
+          onChange={(event) => {
+            const file = imageAmong(event.currentTarget.files);
+            if (file) void take(file);
+            event.currentTarget.value = "";
+          }}
+        />
+      </div>
+      <Notes />
+    </section>
+  );
+}
+
+/** What was done to the picture before the network saw it. */
+function Notes() {
+  // that a drawing was framed and shrunk is seen beside it
+  const drawn = picture.value !== null && "pixels" in picture.value;
+  const notes = drawn ? [] : (activations.value?.notes ?? []);
+  if (!notes.length) return null;
+  return (
+    <ul class="notes">
+      {notes.map((note) => (
+        <li key={note}>{noteText(note)}</li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,169 @@
+/** One layer of the network: its header and all of its maps on one canvas. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { imageCanvas, prepare, px } from "../draw/canvas";
+import { css, paint, type Theme } from "../draw/colour";
+import { fixed, grouped, shapeText } from "../draw/numbers";
+import { t } from "../i18n";
+import { asMaps, type Tensor } from "../model/tensor";
+import { activations, hovered, model, scales, selected, theme } from "../state";
+import { centre, choose, movedMap } from "./choosing";
+import { hit, tileRect, type Column } from "./layout";
+
+export function LayerColumn({ column }: { column: Column }) {
+  const row = column.row!;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [near, setNear] = useState(false);
+  const values = activations.value?.layers.get(row.name) ?? null;
+  const scale = scales.value.get(row.name) ?? 1;
+  const shown = theme.value;
+  const focusChannel = selected.value?.layer === row.name ? selected.value.cell[0]! : null;
+  const height = column.down * (column.tile + column.gap) - column.gap;
+  const width =
+    column.form === "classes" ? column.width : column.across * (column.tile + column.gap) - column.gap;
+
+  // what is scrolled out of sight is not drawn
+  useEffect(() => {
+    const observer = new IntersectionObserver(([entry]) => setNear(entry!.isIntersecting), {
+      rootMargin: "300px",
+    });
+    observer.observe(canvas.current!);
+    return () => observer.disconnect();
+  }, []);
+
+  const classes = model.value?.classes ?? [];
+  useEffect(() => {
+    if (!near) return;
+    const context = prepare(canvas.current!, width, height);
+    if (column.form === "classes") drawClasses(context, column, values, classes, scale, shown);
+    else drawMaps(context, column, values, scale, shown);
+  }, [near, values, column, shown, scale, classes]);
+
+  const at = (event: PointerEvent | MouseEvent) => {
+    const box = canvas.current!.getBoundingClientRect();
+    return hit(column, event.clientX - box.left, event.clientY - box.top);
+  };
+  const parameters = row.parameters ? t("layer.parameters", { n: grouped(row.parameters) }) : "";
+  const fits = row.settings.length * 6.1 < column.width && row.settings !== shapeText(row.output);
+  const about = fits ? row.settings : "";
+  return (
+    <div
+      class={`layer${focusChannel !== null ? " is-open" : ""}`}
+      style={px({ left: column.x, top: column.y, width: column.width })}
+      data-layer={row.name}
+    >
+      <header title={`${row.kind} ${row.settings}`}>
+        <h3>{row.name.split(".").pop()}</h3>
+        {about && <p>{about}</p>}
+        <p class="shape">{shapeText(row.output)}</p>
+        {!about && parameters && <p>{parameters}</p>}
+      </header>
+      <canvas
+        ref={canvas}
+        class="maps"
+        tabIndex={0}
+        role="application"
+        aria-label={t("layer.label", {
+          name: row.name,
+          kind: row.kind,
+          shape: shapeText(row.output),
+          n: row.output[0]!,
+        })}
+        onPointerMove={(event) => {
+          if (event.pointerType === "touch") return;
+          const found = at(event);
+          const now = hovered.peek();
+          if (!found) hovered.value = null;
+          else if (now?.layer !== row.name || now.channel !== found.channel) {
+            hovered.value = { layer: row.name, channel: found.channel };
+          }
+        }}
+        onPointerLeave={() => (hovered.value = null)}
+        onClick={(event) => {
+          const found = at(event);
+          if (found) choose(row, found.channel, found.row, found.column);
+        }}
+        onFocus={() => {
+          if (!canvas.current!.matches(":focus-visible")) return;
+          hovered.value = { layer: row.name, channel: focusChannel ?? 0 };
+        }}
+        onBlur={() => (hovered.value = null)}
+        onKeyDown={(event) => {
+          const now = hovered.peek();
+          const channel = now?.layer === row.name ? now.channel : (focusChannel ?? 0);
+          const next = movedMap(event.key, channel, column.across, row.output[0]!);
+          if (next !== null) hovered.value = { layer: row.name, channel: next };
+          else if (event.key === "Enter" || event.key === " ") choose(row, channel, ...centre(row));
+          else return;
+          event.preventDefault();
+        }}
+      />
+    </div>
+  );
+}
+
+function drawMaps(
+  context: CanvasRenderingContext2D,
+  column: Column,
+  values: Tensor | null,
+  scale: number,
+  shown: Theme,
+): void {
+  const [count, rows, columns] = asMaps(column.row!.output);
+  const cells = rows * columns;
+  context.imageSmoothingEnabled = false;
+  if (!values) {
+    context.fillStyle = css(0, shown, 1);
+    for (let channel = 0; channel < count; channel++) {
+      const at = tileRect(column, channel);
+      context.fillRect(at.x - column.x, at.y - column.top, at.width, at.height);
+    }
+    return;
+  }
+  // all maps as one tall image, each scaled into its place
+  const pixels = new Uint8ClampedArray(4 * count * cells);
+  paint(values.data, pixels, shown, scale);
+  const sheet = imageCanvas(pixels, columns, rows * count);
+  for (let channel = 0; channel < count; channel++) {
+    const at = tileRect(column, channel);
+    const place = [at.x - column.x, at.y - column.top, at.width, at.height] as const;
+    context.drawImage(sheet, 0, channel * rows, columns, rows, ...place);
+  }
+}
+
+function drawClasses(
+  context: CanvasRenderingContext2D,
+  column: Column,
+  values: Tensor | null,
+  classes: readonly string[],
+  scale: number,
+  shown: Theme,
+): void {
+  const style = getComputedStyle(document.documentElement);
+  const [ink, faint] = [style.getPropertyValue("--ink"), style.getPropertyValue("--ink-3")];
+  const share = column.row!.kind === "softmax";
+  const room = column.width - 40;
+  context.textBaseline = "middle";
+  for (let i = 0; i < column.down; i++) {
+    const value = values?.data[i] ?? 0;
+    const middle = i * column.tile + column.tile / 2;
+    const zero = share ? 36 : 36 + room / 2;
+    const length = (value / scale) * (share ? room : room / 2);
+    context.fillStyle = css(0, shown, 1);
+    context.fillRect(36, middle - 6, room, 12);
+    context.fillStyle = css(Math.sign(value) * 0.62, shown, 1);
+    context.fillRect(Math.min(zero, zero + length), middle - 6, Math.abs(length), 12);
+    context.font = "12px system-ui, sans-serif";
+    context.fillStyle = ink;
+    context.textAlign = "left";
+    context.fillText((classes[i] ?? String(i)).slice(0, 5), 0, middle);
+    if (!values) continue;
+    context.font = "10px system-ui, sans-serif";
+    context.fillStyle = Math.abs(length) > room * 0.4 && share ? "#fff" : faint;
+    context.textAlign = value < 0 ? "right" : "left";
+    if (!share) context.fillText(fixed(value, 1), value < 0 ? column.width - 4 : 38, middle);
+    if (!share) continue;
+    context.textAlign = "right";
+    context.fillStyle = ink;
+    context.fillText(fixed(value, 2), column.width - 5, middle);
+  }
+}

@@ -1,0 +1,131 @@
+/** The lines from what is pointed at to the maps that it is made from. */
+import { useMemo } from "preact/hooks";
+import { linkHorizontal } from "d3-shape";
+import { argmax } from "../model/tensor";
+import { activations, computedNow, hovered, inputChannel, model, rows, selected } from "../state";
+import { windowRegion, type Region } from "../windows/geometry";
+import { stepOf } from "../windows/window";
+import { centre } from "./choosing";
+import { tileRect, type Column, type Layout } from "./layout";
+import { linksOf, type Link } from "./linkStrengths";
+
+const curve = linkHorizontal<unknown, [number, number]>();
+
+/** The window of the selected cell on the maps that it reads, or the whole map it points at. */
+function regionOf(layer: string | null, cell: readonly number[]): Region | null {
+  const row = layer ? rows.value.get(layer) : undefined;
+  if (!row || cell.length !== 3 || row.input.length !== 3) return null;
+  const [, y, x] = cell as [number, number, number];
+  if (row.kind === "residual" || !(row.window || row.kind.startsWith("global"))) {
+    return { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
+  }
+  return windowRegion(row, y, x);
+}
+
+/** Where nothing is pointed at: the class that wins, among the logits. */
+function answerPlace(): { layer: string; channel: number; cell: null } | null {
+  const logits = activations.value?.logits;
+  const layer = model.value?.layers.findLast((row) => row.kind === "linear");
+  if (!logits || layer?.output[0] !== logits.length) return null;
+  return { layer: layer.name, channel: argmax(logits), cell: null };
+}
+
+export function Links({ layout }: { layout: Layout }) {
+  const columns = useMemo(
+    () => new Map(layout.columns.map((column) => [column.row?.name ?? null, column])),
+    [layout],
+  );
+  const [over, place, known] = [hovered.value, selected.value, computedNow.value];
+  const pointed =
+    over?.layer != null && (over.layer !== place?.layer || over.channel !== place.cell[0])
+      ? { layer: over.layer, channel: over.channel, cell: null }
+      : place?.layer != null
+        ? { layer: place.layer, channel: place.cell[0]!, cell: place.cell }
+        : place === null
+          ? answerPlace()
+          : null;
+  const row = pointed ? rows.value.get(pointed.layer) : undefined;
+  const target = pointed ? columns.get(pointed.layer) : undefined;
+  if (!pointed || !row || !target) return null;
+  const cell = pointed.cell ?? (row.output.length === 3 ? [pointed.channel, ...centre(row)] : [pointed.channel]);
+  const links = known ? linksOf(row, pointed.channel, stepOf(known, row.name, cell)) : [];
+  const region = pointed.cell ? regionOf(row.name, pointed.cell) : null;
+  const end = tileRect(target, pointed.channel);
+  return (
+    <svg class="links" width={layout.width} height={layout.height} aria-hidden="true">
+      {links.map((link) => (
+        <Line key={`${link.layer} ${link.channel}`} link={link} columns={columns} end={end} region={region} />
+      ))}
+      <rect class="frame" {...grown(end, 2)} rx={3} />
+      {pointed.cell && cell.length === 3 && target.form === "maps" && (
+        <rect
+          class="cell"
+          {...cellRect(end, row.output, {
+            firstRow: cell[1]!,
+            lastRow: cell[1]!,
+            firstColumn: cell[2]!,
+            lastColumn: cell[2]!,
+          })}
+        />
+      )}
+    </svg>
+  );
+}
+
+function Line(props: {
+  link: Link;
+  columns: Map<string | null, Column>;
+  end: { x: number; y: number; width: number; height: number };
+  region: Region | null;
+}) {
+  const { link, columns, end, region } = props;
+  const from = columns.get(link.layer);
+  if (!from) return null;
+  const colours = from.row === null && model.value!.network.input[0] === 3;
+  const start = from.row
+    ? tileRect(from, link.channel)
+    : { x: from.x, y: from.top, width: from.tile, height: from.tile };
+  const size = Math.abs(link.strength);
+  const path = curve({
+    source: [
+      start.x + start.width,
+      start.y + (colours ? ((link.channel + 1) * start.height) / 4 : start.height / 2),
+    ],
+    target: [end.x, end.y + end.height / 2],
+  } as never);
+  const chosen = inputChannel.value === link.channel && region !== null;
+  return (
+    <>
+      <path
+        class={`link ${link.strength < 0 ? "minus" : "plus"}`}
+        d={path ?? ""}
+        style={{ strokeWidth: 0.6 + 2.4 * size, opacity: 0.15 + 0.75 * size }}
+      />
+      {from.row && region && <rect class="cell" {...cellRect(start, from.row.output, region)} />}
+      {from.row && chosen && <rect class="frame thin" {...grown(start, 1)} rx={2} />}
+    </>
+  );
+}
+
+function grown(rect: { x: number; y: number; width: number; height: number }, by: number) {
+  return { x: rect.x - by, y: rect.y - by, width: rect.width + 2 * by, height: rect.height + 2 * by };
+}
+
+/** Cells of a map as a rectangle on the stage, cut off at the map's borders. */
+function cellRect(
+  tile: { x: number; y: number; width: number; height: number },
+  shape: readonly number[],
+  region: Region,
+) {
+  const [rowsOf, columnsOf] = [shape[1] ?? 1, shape[2] ?? 1];
+  const [ux, uy] = [tile.width / columnsOf, tile.height / rowsOf];
+  const left = Math.max(0, region.firstColumn);
+  const top = Math.max(0, region.firstRow);
+  return {
+    x: tile.x + left * ux,
+    y: tile.y + top * uy,
+    width: Math.max(1.5, (Math.min(columnsOf, region.lastColumn + 1) - left) * ux),
+    height: Math.max(1.5, (Math.min(rowsOf, region.lastRow + 1) - top) * uy),
+  };
+}
+

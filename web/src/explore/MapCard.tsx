@@ -1,0 +1,113 @@
+/** The card beside the map under the pointer: the map in large, its filter, its statistics. */
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { mapCanvas, prepare, px } from "../draw/canvas";
+import { scaleOf } from "../draw/colour";
+import { percent, short } from "../draw/numbers";
+import { t } from "../i18n";
+import { asMaps, channel as channelOf } from "../model/tensor";
+import { activations, hovered, rows, scales, theme, weights } from "../state";
+
+const SIDE = 148;
+const MOST_KERNELS = 16;
+
+export function MapCard() {
+  const over = hovered.value;
+  const card = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [place, setPlace] = useState<{ left: number; top: number } | null>(null);
+  const row = over?.layer ? rows.value.get(over.layer) : undefined;
+  const values = over?.layer ? activations.value?.layers.get(over.layer) : undefined;
+  const shown = theme.value;
+  useLayoutEffect(() => {
+    if (!over || !card.current) return;
+    const column = document.querySelector(`[data-layer="${CSS.escape(over.layer ?? "")}"]`);
+    const network = card.current.offsetParent?.getBoundingClientRect();
+    const box = column?.getBoundingClientRect();
+    if (!box || !network) return;
+    const width = card.current.offsetWidth;
+    // beside the column, on the side that leaves free what the map is made from
+    const right = box.right + 14 - network.left;
+    const source = document.querySelector(`[data-layer="${CSS.escape(row?.source[0] ?? "")}"]`);
+    const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
+    const left = right + width < network.width ? right : before - network.left - width - 14;
+    setPlace({ left: Math.max(6, left), top: Math.max(6, box.top - network.top + 40) });
+  }, [over?.layer]);
+  useEffect(() => {
+    if (!row || !values || !canvas.current || !over || row.output.length !== 3) return;
+    const [, height, width] = asMaps(row.output);
+    const context = prepare(canvas.current, SIDE, SIDE);
+    const map = mapCanvas(channelOf(values, over.channel), width, height, shown, scales.value.get(row.name) ?? 1);
+    context.drawImage(map, 0, 0, SIDE, SIDE);
+  }, [over, values, shown]);
+  if (!over || !row || !values) return null;
+  const map = channelOf(values, over.channel);
+  let [least, most, sum, zeros] = [Infinity, -Infinity, 0, 0];
+  for (const value of map) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+    sum += value;
+    if (value === 0) zeros++;
+  }
+  const filtered = row.kind === "conv" || row.kind === "depthwise";
+  return (
+    <div class="map-card" ref={card} style={place ? px(place) : { visibility: "hidden" }} aria-live="polite">
+      <strong>
+        {row.name} · {t(filtered ? "card.filter" : row.output.length === 3 ? "card.map" : "card.feature", { n: over.channel })}
+      </strong>
+      {row.output.length === 3 && <canvas ref={canvas} />}
+      {filtered && <Kernels layer={row.name} filter={over.channel} />}
+      {map.length > 1 ? (
+        <dl>
+          <dt>{t("card.least")}</dt>
+          <dd>{short(least)}</dd>
+          <dt>{t("card.mean")}</dt>
+          <dd>{short(sum / map.length)}</dd>
+          <dt>{t("card.most")}</dt>
+          <dd>{short(most)}</dd>
+          <dt>{t("card.zeros")}</dt>
+          <dd>{percent(zeros / map.length, 0)}</dd>
+        </dl>
+      ) : (
+        <dl>
+          <dt>{t("card.value")}</dt>
+          <dd>{short(map[0]!)}</dd>
+        </dl>
+      )}
+    </div>
+  );
+}
+
+/** The filter's weights, one square a channel; the first ones where there are many. */
+function Kernels({ layer, filter }: { layer: string; filter: number }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const weight = weights.value?.get(`${layer}.weight`);
+  const shown = theme.value;
+  const depth = weight?.shape[1] ?? 1;
+  const many = Math.min(depth, MOST_KERNELS);
+  useEffect(() => {
+    if (!weight || !canvas.current) return;
+    const [, , height, width] = weight.shape as [number, number, number, number];
+    const taps = height * width;
+    const own = weight.data.subarray(filter * depth * taps, (filter + 1) * depth * taps);
+    const scale = scaleOf(own);
+    const across = Math.min(many, 8);
+    const side = many === 1 ? 60 : Math.floor((SIDE - (across - 1) * 3) / across);
+    const down = Math.ceil(many / across);
+    const context = prepare(canvas.current, many === 1 ? side : SIDE, down * (side + 3) - 3);
+    for (let k = 0; k < many; k++) {
+      const kernel = mapCanvas(own.subarray(k * taps, (k + 1) * taps), width, height, shown, scale);
+      const [x, y] = [(k % across) * (side + 3), Math.floor(k / across) * (side + 3)];
+      context.drawImage(kernel, x, y, side, side);
+    }
+  }, [weight, filter, shown]);
+  if (!weight) return null;
+  return (
+    <figure>
+      <canvas ref={canvas} />
+      <figcaption>
+        {t("card.kernel", { size: weight.shape.slice(2).join("×"), n: depth })}
+        {depth > many ? ` ${t("card.firstKernels", { n: many })}` : ""}
+      </figcaption>
+    </figure>
+  );
+}

@@ -1,0 +1,223 @@
+/**
+ * Where every map of a network stands: a pure function from its layers and the room there is.
+ *
+ * All numbers are CSS pixels from the upper left corner of the stage.
+ */
+import type { LayerNode } from "../model/tree";
+import type { LayerRow } from "../model/types";
+
+export interface Column {
+  /** null: the image. */
+  row: LayerRow | null;
+  x: number;
+  y: number;
+  width: number;
+  /** Of the grid of maps, below the header. */
+  top: number;
+  /** Side of a map (or of a feature's cell). */
+  tile: number;
+  gap: number;
+  across: number;
+  down: number;
+  /** How the values are drawn. */
+  form: "maps" | "features" | "classes" | "image";
+}
+
+export interface Block {
+  name: string;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  /** Where the shortcut's line runs: between which x, and where layers on it end. */
+  lane: { y: number; from: number; to: number; end: number };
+  /** Whether the shortcut has layers of its own, which stand on the lane. */
+  own: boolean;
+}
+
+export interface Layout {
+  width: number;
+  height: number;
+  columns: Column[];
+  blocks: Block[];
+  /** The side that a map of the image's size has. */
+  tile: number;
+}
+
+export const HEAD = 58;
+const SPACE = 18;
+const NARROWEST = 72;
+const LANE = 34;
+const PAD = 12;
+const CLASS_ROW = 22;
+
+interface Room {
+  tile: number;
+  side: number;
+  classes: number;
+}
+
+/** Lay the network out with the largest maps that still fit the width, or a legible size. */
+export function layOut(
+  nodes: readonly LayerNode[],
+  input: readonly number[],
+  classes: number,
+  width: number,
+  height: number,
+  zoom: number | null,
+): Layout {
+  const side = Math.max(input[1] ?? 1, input[2] ?? 1);
+  const place = (tile: number) => placed(nodes, input, width, height, { tile, side, classes });
+  if (zoom !== null) return place(zoom);
+  for (let tile = 72; tile >= 26; tile -= 2) {
+    const found = place(tile);
+    if (found.width <= width) return found;
+  }
+  // too long for one look: large maps where a layer has few, and scrolling
+  const most = Math.max(...nodes.map((node) => (node.row.output.length === 3 ? node.row.output[0]! : 0)));
+  return place(most <= 16 ? 52 : 34);
+}
+
+function placed(
+  nodes: readonly LayerNode[],
+  input: readonly number[],
+  width: number,
+  height: number,
+  room: Room,
+): Layout {
+  const image = Math.max(96, Math.min(width < 1000 ? 112 : 176, height - HEAD - (input[0] === 3 ? 76 : 0)));
+  const columns: Column[] = [
+    {
+      row: null,
+      x: 0,
+      y: 0,
+      width: image,
+      top: HEAD,
+      tile: image,
+      gap: 6,
+      across: 1,
+      down: 1,
+      form: "image",
+    },
+  ];
+  const blocks: Block[] = [];
+  // a last softmax is what the answer beside the network shows
+  const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.row.kind !== "softmax");
+  const end = sequence(shown, image + SPACE + 8, 0, height, room, columns, blocks);
+  return { width: Math.ceil(end - SPACE), height, columns, blocks, tile: room.tile };
+}
+
+/** Place nodes one after the other; returns the x after the last one and its space. */
+function sequence(
+  nodes: readonly LayerNode[],
+  x: number,
+  y: number,
+  height: number,
+  room: Room,
+  columns: Column[],
+  blocks: Block[],
+): number {
+  for (const node of nodes) {
+    x = node.block
+      ? residual(node, node.block, x, y, height, room, columns, blocks)
+      : one(node.row, x, y, height, room, columns);
+  }
+  return x;
+}
+
+function one(row: LayerRow, x: number, y: number, height: number, room: Room, columns: Column[]): number {
+  const column = grid(row, height - HEAD, room);
+  columns.push({ ...column, row, x, y, top: y + HEAD });
+  return x + column.width + SPACE;
+}
+
+function grid(row: LayerRow, height: number, room: Room): Omit<Column, "row" | "x" | "y" | "top"> {
+  const [count, rows, columns] = [row.output[0] ?? 1, row.output[1] ?? 1, row.output[2] ?? 1];
+  if (row.output.length === 1 && count === room.classes && count * CLASS_ROW <= height) {
+    return { width: 92, tile: CLASS_ROW, gap: 0, across: 1, down: count, form: "classes" };
+  }
+  const features = row.output.length === 1 || rows * columns === 1;
+  let tile: number;
+  let gap: number;
+  if (features) {
+    [tile, gap] = count <= 160 ? [13, 2] : count <= 640 ? [8, 1] : count <= 1600 ? [4, 0] : [3, 0];
+  } else {
+    const share = Math.min(1, Math.max(rows, columns) / room.side);
+    tile = Math.max(18, Math.round(room.tile * (0.5 + 0.5 * share)));
+    gap = 4;
+  }
+  const most = Math.max(1, Math.floor((height + gap) / (tile + gap)));
+  const across = Math.ceil(count / most);
+  const down = Math.ceil(count / across);
+  const width = Math.max(NARROWEST, across * (tile + gap) - gap);
+  return { width, tile, gap, across, down, form: features ? "features" : "maps" };
+}
+
+function residual(
+  node: LayerNode,
+  block: NonNullable<LayerNode["block"]>,
+  x: number,
+  y: number,
+  height: number,
+  room: Room,
+  columns: Column[],
+  blocks: Block[],
+): number {
+  const own = block.shortcut.length > 0;
+  const top = y + LANE;
+  const inner = height - LANE - PAD;
+  const lower = own ? Math.round(inner * 0.42) : LANE;
+  const from = x + PAD;
+  const mainEnd = sequence(block.main, from, top, inner - lower - PAD, room, columns, blocks);
+  const sideTop = top + inner - lower;
+  const sideEnd = own ? sequence(block.shortcut, from, sideTop, lower, room, columns, blocks) : from;
+  const sum = Math.max(mainEnd, sideEnd);
+  const end = one(node.row, sum, top, inner - (own ? 0 : lower), room, columns);
+  blocks.push({
+    name: node.row.name,
+    x,
+    y,
+    width: end - SPACE + PAD - x,
+    height,
+    lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20, end: sideEnd - SPACE },
+    own,
+  });
+  return end + PAD;
+}
+
+/** The rectangle of one map (or feature) on the stage. */
+export function tileRect(column: Column, channel: number) {
+  const pitch = column.tile + column.gap;
+  if (column.form === "classes") {
+    return { x: column.x, y: column.top + channel * column.tile, width: column.width, height: column.tile };
+  }
+  const [line, at] = [Math.floor(channel / column.across), channel % column.across];
+  return {
+    x: column.x + at * pitch,
+    y: column.top + line * pitch,
+    width: column.tile,
+    height: column.tile,
+  };
+}
+
+/** Which map, and which cell of it, is at a point of the column's own grid; null between maps. */
+export function hit(
+  column: Column,
+  x: number,
+  y: number,
+): { channel: number; row: number; column: number } | null {
+  const shape = column.row?.output ?? [1, 1, 1];
+  const [count, rows, columns] = [shape[0] ?? 1, shape[1] ?? 1, shape[2] ?? 1];
+  if (column.form === "classes") {
+    const channel = Math.floor(y / column.tile);
+    return channel >= 0 && channel < count ? { channel, row: 0, column: 0 } : null;
+  }
+  const pitch = column.tile + column.gap;
+  const [across, down] = [Math.floor(x / pitch), Math.floor(y / pitch)];
+  if (across < 0 || across >= column.across || down < 0) return null;
+  const channel = down * column.across + across;
+  if (channel >= count) return null;
+  const within = (offset: number, cells: number) =>
+    Math.max(0, Math.min(cells - 1, Math.floor((Math.min(offset, column.tile - 0.001) / column.tile) * cells)));
+  return { channel, row: within(y - down * pitch, rows), column: within(x - across * pitch, columns) };
+}

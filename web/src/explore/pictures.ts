@@ -1,0 +1,12 @@
+/** Pictures from outside: files that are dropped or chosen, samples, the camera. */
+/** A data: URL's bytes; fetching it would be a request that a strict page forbids. */
+export function fromDataUrl(url: string): Blob {
+  const [head, body] = url.split(",", 2) as [string, string];
+  const bytes = Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: head.slice(5).split(";")[0] ?? "image/png" });
+}
+
+/** The first image among what was dropped or pasted. */
+export function imageAmong(files: FileList | null | undefined): File | null {
+  return Array.from(files ?? []).find((file) => file.type.startsWith("image/")) ?? null;
+}

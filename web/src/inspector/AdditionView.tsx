@@ -1,0 +1,53 @@
+/** The end of a residual block: what its layers made, plus what took the shortcut. */
+import { t } from "../i18n";
+import { selected } from "../state";
+import type { Addition } from "../windows/step";
+import { Total } from "./CorrelationView";
+import { mapOf } from "./maps";
+import { MapView } from "./MapView";
+import { Part, Sign, type StepProps } from "./Inspector";
+
+export function AdditionView({ row, cell, step, sliding }: StepProps<Addition>) {
+  const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];
+  const at = { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
+  const [main, side] = step.sources.map((name) => mapOf(name, cell[0]!));
+  const sum = mapOf(row.name, cell[0]!);
+  const names = step.sources.map((name) => name ?? t("image.title"));
+  return (
+    <>
+      {main && (
+        <Part title={t("residual.main")} note={names[0]!}>
+          <MapView {...main} region={at} label={names[0]!} />
+        </Part>
+      )}
+      <Sign>+</Sign>
+      {side && (
+        <Part title={t("residual.shortcut")} note={names[1]!}>
+          <MapView {...side} region={at} label={names[1]!} />
+        </Part>
+      )}
+      <Sign>=</Sign>
+      {sum && (
+        <Part title={row.name} note={t("part.map", { n: cell[0]! })}>
+          <MapView
+            {...sum}
+            region={at}
+            reached={sliding ? y * sum.width + x : undefined}
+            label={t("part.pick", { name: row.name })}
+            onPick={(down, across) => (selected.value = { layer: row.name, cell: [cell[0]!, down, across] })}
+          />
+        </Part>
+      )}
+      <Part title={t("part.total")} grow>
+        <Total
+          terms={[
+            [t("residual.main"), step.addends[0]],
+            [`+ ${t("residual.shortcut")}`, step.addends[1]],
+          ]}
+          total={step.total}
+        />
+        <p class="say">{t("residual.why")}</p>
+      </Part>
+    </>
+  );
+}

@@ -1,0 +1,151 @@
+/** patch x kernel = products, summed per channel, plus the bias: one cell of a convolution. */
+import { useEffect, useRef } from "preact/hooks";
+import { scaleOf } from "../draw/colour";
+import { t } from "../i18n";
+import { inputChannel, selected } from "../state";
+import { short } from "../draw/numbers";
+import { windowRegion } from "../windows/geometry";
+import type { Correlation } from "../windows/step";
+import { strongest } from "../windows/weightedSum";
+import { mapOf } from "./maps";
+import { MapView } from "./MapView";
+import { NumberGrid } from "./NumberGrid";
+import { Part, Sign, type StepProps } from "./Inspector";
+
+export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlation>) {
+  const source = row.source[0] ?? null;
+  const largest = step.channels[strongest(step.channelSums, 1).top[0]!.index]!;
+  const channel = step.channels.includes(inputChannel.value ?? -1) ? inputChannel.value! : largest;
+  const k = step.channels.indexOf(channel);
+  const taps = step.rows.length * step.columns.length;
+  const part = (values: Float64Array) => values.subarray(k * taps, (k + 1) * taps);
+  const input = mapOf(source, channel);
+  const output = mapOf(row.name, cell[0]!);
+  const many = step.channels.length > 1;
+  const name = source ?? t("image.title");
+  return (
+    <>
+      {input && (
+        <Part title={name} note={many || source ? t("part.map", { n: channel }) : t("part.pixels")}>
+          <MapView
+            {...input}
+            region={windowRegion(row, cell[1]!, cell[2]!)}
+            label={t("part.windowOn", { name, n: channel })}
+          />
+        </Part>
+      )}
+      <Part title={t("part.patch")} note={t("part.rowsColumns", { rows: range(step.rows), columns: range(step.columns) })}>
+        <NumberGrid
+          values={part(step.patch)}
+          columns={step.columns.length}
+          scale={input?.scale ?? 1}
+          padding={step.padding}
+          testid="patch"
+        />
+      </Part>
+      <Sign>×</Sign>
+      <Part title={t("part.kernel")} note={t("part.filter", { n: cell[0]! })}>
+        <NumberGrid values={part(step.kernel)} columns={step.columns.length} scale={scaleOf(step.kernel)} testid="kernel" />
+      </Part>
+      <Sign>=</Sign>
+      <Part title={t("part.products")} note={t("part.sum", { value: short(step.channelSums[k]!) })}>
+        <NumberGrid
+          values={part(step.products)}
+          columns={step.columns.length}
+          scale={scaleOf(step.products)}
+          testid="products"
+        />
+      </Part>
+      <Sign>→</Sign>
+      <Sum step={step} chosen={channel} />
+      {output && (
+        <Part title={row.name} note={t("part.map", { n: cell[0]! })}>
+          <MapView
+            {...output}
+            region={{ firstRow: cell[1]!, lastRow: cell[1]!, firstColumn: cell[2]!, lastColumn: cell[2]! }}
+            reached={sliding ? cell[1]! * output.width + cell[2]! : undefined}
+            label={t("part.pick", { name: row.name })}
+            onPick={(y, x) => (selected.value = { layer: row.name, cell: [cell[0]!, y, x] })}
+          />
+        </Part>
+      )}
+    </>
+  );
+}
+
+export function range(positions: readonly number[]): string {
+  const [first, last] = [positions[0]!, positions[positions.length - 1]!];
+  const text = (n: number) => (n < 0 ? `−${-n}` : `${n}`);
+  return first === last ? text(first) : `${text(first)}–${text(last)}`;
+}
+
+/** The sum: each channel's share as a bar, the bias, the total. */
+function Sum({ step, chosen }: { step: Correlation; chosen: number }) {
+  const largest = scaleOf(step.channelSums);
+  const list = useRef<HTMLUListElement>(null);
+  const many = step.channels.length > 1;
+  useEffect(() => {
+    const on = list.current?.querySelector<HTMLElement>("[aria-pressed=true]");
+    if (on && list.current) list.current.scrollTop = on.offsetTop - list.current.clientHeight / 2;
+  }, [chosen]);
+  return (
+    <Part title={many ? t("part.channels", { n: step.channels.length }) : t("part.total")} grow>
+      {many && (
+        <ul class="channels" ref={list}>
+          {step.channels.map((channel, k) => (
+            <li key={channel}>
+              <button
+                class="plain"
+                aria-pressed={channel === chosen}
+                onClick={() => (inputChannel.value = channel)}
+                title={t("part.map", { n: channel })}
+              >
+                <span>{channel}</span>
+                <Bar share={step.channelSums[k]! / largest} />
+                <span class="number">{short(step.channelSums[k]!)}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Total
+        terms={[
+          [many ? t("part.allChannels") : t("part.productsSum"), step.total - (step.bias ?? 0)],
+          ...(step.bias === null ? [] : [[`+ ${t("part.bias")}`, step.bias] as [string, number]]),
+        ]}
+        total={step.total}
+      />
+    </Part>
+  );
+}
+
+/** A bar that grows from the middle: to the right above zero, to the left below. */
+export function Bar({ share }: { share: number }) {
+  const size = 50 * Math.min(1, Math.abs(share));
+  return (
+    <span class="balance" aria-hidden="true">
+      <i
+        class={share < 0 ? "minus" : "plus"}
+        style={{ left: `${share < 0 ? 50 - size : 50}%`, width: `${size}%` }}
+      />
+    </span>
+  );
+}
+
+/** The last lines of a sum. */
+export function Total({ terms, total }: { terms: [string, number][]; total: number }) {
+  return (
+    <dl class="total">
+      {terms.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{short(value)}</dd>
+        </div>
+      ))}
+      <div class="result">
+        <dt>= {t(terms.length > 1 ? "part.total" : "part.result")}</dt>
+        <dd data-testid="total">{total.toFixed(4).replace("-", "−")}</dd>
+      </div>
+    </dl>
+  );
+}

@@ -1,0 +1,168 @@
+/** The window view: how the selected cell came about, with all its numbers. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { shapeText } from "../draw/numbers";
+import { t } from "../i18n";
+import { cellAt } from "../windows/elementwise";
+import { movedCell } from "../explore/choosing";
+import { sizeOf } from "../model/tensor";
+import { computedNow, rows, selected } from "../state";
+import { stepOf } from "../windows/window";
+import type { LayerRow } from "../model/types";
+import type { Step } from "../windows/step";
+import { AdditionView } from "./AdditionView";
+import { CorrelationView } from "./CorrelationView";
+import { ElementwiseView } from "./ElementwiseView";
+import { PixelsView } from "./PixelsView";
+import { PoolingView } from "./PoolingView";
+import { SoftmaxView } from "./SoftmaxView";
+import { WeightedSumView } from "./WeightedSumView";
+
+export interface StepProps<S extends Step = Step> {
+  row: LayerRow;
+  cell: number[];
+  step: S;
+  /** Whether the window is on its way over the input: what it has not reached is faint. */
+  sliding: boolean;
+}
+
+/** Steps a second while the window slides. */
+const SPEEDS = [4, 12, 40];
+
+export function Inspector() {
+  const place = selected.value!;
+  const known = computedNow.value;
+  if (place.layer === null) return <PixelsView plane={place.cell[0]!} />;
+  const row = rows.value.get(place.layer);
+  if (!known || !row) return <p class="empty">{t("working")}</p>;
+  return <OfLayer key={row.name} row={row} cell={place.cell} step={stepOf(known, row.name, place.cell)} />;
+}
+
+function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Step }) {
+  const [playing, setPlaying] = useState(false);
+  const [speed, setSpeed] = useState(1);
+  const count = row.output.length === 3 ? row.output[1]! * row.output[2]! : row.output[0]!;
+  const index = row.output.length === 3 ? cell[1]! * row.output[2]! + cell[2]! : cell[0]!;
+
+  const go = (to: number) => {
+    const at = (to + count) % count;
+    selected.value = {
+      layer: row.name,
+      cell: row.output.length === 3 ? [cell[0]!, ...cellAt(row.output.slice(1), at)] : [at],
+    };
+  };
+  useEffect(() => {
+    if (!playing) return;
+    const timer = setTimeout(() => {
+      if (index + 1 >= count) setPlaying(false);
+      else go(index + 1);
+    }, 1000 / SPEEDS[speed]!);
+    return () => clearTimeout(timer);
+  }, [playing, index, speed]);
+
+  const maps = row.output.length === 3;
+  const props = { row, cell, sliding: playing };
+  return (
+    <section
+      class="inspector"
+      aria-label={t("inspector.label", { layer: row.name })}
+      data-testid="inspector"
+      data-total={step.total}
+      data-cell={cell.join(",")}
+      onKeyDown={(event) => {
+        if (event.target instanceof HTMLElement && event.target.closest("select, input, .channels")) return;
+        const next = movedCell(event.key, cell, row.output);
+        if (!next) return;
+        event.preventDefault();
+        selected.value = { layer: row.name, cell: next };
+      }}
+    >
+      <header>
+        <h2>
+          {row.name}
+          <small>
+            {t(`kind.${row.kind}` as "kind.conv")}
+            {row.settings ? ` · ${row.settings}` : ""} · {shapeText(row.input)} → {shapeText(row.output)}
+          </small>
+        </h2>
+        <p class="where">
+          {maps
+            ? t("inspector.cell", { map: cell[0]!, row: cell[1]!, column: cell[2]! })
+            : t("inspector.feature", { index: cell[0]! })}
+        </p>
+        {sizeOf(row.output) > 1 && (
+          <div class="player" role="group" aria-label={t("player.label")}>
+            <button onClick={() => go(index - 1)} aria-label={t("player.back")} title={t("player.back")}>
+              ‹
+            </button>
+            <button
+              class="primary"
+              onClick={() => {
+                if (!playing && index + 1 >= count) go(0);
+                setPlaying(!playing);
+              }}
+              data-testid="play"
+            >
+              {playing ? t("player.pause") : t("player.play")}
+            </button>
+            <button onClick={() => go(index + 1)} aria-label={t("player.next")} title={t("player.next")}>
+              ›
+            </button>
+            <button
+              onClick={() => setSpeed((speed + 1) % SPEEDS.length)}
+              title={t("player.speed", { n: SPEEDS[speed]! })}
+            >
+              {SPEEDS[speed]}/s
+            </button>
+          </div>
+        )}
+        <button class="close" onClick={() => (selected.value = null)} aria-label={t("close")} title={t("close")}>
+          ×
+        </button>
+      </header>
+      <div class="equation">
+        {step.family === "correlation" && <CorrelationView {...props} step={step} />}
+        {step.family === "pooling" && <PoolingView {...props} step={step} />}
+        {step.family === "weighted-sum" && <WeightedSumView {...props} step={step} />}
+        {step.family === "elementwise" && <ElementwiseView {...props} step={step} />}
+        {step.family === "softmax" && <SoftmaxView {...props} step={step} />}
+        {step.family === "addition" && <AdditionView {...props} step={step} />}
+      </div>
+    </section>
+  );
+}
+
+/** A titled part of the equation. */
+export function Part({
+  title,
+  note,
+  children,
+  grow,
+  dense,
+}: {
+  title: string;
+  note?: string;
+  children: ComponentChildren;
+  grow?: boolean;
+  /** No room is left below the title: for tall tables. */
+  dense?: boolean;
+}) {
+  return (
+    <figure class={`part${grow ? " grow" : ""}${dense ? " dense" : ""}`}>
+      <figcaption>
+        {title}
+        {note && <small>{note}</small>}
+      </figcaption>
+      {children}
+    </figure>
+  );
+}
+
+export function Sign({ children }: { children: string }) {
+  return (
+    <span class="sign" aria-hidden="true">
+      {children}
+    </span>
+  );
+}
+

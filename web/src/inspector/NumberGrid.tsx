@@ -1,0 +1,49 @@
+/** A small matrix with its numbers in coloured cells. */
+import { css, inkOn } from "../draw/colour";
+import { short } from "../draw/numbers";
+import { theme } from "../state";
+
+/** Wider matrices are drawn without numbers; each cell still says its own when pointed at. */
+const LEGIBLE = 7;
+
+interface Props {
+  values: ArrayLike<number>;
+  columns: number;
+  scale: number;
+  /** Cells that are padding. */
+  padding?: readonly boolean[] | undefined;
+  mark?: number | null | undefined;
+  testid?: string;
+}
+
+export function NumberGrid({ values, columns, scale, padding, mark, testid }: Props) {
+  const shown = theme.value;
+  const legible = columns <= LEGIBLE;
+  const cell = legible ? (columns <= 3 ? 46 : columns <= 5 ? 36 : 28) : Math.max(4, Math.floor(190 / columns));
+  return (
+    <div
+      class={`numbers${legible ? "" : " tight"}`}
+      style={{ gridTemplateColumns: `repeat(${columns}, ${cell}px)`, gridAutoRows: `${cell}px` }}
+      data-testid={testid}
+    >
+      {Array.from({ length: values.length }, (_, i) => {
+        const value = values[i]!;
+        const outside = padding?.[i] ?? false;
+        return (
+          <span
+            key={i}
+            class={`${outside ? "padding" : ""}${mark === i ? " mark" : ""}`}
+            style={
+              outside
+                ? {}
+                : { background: css(value, shown, scale), color: inkOn(value, shown, scale), fontSize: `${columns > 5 ? 9 : columns > 3 ? 10.5 : 12.5}px` }
+            }
+            title={String(value)}
+          >
+            {legible ? (outside && Number.isNaN(value) ? "" : short(value)) : ""}
+          </span>
+        );
+      })}
+    </div>
+  );
+}

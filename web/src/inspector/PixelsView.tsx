@@ -1,0 +1,121 @@
+/** The image as the numbers it is: zoom until they stand in the cells; RGB as three planes. */
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { pictureCanvas, prepare } from "../draw/canvas";
+import { readable } from "../draw/colour";
+import { shapeText, short } from "../draw/numbers";
+import { t } from "../i18n";
+import { activations, selected } from "../state";
+
+const LEGIBLE = 22;
+const WIDEST = 84;
+
+export function PixelsView({ plane }: { plane: number }) {
+  const image = activations.value!.image;
+  const [channels, height, width] = image.shape as [number, number, number];
+  const frame = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [unit, setUnit] = useState(8);
+  const [at, setAt] = useState<[number, number]>([Math.floor(height / 2), Math.floor(width / 2)]);
+  const cells = height * width;
+  const value = (y: number, x: number, c = plane) => image.data[c * cells + y * width + x]!;
+  const zoom = (by: number) => setUnit((now) => Math.max(3, Math.min(WIDEST, Math.round(now * by))));
+
+  // at first as large as the whole image fits
+  useLayoutEffect(() => {
+    const { clientWidth, clientHeight } = frame.current!;
+    setUnit(Math.max(4, Math.min(WIDEST, Math.floor(clientWidth / width), Math.floor(clientHeight / height))));
+  }, [width, height]);
+
+  useEffect(() => {
+    const context = prepare(canvas.current!, width * unit, height * unit);
+    context.drawImage(pictureCanvas(image, channels === 1 ? undefined : plane), 0, 0, width * unit, height * unit);
+    if (unit >= LEGIBLE) {
+      context.font = `${Math.min(14, Math.floor(unit * 0.38))}px ui-monospace, monospace`;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      for (let y = 0; y < height; y++) {
+        for (let x = 0; x < width; x++) {
+          const shown = value(y, x);
+          const tint = [0, 1, 2].map((c) => (channels === 1 || c === plane ? shown : 0)) as [number, number, number];
+          context.fillStyle = readable(...tint);
+          context.globalAlpha = shown === 0 ? 0.35 : 1;
+          context.fillText(String(shown), (x + 0.5) * unit, (y + 0.5) * unit);
+        }
+      }
+      context.globalAlpha = 1;
+    }
+    context.lineWidth = 2;
+    context.strokeStyle = "#ff8a3d";
+    context.strokeRect(at[1] * unit, at[0] * unit, unit, unit);
+  }, [image, plane, unit, at]);
+
+  const normalised = activations.value!.normalised.data[plane * cells + at[0] * width + at[1]]!;
+  return (
+    <section class="inspector pixels" aria-label={t("pixels.label")} data-testid="pixels">
+      <header>
+        <h2>
+          {t("pixels.title")}
+          <small>{shapeText(image.shape)}</small>
+        </h2>
+        <p class="where">
+          {t("pixels.value", {
+            row: at[0],
+            column: at[1],
+            value: value(...at),
+            normalised: short(normalised),
+          })}
+        </p>
+        {channels === 3 && (
+          <div class="segmented" role="group" aria-label={t("pixels.planes")}>
+            {["R", "G", "B"].map((name, index) => (
+              <button
+                key={name}
+                aria-pressed={plane === index}
+                onClick={() => (selected.value = { layer: null, cell: [index, 0, 0] })}
+              >
+                {name}
+              </button>
+            ))}
+          </div>
+        )}
+        <div class="player" role="group" aria-label={t("zoom.label")}>
+          <button onClick={() => zoom(1 / 1.35)} aria-label={t("zoom.smaller")}>
+            −
+          </button>
+          <button onClick={() => zoom(1.35)} aria-label={t("zoom.larger")}>
+            +
+          </button>
+        </div>
+        <button class="close" onClick={() => (selected.value = null)} aria-label={t("close")} title={t("close")}>
+          ×
+        </button>
+      </header>
+      <div
+        class="pixel-frame"
+        ref={frame}
+        tabIndex={0}
+        role="application"
+        aria-label={t("pixels.label")}
+        onWheel={(event) => {
+          if (!event.ctrlKey) return;
+          event.preventDefault();
+          zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15);
+        }}
+        onKeyDown={(event) => {
+          const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+          if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 1.35 : 1 / 1.35);
+          else if (move) {
+            const clamp = (n: number, size: number) => Math.max(0, Math.min(size - 1, n));
+            setAt([clamp(at[0] + move[0]!, height), clamp(at[1] + move[1]!, width)]);
+          } else return;
+          event.preventDefault();
+        }}
+      >
+        <canvas
+          ref={canvas}
+          onClick={(event) => setAt([Math.floor(event.offsetY / unit), Math.floor(event.offsetX / unit)])}
+        />
+      </div>
+    </section>
+  );
+}

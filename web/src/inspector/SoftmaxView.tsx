@@ -1,0 +1,65 @@
+/** Softmax in three columns: logits, exponentials, shares of their sum. */
+import { percent, short } from "../draw/numbers";
+import { t } from "../i18n";
+import { model, selected } from "../state";
+import type { Softmax } from "../windows/step";
+import { Bar } from "./CorrelationView";
+import { Part, type StepProps } from "./Inspector";
+
+const MOST = 40;
+
+export function SoftmaxView({ row, cell, step }: StepProps<Softmax>) {
+  const classes = model.value!.classes;
+  const order = Array.from(step.logits.keys());
+  if (order.length > MOST) order.sort((a, b) => step.logits[b]! - step.logits[a]!).splice(MOST);
+  const widest = step.logits.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);
+  return (
+    <>
+      <Part title={t("softmax.title")} grow dense>
+        <table class="contributions softmax">
+          <thead>
+            <tr>
+              <th scope="col">{t("softmax.class")}</th>
+              <th scope="col" colSpan={2}>
+                {t("softmax.logit")}
+              </th>
+              <th scope="col">{t("softmax.exponential", { largest: short(step.largest) })}</th>
+              <th scope="col" colSpan={2}>
+                {t("softmax.share", { sum: short(step.sum) })}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {order.map((index) => (
+              <tr
+                key={index}
+                class={index === cell[0] ? "is-on" : ""}
+                onClick={() => (selected.value = { layer: row.name, cell: [index] })}
+              >
+                <th scope="row">{classes[index] ?? index}</th>
+                <td class="number">{short(step.logits[index]!)}</td>
+                <td class="wide">
+                  <Bar share={step.logits[index]! / widest} />
+                </td>
+                <td class="number">{short(step.exponentials[index]!)}</td>
+                <td class="number">{percent(step.exponentials[index]! / step.sum, 2)}</td>
+                <td class="wide">
+                  <span class="bar">
+                    <i style={{ width: `${(100 * step.exponentials[index]!) / step.sum}%` }} />
+                  </span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Part>
+      <Part title={t("softmax.why")}>
+        <p class="formula">
+          e<sup>{short(step.logits[cell[0]!]!)} − {short(step.largest)}</sup> / {short(step.sum)} ={" "}
+          <b data-testid="total">{step.total.toFixed(4)}</b>
+        </p>
+        <p class="say">{t("softmax.explained")}</p>
+      </Part>
+    </>
+  );
+}

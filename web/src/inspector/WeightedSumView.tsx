@@ -1,0 +1,85 @@
+/** One output of a linear layer: the contributions that made it, the strongest first. */
+import { useEffect, useRef } from "preact/hooks";
+import { mapCanvas, prepare } from "../draw/canvas";
+import { scaleOf } from "../draw/colour";
+import { short } from "../draw/numbers";
+import { t } from "../i18n";
+import { model, theme } from "../state";
+import type { WeightedSum } from "../windows/step";
+import { cellAt } from "../windows/elementwise";
+import { byMap, strongest } from "../windows/weightedSum";
+import { Bar, Total } from "./CorrelationView";
+import { Part, Sign, type StepProps } from "./Inspector";
+
+const SHOWN = 10;
+
+export function WeightedSumView({ row, cell, step }: StepProps<WeightedSum>) {
+  const { top, rest } = strongest(step.products, SHOWN);
+  const largest = Math.abs(top[0]?.value ?? 1) || 1;
+  const classes = model.value!.classes;
+  const answer = row.output[0] === classes.length ? classes[cell[0]!] : undefined;
+  return (
+    <>
+      {step.maps && step.maps[1] * step.maps[2] > 1 && <Maps step={step} maps={step.maps} />}
+      <Part title={t("linear.strongest", { n: Math.min(SHOWN, step.products.length), of: step.products.length })} grow dense>
+        <table class="contributions">
+          <tbody>
+            {top.map(({ index, value }) => (
+              <tr key={index}>
+                <th scope="row">{nameOf(index, step.maps)}</th>
+                <td class="number">
+                  {short(step.patch[index]!)} × {short(step.kernel[index]!)}
+                </td>
+                <td class="wide">
+                  <Bar share={value / largest} />
+                </td>
+                <td class="number">{short(value)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Part>
+      <Sign>→</Sign>
+      <Part title={answer === undefined ? t("inspector.feature", { index: cell[0]! }) : t("linear.class", { name: answer })}>
+        <Total
+          terms={[
+            [t("linear.top", { n: top.length }), top.reduce((sum, one) => sum + one.value, 0)],
+            ...(step.products.length > top.length ? [[`+ ${t("linear.rest")}`, rest] as [string, number]] : []),
+            ...(step.bias === null ? [] : [[`+ ${t("part.bias")}`, step.bias] as [string, number]]),
+          ]}
+          total={step.total}
+        />
+      </Part>
+    </>
+  );
+}
+
+function nameOf(index: number, maps: WeightedSum["maps"]): string {
+  if (!maps) return t("linear.feature", { index });
+  const [map, row, column] = cellAt(maps, index) as [number, number, number];
+  return maps[1] * maps[2] === 1 ? t("part.map", { n: map }) : t("linear.place", { map, row, column });
+}
+
+/** The products, laid out again as the maps that flatten took apart. */
+function Maps({ step, maps }: { step: WeightedSum; maps: [number, number, number] }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const shown = theme.value;
+  const [count, height, width] = maps;
+  const order = strongest(byMap(step.products, maps), 24).top;
+  useEffect(() => {
+    const tile = 44;
+    const across = 6;
+    const context = prepare(canvas.current!, across * (tile + 4) - 4, Math.ceil(order.length / across) * (tile + 4) - 4);
+    const scale = scaleOf(step.products);
+    order.forEach(({ index }, i) => {
+      const part = step.products.subarray(index * height * width, (index + 1) * height * width);
+      const [x, y] = [(i % across) * (tile + 4), Math.floor(i / across) * (tile + 4)];
+      context.drawImage(mapCanvas(part, width, height, shown, scale), x, y, tile, tile);
+    });
+  }, [step, shown]);
+  return (
+    <Part title={t("linear.maps")} note={t("linear.mapsNote", { n: order.length, of: count })}>
+      <canvas ref={canvas} role="img" aria-label={t("linear.maps")} />
+    </Part>
+  );
+}

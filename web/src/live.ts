@@ -1,0 +1,61 @@
+/**
+ * From a picture to all maps, as often as it changes: one request is under way at a time, and
+ * when it is answered only the newest picture is asked for.
+ */
+import { asProblem } from "./backend/problem";
+import type { Picture } from "./backend/backend";
+import { activations, attribution, attributionMethod, backend, busy, model, picture, problem } from "./state";
+import type { Model } from "./model/types";
+import { argmax } from "./model/tensor";
+
+type Source = () => Promise<Picture> | Picture;
+
+let waiting: { source: Source; since: number; to: Model | null } | null = null;
+let running = false;
+
+/** Show what the network makes of a picture; a newer call overtakes one that still waits. */
+export function show(source: Source): void {
+  waiting = { source, since: waiting?.since ?? performance.now(), to: model.value };
+  if (!running) void run();
+}
+
+async function run(): Promise<void> {
+  running = true;
+  busy.value = true;
+  while (waiting) {
+    const { source, since, to } = waiting;
+    waiting = null;
+    const from = backend.value;
+    if (!from || !to || model.value !== to) continue;
+    try {
+      const taken = await source();
+      const found = await from.activations(to, taken);
+      if (model.value !== to) continue;
+      picture.value = taken;
+      activations.value = found;
+      problem.value = null;
+      performance.measure("stroke-to-maps", { start: since, end: performance.now() });
+      if (!waiting) await explain();
+    } catch (thrown) {
+      problem.value = asProblem(thrown);
+    }
+  }
+  running = false;
+  busy.value = false;
+}
+
+/** Compute the chosen attribution for the picture that is shown, for its predicted class. */
+export async function explain(): Promise<void> {
+  const [from, to, now] = [backend.value, model.value, activations.value];
+  const [taken, method] = [picture.value, attributionMethod.value];
+  if (!from || !to || !taken || !now || !method) {
+    attribution.value = null;
+    return;
+  }
+  try {
+    const found = await from.attribution(to, taken, method, argmax(now.logits));
+    if (picture.value === taken && attributionMethod.value === method) attribution.value = found;
+  } catch (thrown) {
+    problem.value = asProblem(thrown);
+  }
+}

@@ -1,0 +1,55 @@
+/** How an image becomes what the network was trained on: the same as in Python, byte for byte. */
+import type { Tensor } from "../model/tensor";
+import type { PreprocessingRecord } from "../model/types";
+import { cover, letterbox, stretch } from "./fit";
+import { framed } from "./framing";
+import { border, grey, median, rgb, type Raster } from "./raster";
+
+const FITTING = { crop: cover, pad: letterbox, stretch, exact: cover };
+
+/** Bring a decoded image to the network's input: bytes `(C, H, W)`, and what was changed. */
+export function bring(record: PreprocessingRecord, given: Raster): { image: Uint8Array; notes: string[] } {
+  const [channels, height, width] = record.input;
+  const notes: string[] = [];
+  let image = given;
+  if (channels === 1 && image.channels !== 1) {
+    image = grey(image);
+    notes.push("colour made grey");
+  } else if (channels === 3) image = rgb(image);
+  if (opposite(record, image)) {
+    image = { ...image, data: image.data.map((value) => 255 - value) };
+    const [strokes, ground] = record.background === "dark" ? ["dark", "light"] : ["light", "dark"];
+    notes.push(
+      `${strokes} strokes on a ${ground} ground: inverted, because the run's images are ${ground} on ${strokes}`,
+    );
+  }
+  if (image.width !== width || image.height !== height) {
+    notes.push(`${image.width}x${image.height} brought to ${width}x${height}`);
+    const fit = record.framing === "mnist" ? framed : FITTING[record.fit];
+    image = fit(image, width, height);
+  }
+  const cells = height * width;
+  const planes = new Uint8Array(channels * cells);
+  for (let i = 0; i < cells; i++) {
+    for (let c = 0; c < channels; c++) planes[c * cells + i] = image.data[i * channels + c]!;
+  }
+  return { image: planes, notes };
+}
+
+/** Whether the image's plain background is the opposite of the run's. */
+function opposite(record: PreprocessingRecord, image: Raster): boolean {
+  if (record.background === "mixed") return false;
+  const light = median(border(grey(image))) > 127;
+  return light === (record.background === "dark");
+}
+
+/** `(x / 255 - mean) / std` a channel, in single precision as in training. */
+export function normalise(record: PreprocessingRecord, image: Uint8Array): Tensor {
+  const cells = record.input[1] * record.input[2];
+  const data = Float32Array.from(image, (value, i) => {
+    const c = Math.floor(i / cells);
+    const share = Math.fround(value / 255);
+    return Math.fround(share - Math.fround(record.mean[c]!)) / Math.fround(record.std[c]!);
+  });
+  return { shape: [...record.input], data };
+}

@@ -1,0 +1,140 @@
+/** The frame of the page: the run, the views, language and theme. */
+import { lazy } from "./lazy";
+import { useEffect } from "preact/hooks";
+import { Explore } from "../explore/Explore";
+import { language, setLanguage, t } from "../i18n";
+import {
+  backend,
+  chosenTheme,
+  model,
+  models,
+  open,
+  problem,
+  remember,
+  selected,
+  theme,
+  view,
+  type View,
+} from "../state";
+import { percent } from "../draw/numbers";
+import { ProblemNote } from "./ProblemNote";
+
+const Training = lazy(() => import("../training/Training").then((found) => found.Training));
+const Workbench = lazy(() => import("../workbench/Workbench").then((found) => found.Workbench));
+const VIEWS: View[] = ["explore", "training", "workbench"];
+
+export function App() {
+  useEffect(() => {
+    const close = (event: KeyboardEvent) => {
+      if (event.key === "Escape") selected.value = null;
+    };
+    document.addEventListener("keydown", close);
+    return () => document.removeEventListener("keydown", close);
+  }, []);
+  return (
+    <>
+      <Header />
+      {!model.value ? (
+        <Nothing />
+      ) : view.value === "explore" ? (
+        <Explore />
+      ) : view.value === "training" ? (
+        <Training />
+      ) : (
+        <Workbench />
+      )}
+    </>
+  );
+}
+
+function Header() {
+  const other = theme.value === "dark" ? "light" : "dark";
+  return (
+    <header class="top-bar">
+      <a class="brand" href="./" aria-label="convlens">
+        <img src="./icon.svg" alt="" width="24" height="24" />
+        <span>convlens</span>
+      </a>
+      {model.value && <RunPicker />}
+      <nav aria-label={t("views.label")}>
+        {VIEWS.map((name) => (
+          <button
+            key={name}
+            aria-current={view.value === name ? "page" : undefined}
+            onClick={() => (view.value = name)}
+          >
+            {t(`views.${name}`)}
+          </button>
+        ))}
+      </nav>
+      <div class="switches">
+        <button
+          onClick={() => setLanguage(language.value === "en" ? "zh" : "en")}
+          lang={language.value === "en" ? "zh" : "en"}
+          data-testid="language"
+        >
+          {language.value === "en" ? "中文" : "English"}
+        </button>
+        <button
+          aria-label={t(`theme.${other}`)}
+          title={t(`theme.${other}`)}
+          data-testid="theme"
+          onClick={() => {
+            chosenTheme.value = other;
+            remember("theme", other);
+          }}
+        >
+          <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
+            <circle cx="10" cy="10" r="7.2" fill="none" stroke="currentColor" stroke-width="1.6" />
+            <path d="M10 2.8a7.2 7.2 0 0 1 0 14.4z" fill="currentColor" />
+          </svg>
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function RunPicker() {
+  const now = model.value!;
+  const accuracy = now.status.test_accuracy;
+  return (
+    <div class="run">
+      {models.value.length > 1 ? (
+        <select
+          aria-label={t("run.choose")}
+          value={now.name}
+          onChange={(event) => void open(event.currentTarget.value)}
+        >
+          {models.value.map((one) => (
+            <option key={one.name} value={one.name}>
+              {one.name}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <strong>{now.name}</strong>
+      )}
+      <span class="quiet facts">
+        {now.data.name}
+        {typeof accuracy === "number" && ` · ${t("run.accuracy", { share: percent(accuracy, 2) })}`}
+        {now.status.state === "running" && ` · ${t("state.running")}`}
+      </span>
+    </div>
+  );
+}
+
+function Nothing() {
+  if (problem.value) {
+    return (
+      <main class="nothing">
+        <ProblemNote problem={problem.value} />
+      </main>
+    );
+  }
+  const none = backend.value !== null && models.value.length === 0;
+  return (
+    <main class="nothing" aria-busy="true">
+      <p class="quiet">{none ? t("run.none") : t("run.loading")}</p>
+    </main>
+  );
+}

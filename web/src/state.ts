@@ -1,0 +1,135 @@
+/** What the page knows: which run is open, what the image made of it, what is pointed at. */
+import { computed, effect, signal } from "@preact/signals";
+import type { Activations, Backend, Picture } from "./backend/backend";
+import { asProblem, Problem } from "./backend/problem";
+import { scaleOf, type Theme } from "./draw/colour";
+import { treeOf, writtenByName } from "./model/tree";
+import type { Tensors } from "./model/tensor";
+import type { Attribution, LayerRow, Model, ModelSummary } from "./model/types";
+import type { Computed } from "./windows/window";
+
+export type View = "explore" | "training" | "workbench";
+
+/** A cell of a layer: `(channel, row, column)` of maps, `(index,)` of features. */
+export interface Place {
+  /** null: the image itself. */
+  layer: string | null;
+  cell: number[];
+}
+
+export const backend = signal<Backend | null>(null);
+export const models = signal<ModelSummary[]>([]);
+export const model = signal<Model | null>(null);
+export const weights = signal<Tensors | null>(null);
+export const problem = signal<Problem | null>(null);
+export const view = signal<View>("explore");
+
+export const picture = signal<Picture | null>(null);
+export const activations = signal<Activations | null>(null);
+export const busy = signal(false);
+
+export const selected = signal<Place | null>(null);
+/** The map under the pointer: shown in the card and with its links. */
+export const hovered = signal<{ layer: string | null; channel: number } | null>(null);
+/** Which of the input's channels the inspector shows in large, and points at in the network. */
+export const inputChannel = signal<number | null>(null);
+export const attribution = signal<Attribution | null>(null);
+export const attributionMethod = signal<string | null>(null);
+
+export const rows = computed<Map<string, LayerRow>>(
+  () => new Map((model.value?.layers ?? []).map((row) => [row.name, row])),
+);
+export const tree = computed(() => treeOf(model.value?.layers ?? []));
+export const written = computed(() => (model.value ? writtenByName(model.value.network) : new Map()));
+
+/** All that a window is computed from, once the weights and one image's activations are here. */
+export const computedNow = computed<Computed | null>(() => {
+  const [now, known] = [activations.value, weights.value];
+  if (!now || !known) return null;
+  return {
+    rows: rows.value,
+    written: written.value,
+    weights: known,
+    layers: now.layers,
+    normalised: now.normalised,
+  };
+});
+
+/** The value that gets the full colour, one for each layer. */
+export const scales = computed<Map<string | null, number>>(() => {
+  const found = new Map<string | null, number>();
+  const now = activations.value;
+  if (!now) return found;
+  found.set(null, scaleOf(now.normalised.data));
+  for (const [name, values] of now.layers) found.set(name, scaleOf(values.data));
+  return found;
+});
+
+const systemDark = window.matchMedia("(prefers-color-scheme: dark)");
+const stored = (key: string): string | null => {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null; // storage may be forbidden: then nothing is remembered
+  }
+};
+export function remember(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // the same
+  }
+}
+
+const systemTheme = signal<Theme>(systemDark.matches ? "dark" : "light");
+systemDark.addEventListener("change", (event) => {
+  systemTheme.value = event.matches ? "dark" : "light";
+});
+export const chosenTheme = signal<Theme | null>(stored("theme") as Theme | null);
+export const theme = computed<Theme>(() => chosenTheme.value ?? systemTheme.value);
+effect(() => {
+  document.documentElement.dataset["theme"] = theme.value;
+});
+
+/** Open a run: everything that belonged to the one before is forgotten. */
+export async function open(name: string): Promise<void> {
+  const source = backend.value;
+  if (!source) return;
+  try {
+    const [opened, arrays] = await Promise.all([
+      source.model(name),
+      // a run that has only begun has none yet
+      source.weights(name).catch((thrown: unknown) => {
+        if (thrown instanceof Problem && thrown.status === 409) return null;
+        throw thrown;
+      }),
+    ]);
+    activations.value = null;
+    selected.value = null;
+    hovered.value = null;
+    inputChannel.value = null;
+    attribution.value = null;
+    attributionMethod.value = null;
+    picture.value = null;
+    problem.value = null;
+    weights.value = arrays;
+    model.value = opened;
+  } catch (thrown) {
+    problem.value = asProblem(thrown);
+  }
+}
+
+export async function start(source: Backend): Promise<void> {
+  backend.value = source;
+  try {
+    models.value = await source.models();
+    const wanted = new URLSearchParams(location.hash.slice(1)).get("run");
+    const first =
+      models.value.find((one) => one.name === wanted) ??
+      models.value.find((one) => one.default) ??
+      models.value[0];
+    if (first) await open(first.name);
+  } catch (thrown) {
+    problem.value = asProblem(thrown);
+  }
+}

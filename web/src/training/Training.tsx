@@ -1,0 +1,142 @@
+/** How the run was trained, and how it is going if it still is. */
+import { useEffect } from "preact/hooks";
+import { asProblem } from "../backend/problem";
+import { percent } from "../draw/numbers";
+import { t, type Key } from "../i18n";
+import { ProblemNote } from "../shell/ProblemNote";
+import { backend, model, problem } from "../state";
+import { Chart } from "./Chart";
+import { Filters } from "./Filters";
+import { watch, watched } from "./watch";
+
+const RECIPE = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule", "weight_decay", "seed", "loss"];
+
+export function Training() {
+  const now = model.value!;
+  useEffect(() => watch(now.name), [now.name]);
+  const found = watched.value;
+  if (!found || found.run !== now.name || !found.loaded) {
+    return <main class="training">{problem.value ? <ProblemNote problem={problem.value} /> : <p class="empty">{t("working")}</p>}</main>;
+  }
+  const { events, status } = found;
+  const running = status.state === "running";
+  const epochs = events.map((event) => event.epoch);
+  const most = Math.max(status.epochs ?? 0, epochs[epochs.length - 1] ?? 0, 2);
+  const best = events.filter((event) => event.best).at(-1)?.epoch ?? status.best_epoch;
+  const names = { train: t("training.train"), validation: t("training.validation") };
+  return (
+    <main class="training">
+      {problem.value && <ProblemNote problem={problem.value} />}
+      <header class="facts-row">
+        <Fact name={t("training.state")} value={stateText(status.state)}>
+          <small>{t("training.epochOf", { epoch: epochs[epochs.length - 1] ?? 0, epochs: status.epochs ?? most })}</small>
+          {running && (
+            <span class="bar">
+              <i style={{ width: `${(100 * (epochs[epochs.length - 1] ?? 0)) / most}%` }} />
+            </span>
+          )}
+        </Fact>
+        {typeof status.test_accuracy === "number" && (
+          <Fact name={t("training.test")} value={percent(status.test_accuracy, 2)} />
+        )}
+        {typeof status.validation_accuracy === "number" && (
+          <Fact name={t("training.validationAccuracy")} value={percent(status.validation_accuracy, 2)} />
+        )}
+        {best !== undefined && <Fact name={t("training.best")} value={String(best)} />}
+        {typeof status.train_seconds === "number" && (
+          <Fact name="" value={t("training.seconds", { n: status.train_seconds.toFixed(1) })} small />
+        )}
+        {running && backend.value?.workbench && (
+          <button
+            onClick={() =>
+              void backend.value!.workbench!.stop(now.name).catch((thrown: unknown) => {
+                problem.value = asProblem(thrown);
+              })
+            }
+          >
+            {t("training.stop")}
+          </button>
+        )}
+      </header>
+      {status.message && !running && <p class="quiet">{status.message}</p>}
+      {events.length === 0 ? (
+        <p class="empty">{t(running ? "training.waiting" : "training.none")}</p>
+      ) : (
+        <div class="charts">
+          <Chart
+            title={t("training.loss")}
+            testid="loss"
+            epochs={epochs}
+            most={most}
+            best={best}
+            series={[
+              { name: names.train, className: "train", values: events.map((event) => event.train_loss) },
+              { name: names.validation, className: "validation", values: events.map((event) => event.validation_loss) },
+            ]}
+          />
+          <Chart
+            title={t("training.accuracy")}
+            testid="accuracy"
+            epochs={epochs}
+            most={most}
+            best={best}
+            format={(value) => percent(value, 1)}
+            series={[
+              { name: names.train, className: "train", values: events.map((event) => event.train_accuracy) },
+              {
+                name: names.validation,
+                className: "validation",
+                values: events.map((event) => event.validation_accuracy),
+              },
+            ]}
+          />
+        </div>
+      )}
+      <div class="below">
+        <Filters epochs={events.length} />
+        <Recipe />
+      </div>
+    </main>
+  );
+}
+
+function stateText(state: string | undefined): string {
+  const known: Record<string, Key> = {
+    running: "state.running",
+    finished: "state.finished",
+    interrupted: "state.interrupted",
+    diverged: "state.diverged",
+    failed: "state.failed",
+  };
+  const key = known[state ?? ""];
+  return key ? t(key) : (state ?? "–");
+}
+
+function Fact(props: { name: string; value: string; small?: boolean; children?: preact.ComponentChildren }) {
+  return (
+    <div class={`fact${props.small ? " small" : ""}`}>
+      <span>{props.name}</span>
+      <strong>{props.value}</strong>
+      {props.children}
+    </div>
+  );
+}
+
+function Recipe() {
+  const recipe = model.value!.recipe;
+  const shown = RECIPE.filter((key) => recipe[key] !== undefined && typeof recipe[key] !== "object");
+  if (!shown.length) return null;
+  return (
+    <section class="recipe">
+      <h3>{t("training.recipe")}</h3>
+      <dl>
+        {shown.map((key) => (
+          <div key={key}>
+            <dt>{key}</dt>
+            <dd>{String(recipe[key])}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

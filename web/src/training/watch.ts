@@ -1,0 +1,46 @@
+/** The epochs of a run as they come in: asked for again while it trains. */
+import { signal } from "@preact/signals";
+import { asProblem } from "../backend/problem";
+import type { EpochEvent, RunStatus } from "../model/types";
+import { backend, models, open, problem, weights } from "../state";
+
+const PAUSE = 800;
+
+export interface Watched {
+  run: string;
+  events: EpochEvent[];
+  status: RunStatus;
+  loaded: boolean;
+}
+
+export const watched = signal<Watched | null>(null);
+
+/** Follow a run until it has ended; returns how to stop following. */
+export function watch(run: string): () => void {
+  let timer = 0;
+  let left = false;
+  let next = 0;
+  watched.value = { run, events: [], status: {}, loaded: false };
+  const ask = async () => {
+    try {
+      const found = await backend.value!.metrics(run, next);
+      if (left) return;
+      next = found.next;
+      const events = [...watched.value!.events, ...found.events.filter((event) => "train_loss" in event)];
+      watched.value = { run, events, status: found.status, loaded: true };
+      if (found.status.state === "running") timer = window.setTimeout(() => void ask(), PAUSE);
+      else {
+        models.value = await backend.value!.models();
+        // a run that was opened while it trained gets its weights now
+        if (!weights.value && !left) await open(run);
+      }
+    } catch (thrown) {
+      if (!left) problem.value = asProblem(thrown);
+    }
+  };
+  void ask();
+  return () => {
+    left = true;
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,65 @@
+/** Where a window lies: rows and columns of a layer's input, and pixels of the image. */
+import type { LayerRow, Slide } from "../model/types";
+
+export interface Region {
+  firstRow: number;
+  lastRow: number;
+  firstColumn: number;
+  lastColumn: number;
+}
+
+/** The input's positions under a window at one output position; outside 0..size-1 is padding. */
+export function positions([kernel, stride, before, , dilation]: Slide, at: number): number[] {
+  return Array.from({ length: kernel }, (_, tap) => at * stride - before + dilation * tap);
+}
+
+/** The window of a layer that slides, or of a global pool, which takes the whole map. */
+export function slides(row: LayerRow): [Slide, Slide] {
+  if (row.window) return row.window;
+  const [, height = 1, width = 1] = row.input;
+  return [
+    [height, 1, 0, 0, 1],
+    [width, 1, 0, 0, 1],
+  ];
+}
+
+/** The rectangle of the layer's input that one output cell reads, padding included. */
+export function windowRegion(row: LayerRow, y: number, x: number): Region {
+  const [vertical, horizontal] = slides(row);
+  const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
+  return {
+    firstRow: rows[0]!,
+    lastRow: rows[rows.length - 1]!,
+    firstColumn: columns[0]!,
+    lastColumn: columns[columns.length - 1]!,
+  };
+}
+
+/** The pixels of the image that a cell can depend on; it may reach into the padding. */
+export function receptiveField(row: LayerRow, y: number, x: number): Region {
+  const [top, left] = [row.offset[0] + y * row.jump[0], row.offset[1] + x * row.jump[1]];
+  return {
+    firstRow: top,
+    lastRow: top + row.receptive_field[0] - 1,
+    firstColumn: left,
+    lastColumn: left + row.receptive_field[1] - 1,
+  };
+}
+
+/**
+ * The row and column that a cell has on the grid of its layer's receptive field.
+ *
+ * Features keep the grid of the maps they were until a layer that reads all of them.
+ */
+export function onGrid(rows: Map<string, LayerRow>, row: LayerRow, cell: readonly number[]): [number, number] {
+  if (cell.length === 3) return [cell[1]!, cell[2]!];
+  if (row.kind === "linear" || row.kind === "softmax") return [0, 0];
+  if (row.input.length === 3) {
+    const [, height, width] = row.input as [number, number, number];
+    const index = cell[0]! % (height * width);
+    return [Math.floor(index / width), index % width];
+  }
+  const before = row.source[0];
+  const earlier = before ? rows.get(before) : undefined;
+  return earlier ? onGrid(rows, earlier, cell) : [0, 0];
+}

@@ -1,0 +1,71 @@
+/** One output cell with all its numbers: what the inspector shows. */
+
+export interface Correlation {
+  family: "correlation";
+  /** Channels of the layer's input that the filter sees. */
+  channels: number[];
+  rows: number[];
+  columns: number[];
+  /** Of each cell of the window: whether it is padding. */
+  padding: boolean[];
+  /** `(channels, kernel height, kernel width)`, 0 in the padding. */
+  patch: Float64Array;
+  kernel: Float64Array;
+  products: Float64Array;
+  channelSums: Float64Array;
+  bias: number | null;
+  total: number;
+}
+
+export interface Pooling {
+  family: "pooling";
+  largest: boolean;
+  rows: number[];
+  columns: number[];
+  padding: boolean[];
+  /** NaN in the padding, which takes no part. */
+  patch: Float64Array;
+  /** Of a max pool: the position in the window that won. */
+  winner: number | null;
+  /** Real cells in the window: what a mean divides by. */
+  counted: number;
+  total: number;
+}
+
+export interface WeightedSum {
+  family: "weighted-sum";
+  patch: Float64Array;
+  kernel: Float64Array;
+  products: Float64Array;
+  bias: number | null;
+  /** The maps that flatten laid out as these features, where they still stand in that order. */
+  maps: [number, number, number] | null;
+  total: number;
+}
+
+export interface Elementwise {
+  family: "elementwise";
+  /** The cell of the input that it comes from. */
+  source: number[];
+  value: number;
+  constants: Record<string, number>;
+  total: number;
+}
+
+export interface Softmax {
+  family: "softmax";
+  logits: Float64Array;
+  largest: number;
+  exponentials: Float64Array;
+  sum: number;
+  total: number;
+}
+
+export interface Addition {
+  family: "addition";
+  addends: [number, number];
+  sources: [string | null, string | null];
+  total: number;
+}
+
+export type Step = Correlation | Pooling | WeightedSum | Elementwise | Softmax | Addition;

@@ -1,0 +1,101 @@
+/** Start a training of the network on the bench, and go and watch it. */
+import { useEffect, useState } from "preact/hooks";
+import { asProblem, type Problem } from "../backend/problem";
+import { shapeText } from "../draw/numbers";
+import { t, type Key } from "../i18n";
+import type { ModelSummary, WrittenNetwork } from "../model/types";
+import { ProblemNote } from "../shell/ProblemNote";
+import { backend, models, open, view } from "../state";
+
+interface DataSet {
+  name: string;
+  input: [number, number, number];
+  classes: number;
+}
+
+const SETTINGS: { key: "epochs" | "batch_size" | "learning_rate" | "seed"; label: Key; value: string }[] = [
+  { key: "epochs", label: "workbench.epochs", value: "6" },
+  { key: "batch_size", label: "workbench.batch", value: "" },
+  { key: "learning_rate", label: "workbench.rate", value: "" },
+  { key: "seed", label: "workbench.seed", value: "0" },
+];
+
+export function Start({ network, fits }: { network: WrittenNetwork; fits: boolean }) {
+  const bench = backend.value!.workbench!;
+  const [sets, setSets] = useState<DataSet[] | null>(null);
+  const [data, setData] = useState("");
+  const [settings, setSettings] = useState(() => Object.fromEntries(SETTINGS.map((one) => [one.key, one.value])));
+  const [refused, setRefused] = useState<Problem | null>(null);
+  const [starting, setStarting] = useState(false);
+  useEffect(() => {
+    bench
+      .datasets()
+      .then((found) => {
+        setSets(found);
+        setData(found[0]?.name ?? "");
+      })
+      .catch((thrown) => setRefused(asProblem(thrown)));
+  }, []);
+  const start = async () => {
+    setStarting(true);
+    setRefused(null);
+    try {
+      const given = Object.entries(settings).filter(([, text]) => text.trim() !== "");
+      const run = await bench.train({
+        network,
+        data,
+        settings: Object.fromEntries(given.map(([key, text]) => [key, Number(text)])),
+      });
+      const now: ModelSummary[] = await backend.value!.models();
+      models.value = now;
+      view.value = "training";
+      await open(run);
+    } catch (thrown) {
+      setRefused(asProblem(thrown));
+    }
+    setStarting(false);
+  };
+  return (
+    <form
+      class="start"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void start();
+      }}
+    >
+      <h2>{t("workbench.train")}</h2>
+      {sets?.length === 0 ? (
+        <p class="quiet">{t("workbench.noData")}</p>
+      ) : (
+        <>
+          <label class="whole">
+            <span>{t("workbench.data")}</span>
+            <select value={data} onChange={(event) => setData(event.currentTarget.value)}>
+              {(sets ?? []).map((one) => (
+                <option key={one.name} value={one.name}>
+                  {one.name} · {shapeText(one.input)} · {one.classes}
+                </option>
+              ))}
+            </select>
+          </label>
+          {SETTINGS.map((one) => (
+            <label key={one.key}>
+              <span>{t(one.label)}</span>
+              <input
+                type="text"
+                inputMode="decimal"
+                value={settings[one.key]}
+                placeholder={t("workbench.default")}
+                onInput={(event) => setSettings({ ...settings, [one.key]: event.currentTarget.value })}
+              />
+            </label>
+          ))}
+          <button class="primary" disabled={!fits || starting || !data} data-testid="train">
+            {starting ? t("working") : t("workbench.train")}
+          </button>
+        </>
+      )}
+      {refused && <ProblemNote problem={refused} />}
+    </form>
+  );
+}

@@ -1,0 +1,147 @@
+/** The shape workbench: edit a network, see at once what fits, train it. */
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { asProblem, type Problem } from "../backend/problem";
+import { grouped } from "../draw/numbers";
+import { t } from "../i18n";
+import type { ShapesAnswer, WrittenNetwork } from "../model/types";
+import { ProblemNote } from "../shell/ProblemNote";
+import { backend, model } from "../state";
+import { LayerList } from "./LayerList";
+import { Start } from "./Start";
+
+const PAUSE = 160;
+
+export function Workbench() {
+  const bench = backend.value!.workbench;
+  const own = model.value!.network;
+  const [network, setNetwork] = useState<WrittenNetwork>(own);
+  const [zoo, setZoo] = useState<WrittenNetwork[]>([]);
+  const [answer, setAnswer] = useState<ShapesAnswer | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+
+  useEffect(() => {
+    void bench
+      ?.zoo()
+      .then(setZoo)
+      .catch(() => setZoo([]));
+  }, []);
+  useEffect(() => {
+    if (!bench) return;
+    const control = new AbortController();
+    const timer = setTimeout(() => {
+      bench
+        .shapes(network, control.signal)
+        .then((found) => {
+          setAnswer(found);
+          setProblem(null);
+        })
+        .catch((thrown: unknown) => {
+          if (control.signal.aborted) return;
+          setProblem(asProblem(thrown));
+        });
+    }, PAUSE);
+    return () => {
+      clearTimeout(timer);
+      control.abort();
+    };
+  }, [network]);
+
+  const rows = useMemo(
+    () => new Map((problem ? problem.table : (answer?.layers ?? [])).map((row) => [row.name, row])),
+    [answer, problem],
+  );
+  if (!bench) return <main class="workbench"><p class="empty">{t("workbench.published")}</p></main>;
+  const side = (axis: 0 | 1 | 2, text: string) => {
+    const input = [...network.input] as [number, number, number];
+    input[axis] = Math.max(1, Math.round(Number(text)) || 1);
+    setNetwork({ ...network, input });
+  };
+  return (
+    <main class="workbench">
+      <div class="bench">
+        <header>
+          <h1>{t("workbench.title")}</h1>
+          <p class="quiet">{t("workbench.hint")}</p>
+        </header>
+        <div class="given">
+          <label>
+            <span>{t("workbench.start")}</span>
+            <select
+              onChange={(event) => {
+                const name = event.currentTarget.value;
+                setNetwork(name ? (zoo.find((one) => one.name === name) ?? own) : own);
+              }}
+            >
+              <option value="">{t("workbench.thisRun")}</option>
+              {zoo.map((one) => (
+                <option key={one.name} value={one.name}>
+                  {one.name}
+                </option>
+              ))}
+            </select>
+          </label>
+          {(["channels", "height", "width"] as const).map((name, axis) => (
+            <label key={name}>
+              <span>{t(`workbench.${name}`)}</span>
+              <input
+                type="number"
+                min={1}
+                value={network.input[axis as 0 | 1 | 2]}
+                onInput={(event) => side(axis as 0 | 1 | 2, event.currentTarget.value)}
+              />
+            </label>
+          ))}
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={network.rounding === "floor"}
+              onChange={(event) => {
+                const { rounding: _, ...rest } = network;
+                setNetwork(event.currentTarget.checked ? { ...rest, rounding: "floor" } : rest);
+              }}
+            />
+            <span>{t("workbench.floor")}</span>
+          </label>
+        </div>
+        <div class="row head" aria-hidden="true">
+          <span>{t("workbench.layer")}</span>
+          <span />
+          <span>{t("workbench.output")}</span>
+          <span>{t("workbench.parameters")}</span>
+          <span class="adds">{t("workbench.adds")}</span>
+        </div>
+        <LayerList
+          layers={network.layers}
+          rows={rows}
+          prefix=""
+          wrong={problem?.layer ?? null}
+          onChange={(layers) => setNetwork({ ...network, layers })}
+        />
+      </div>
+      <aside class="verdict">
+        <div aria-live="polite" data-testid="verdict">
+          {problem ? (
+            <ProblemNote problem={problem} />
+          ) : answer ? (
+            <>
+              <p class="fits">{t("workbench.fits")}</p>
+              <dl>
+                <div>
+                  <dt>{t("workbench.parameters")}</dt>
+                  <dd>{grouped(answer.parameters)}</dd>
+                </div>
+                <div>
+                  <dt>{t("workbench.adds")}</dt>
+                  <dd>{grouped(answer.multiply_adds)}</dd>
+                </div>
+              </dl>
+            </>
+          ) : (
+            <p class="quiet">{t("working")}</p>
+          )}
+        </div>
+        <Start network={network} fits={problem === null && answer !== null} />
+      </aside>
+    </main>
+  );
+}

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { changed, fresh, read, shown } from "../src/workbench/fields";
+import { KINDS, kindOf } from "../src/model/tree";
+import { namesOf } from "../src/workbench/names";
+
+test("settings are read as they are written", () => {
+  expect(["3", "3, 5", "[1, 0]", "same", "", "0.25"].map(read)).toEqual([3, [3, 5], [1, 0], "same", undefined, 0.25]);
+  expect([3, [3, 5], "same", undefined, true].map(shown)).toEqual(["3", "3, 5", "same", "", ""]);
+});
+
+test("an emptied setting goes back to what is usual", () => {
+  const layer = changed({ conv: 16, kernel: 3, stride: 2 }, "conv", "stride", "");
+  expect(layer).toEqual({ conv: 16, kernel: 3 });
+  expect(changed(layer, "conv", "kernel", "3x5")).toEqual({ conv: 16, kernel: [3, 5] });
+});
+
+test("a new layer of each kind is of that kind", () => {
+  for (const kind of KINDS) expect(kindOf(fresh(kind))).toBe(kind);
+});
+
+test("layers are numbered by kind, and keep names of their own", () => {
+  expect(namesOf([{ conv: 1 }, { relu: true }, { conv: 2, name: "eyes" }, { conv: 3 }])).toEqual([
+    "conv1",
+    "relu1",
+    "eyes",
+    "conv3",
+  ]);
+});

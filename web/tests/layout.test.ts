@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import fixtures from "../fixtures/windows.json";
+import { hit, layOut, tileRect, type Column } from "../src/explore/layout";
+import { treeOf } from "../src/model/tree";
+import type { LayerRow } from "../src/model/types";
+
+const rows = fixtures[0]!.rows as unknown as LayerRow[];
+const layout = (width: number, zoom: number | null = null) => layOut(treeOf(rows), [2, 9, 10], 3, width, 480, zoom);
+
+test("every layer has a column, but for the last softmax, which is the answer", () => {
+  const names = layout(900).columns.map((column) => column.row?.name ?? "image");
+  expect(names.toSorted()).toEqual(["image", ...rows.map((row) => row.name)].filter((name) => name !== "softmax1").toSorted());
+});
+
+test("columns on one line do not touch each other, and all stay on the stage", () => {
+  const { columns, width, height } = layout(900);
+  for (const column of columns) {
+    expect(column.x + column.width).toBeLessThanOrEqual(width);
+    expect(column.top + column.down * (column.tile + column.gap) - column.gap).toBeLessThanOrEqual(height);
+  }
+  const line = columns.filter((column) => column.y === 0).toSorted((a, b) => a.x - b.x);
+  line.slice(1).forEach((column, i) => expect(column.x).toBeGreaterThan(line[i]!.x + line[i]!.width));
+});
+
+test("a point in a map's cell is that map and that cell", () => {
+  const column = layout(900, 60).columns.find((one) => one.row?.name === "conv1") as Column;
+  const [, height, width] = column.row!.output as [number, number, number];
+  for (let channel = 0; channel < column.row!.output[0]!; channel++) {
+    const tile = tileRect(column, channel);
+    const at = { x: tile.x - column.x + (1.5 * tile.width) / width, y: tile.y - column.top + (2.5 * tile.height) / height };
+    expect(hit(column, at.x, at.y)).toEqual({ channel, row: 2, column: 1 });
+  }
+  expect(hit(column, -3, 5)).toBeNull();
+});
+
+test("blocks hold their layers and shortcuts", () => {
+  const { blocks } = layout(900);
+  expect(blocks.map((block) => [block.name, block.own])).toEqual([
+    ["residual1", true],
+    ["residual2", false],
+  ]);
+});
