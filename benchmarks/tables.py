@@ -154,9 +154,28 @@ def digits(found: Result) -> str:
     )
 
 
+def recipes(found: Result) -> str:
+    rows, ratios = [], []
+    for name, one in found["recipes"].items():
+        peer = one.get("peer")
+        for recipe, part in [(name, one)] + ([(peer["recipe"], peer)] if peer else []):
+            spread = part["test_accuracy_std"]
+            accuracy = numbers.percent(part["test_accuracy_mean"])
+            accuracy += "" if spread is None else f" ± {100 * spread:.2f}"
+            size = f"{part['parameters']:,}"
+            cells = [f"`{recipe}`", f"`{part['network']}`", size, one["data"], accuracy]
+            rows.append([*cells, seconds(part["seconds_median"]), str(part["seeds"])])
+        if peer:
+            share = one["time_of_peer"]
+            ratios.append(f"`{name}` takes {share:.2f} of the time of `{peer['recipe']}`.")
+    head = ["recipe", "network", "parameters", "data", "test accuracy", "median", "seeds"]
+    return "\n\n".join([table(head, rows), *ratios])
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "time_to_accuracy": ("Time to accuracy on MNIST, beside peers", time_to_accuracy),
     "digits": ("The embedded digits", digits),
+    "recipes": ("The named recipes", recipes),
     "batch_size": ("Batch sizes: the tutorial's table", batch_size),
     "peak": ("Share of the machine's peak", peak),
     "step_overhead": ("Overhead of a step", step_overhead),
