@@ -26,6 +26,7 @@ _RECIPE = frozenset(
         *("weight_decay", "schedule", "warmup", "label_smoothing", "ema", "augmentation"),
         *("precision", "memory_format", "normalise", "validation", "validation_method"),
         *("split_seed", "seed", "record_kernels"),
+        *("threads", "evaluation_batch"),  # how fast, not what: left to PyTorch and Keras
     ]
 )
 _TORCH_ONLY = frozenset(["epoch_share"])
