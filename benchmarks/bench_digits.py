@@ -1,8 +1,8 @@
 """Claim: the embedded digits reach 99.2% on the 1,000 held out, mean of 5 seeds, in under 10 s.
 
 Protocol: `digits-5k`, its fixed 4,000 / 1,000 split, 200 of the 4,000 held out for validation;
-`fast-batch-norm` with the `digits` recipe, chosen by cross-validation on the 4,000 and on 15,000
-other training digits of MNIST. Five seeds; nothing but the seed changes. The test set is read once
+`fast-batch-norm` with the `digits` recipe, chosen on the 4,000 and on 10,000 other
+training digits of MNIST. Five seeds; nothing but the seed changes. The test set is read once
 by each training, at its end, with the weights that validation chose; all five results are kept.
 Seconds: the training steps alone, as the run folder states them. The peer is the plain trial that
 set the goal: `fast-mnist`, 15 epochs over the same training images, batch 100, AdamW one-cycle
