@@ -15,7 +15,8 @@ from convlens import lessons
 from convlens.cli.lesson import app
 from convlens.errors import ConvlensError, InputError
 from convlens.lessons import page
-from convlens.lessons.lesson import Drawing, Lesson, Table
+from convlens.lessons.lesson import Drawing, Lesson
+from convlens.report.text_table import Table
 
 REPORTED = {"lesson", "title", "seed", "quick", "seconds", "page"}
 

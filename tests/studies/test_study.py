@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convlens.errors import InputError, Interrupted
-from convlens.studies.findings import Table
+from convlens.report.text_table import Table
 from convlens.studies.study import Options
 from studies.example import RECIPE, bench, subject
 

@@ -3,39 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from convlens.report.text_table import Table
+
 Number = bool | int | float | str | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A few rows of numbers, already written as text; the first column names the row."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def __str__(self) -> str:
-        """Write the table in aligned columns, numbers to the right.
-
-        >>> print(Table("sizes", ("layer", "size"), (("conv1", "30"), ("conv2", "8"))))
-        sizes
-          layer  size
-          conv1    30
-          conv2     8
-        """
-        lines = [self.header, *self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
-        aligned = (
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        )
-        return "\n".join([self.title, *(f"  {line}" for line in aligned)])
 
 
 @dataclass(frozen=True)

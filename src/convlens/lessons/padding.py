@@ -13,8 +13,9 @@ from convlens.errors import NetworkError
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.figures.panels import Panel, panels_svg
 from convlens.lessons import digits
-from convlens.lessons.lesson import Drawing, Lesson, Table
+from convlens.lessons.lesson import Drawing, Lesson
 from convlens.network import Network
+from convlens.report.text_table import Table
 
 KEEPING = ((3, 1, 1), (5, 1, 2), (1, 1, 0))
 """(filter, stride, padding) of the usual settings that keep the size."""

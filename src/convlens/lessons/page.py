@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from convlens import atomic
-from convlens.lessons.lesson import Drawing, Lesson, Table
+from convlens.lessons.lesson import Drawing, Lesson
 from convlens.report.page import page_environment
+from convlens.report.text_table import Table
 
 
 def render(name: str, lesson: Lesson, command: str) -> str:

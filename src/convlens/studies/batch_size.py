@@ -15,7 +15,8 @@ from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.machine import available_memory
 from convlens.report import numbers
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
+from convlens.report.text_table import Table
+from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.batches import batch_sizes

@@ -22,7 +22,8 @@ from torch import Tensor
 from convlens.errors import InputError
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
+from convlens.report.text_table import Table
+from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.batches import ImageSet, Targets

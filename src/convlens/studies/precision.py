@@ -8,7 +8,8 @@ from convlens.engines.device import supports_bfloat16
 from convlens.figures.bars import bars_svg
 from convlens.report import numbers
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
+from convlens.report.text_table import Table
+from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.choices import Layout, Precision

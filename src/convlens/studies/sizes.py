@@ -12,7 +12,8 @@ from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.network import Network
 from convlens.report import numbers
 from convlens.report.page import Drawing
-from convlens.studies.findings import Findings, Table, counted, share_text, spread, worked
+from convlens.report.text_table import Table
+from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 

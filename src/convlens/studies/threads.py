@@ -9,8 +9,9 @@ from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.machine import available_cores
 from convlens.report import numbers
 from convlens.report.page import Drawing
+from convlens.report.text_table import Table
 from convlens.studies import child
-from convlens.studies.findings import Findings, Table, counted, worked
+from convlens.studies.findings import Findings, counted, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 
