@@ -1,17 +1,16 @@
 /** The end of a residual block: what its layers made, plus what took the shortcut. */
 import { t } from "../i18n";
-import { selected } from "../state";
 import type { Addition } from "../windows/step";
 import { Total } from "./CorrelationView";
 import { mapOf } from "./maps";
 import { MapView } from "./MapView";
+import { OutputMap } from "./OutputMap";
 import { Part, Sign, type StepProps } from "./Inspector";
 
 export function AdditionView({ row, cell, step, sliding }: StepProps<Addition>) {
   const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];
   const at = { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
   const [main, side] = step.sources.map((name) => mapOf(name, cell[0]!));
-  const sum = mapOf(row.name, cell[0]!);
   const names = step.sources.map((name) => name ?? t("image.title"));
   return (
     <>
@@ -27,17 +26,7 @@ export function AdditionView({ row, cell, step, sliding }: StepProps<Addition>) 
         </Part>
       )}
       <Sign>=</Sign>
-      {sum && (
-        <Part title={row.name} note={t("part.map", { n: cell[0]! })}>
-          <MapView
-            {...sum}
-            region={at}
-            reached={sliding ? y * sum.width + x : undefined}
-            label={t("part.pick", { name: row.name })}
-            onPick={(down, across) => (selected.value = { layer: row.name, cell: [cell[0]!, down, across] })}
-          />
-        </Part>
-      )}
+      <OutputMap row={row} cell={cell} sliding={sliding} />
       <Part title={t("part.total")} grow>
         <Total
           terms={[

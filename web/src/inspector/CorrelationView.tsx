@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { scaleOf } from "../draw/colour";
 import { t } from "../i18n";
-import { inputChannel, selected } from "../state";
+import { inputChannel } from "../state";
 import { short } from "../draw/numbers";
 import { windowRegion } from "../windows/geometry";
 import type { Correlation } from "../windows/step";
@@ -10,6 +10,7 @@ import { strongest } from "../windows/weightedSum";
 import { mapOf } from "./maps";
 import { MapView } from "./MapView";
 import { NumberGrid } from "./NumberGrid";
+import { OutputMap } from "./OutputMap";
 import { Part, Sign, type StepProps } from "./Inspector";
 
 export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlation>) {
@@ -20,7 +21,6 @@ export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlat
   const taps = step.rows.length * step.columns.length;
   const part = (values: Float64Array) => values.subarray(k * taps, (k + 1) * taps);
   const input = mapOf(source, channel);
-  const output = mapOf(row.name, cell[0]!);
   const many = step.channels.length > 1;
   const name = source ?? t("image.title");
   return (
@@ -58,17 +58,7 @@ export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlat
       </Part>
       <Sign>→</Sign>
       <Sum step={step} chosen={channel} />
-      {output && (
-        <Part title={row.name} note={t("part.map", { n: cell[0]! })}>
-          <MapView
-            {...output}
-            region={{ firstRow: cell[1]!, lastRow: cell[1]!, firstColumn: cell[2]!, lastColumn: cell[2]! }}
-            reached={sliding ? cell[1]! * output.width + cell[2]! : undefined}
-            label={t("part.pick", { name: row.name })}
-            onPick={(y, x) => (selected.value = { layer: row.name, cell: [cell[0]!, y, x] })}
-          />
-        </Part>
-      )}
+      <OutputMap row={row} cell={cell} sliding={sliding} />
     </>
   );
 }

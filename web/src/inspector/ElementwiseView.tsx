@@ -1,19 +1,18 @@
 /** One value and what a layer makes of it: activations, batch normalisation, flatten, dropout. */
 import { percent, short } from "../draw/numbers";
 import { t } from "../i18n";
-import { selected } from "../state";
 import type { Elementwise } from "../windows/step";
 import { Total } from "./CorrelationView";
 import { Curve } from "./Curve";
 import { mapOf } from "./maps";
 import { MapView } from "./MapView";
+import { OutputMap } from "./OutputMap";
 import { Part, Sign, type StepProps } from "./Inspector";
 
 export function ElementwiseView({ row, cell, step, sliding }: StepProps<Elementwise>) {
   const source = row.source[0] ?? null;
   const maps = row.input.length === 3;
   const input = maps ? mapOf(source, step.source[0]!) : null;
-  const output = row.output.length === 3 ? mapOf(row.name, cell[0]!) : null;
   const [, y, x] = step.source as [number, number, number];
   const at = { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
   return (
@@ -33,18 +32,10 @@ export function ElementwiseView({ row, cell, step, sliding }: StepProps<Elementw
           <Curve kind={row.kind} slope={step.constants["slope"] ?? 0.01} x={step.value} y={step.total} />
         </Part>
       )}
-      {output && (
+      {row.output.length === 3 && (
         <>
           <Sign>→</Sign>
-          <Part title={row.name} note={t("part.map", { n: cell[0]! })}>
-            <MapView
-              {...output}
-              region={at}
-              reached={sliding ? y * output.width + x : undefined}
-              label={t("part.pick", { name: row.name })}
-              onPick={(down, across) => (selected.value = { layer: row.name, cell: [cell[0]!, down, across] })}
-            />
-          </Part>
+          <OutputMap row={row} cell={cell} sliding={sliding} />
         </>
       )}
     </>

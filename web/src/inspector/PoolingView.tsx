@@ -1,19 +1,18 @@
 /** One cell of a pooling layer: which value won, or what the mean is made of. */
 import { t } from "../i18n";
 import { short } from "../draw/numbers";
-import { selected } from "../state";
 import { windowRegion } from "../windows/geometry";
 import type { Pooling } from "../windows/step";
 import { range, Total } from "./CorrelationView";
 import { mapOf } from "./maps";
 import { MapView } from "./MapView";
 import { NumberGrid } from "./NumberGrid";
+import { OutputMap } from "./OutputMap";
 import { Part, Sign, type StepProps } from "./Inspector";
 
 export function PoolingView({ row, cell, step, sliding }: StepProps<Pooling>) {
   const source = row.source[0] ?? null;
   const input = mapOf(source, cell[0]!);
-  const output = mapOf(row.name, cell[0]!);
   const wide = step.columns.length;
   const won =
     step.winner === null
@@ -55,17 +54,7 @@ export function PoolingView({ row, cell, step, sliding }: StepProps<Pooling>) {
         {step.counted < step.padding.length && <p class="say">{t("pool.padding")}</p>}
         <Total terms={[]} total={step.total} />
       </Part>
-      {output && (
-        <Part title={row.name} note={t("part.map", { n: cell[0]! })}>
-          <MapView
-            {...output}
-            region={{ firstRow: cell[1]!, lastRow: cell[1]!, firstColumn: cell[2]!, lastColumn: cell[2]! }}
-            reached={sliding ? cell[1]! * output.width + cell[2]! : undefined}
-            label={t("part.pick", { name: row.name })}
-            onPick={(y, x) => (selected.value = { layer: row.name, cell: [cell[0]!, y, x] })}
-          />
-        </Part>
-      )}
+      <OutputMap row={row} cell={cell} sliding={sliding} />
     </>
   );
 }
