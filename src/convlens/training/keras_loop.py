@@ -23,6 +23,7 @@ from convlens.engines.keras_engine import KerasModel
 from convlens.errors import InputError, RunError
 from convlens.training import checkpoint, keras_optimise, optimise
 from convlens.training.augment import MixedLabels
+from convlens.training.averaging import decay_at
 from convlens.training.batches import ImageSet, epoch_sizes
 from convlens.training.choices import EVALUATION_BATCH, Choice
 from convlens.training.loop import (
@@ -111,8 +112,11 @@ class KerasFitting:
         now = self.model.weights()
         if self.average is None:
             self.average = now
+            return
+        earlier = self.standing.epoch * self.steps_per_epoch + self.standing.step - 1
+        share = np.float32(1 - decay_at(earlier, self.recipe.ema))
         for name, array in self.average.items():
-            array += (now[name] - array) * np.float32(1 - self.recipe.ema)
+            array += (now[name] - array) * share
 
     def state(self) -> tuple[checkpoint.Arrays, dict[str, Any]]:
         """Return all that resuming needs: arrays, and plain values for JSON."""

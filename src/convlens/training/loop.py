@@ -25,6 +25,7 @@ from convlens.engines.torch_engine import neutral_weights
 from convlens.errors import TrainingError
 from convlens.training import checkpoint, optimise
 from convlens.training.augment import MixedLabels
+from convlens.training.averaging import decay_at
 from convlens.training.batches import ImageSet, Targets, epoch_seed, epoch_sizes
 from convlens.training.choices import EVALUATION_BATCH, Choice
 from convlens.training.recipe import Recipe
@@ -138,8 +139,8 @@ class Fitting:
         self.rate_at: Callable[[int], float] = lambda step: recipe.learning_rate * factor(step)
         self.average: AveragedModel | None = None
         if recipe.ema:
-            averaging = get_ema_multi_avg_fn(recipe.ema)
-            self.average = AveragedModel(self.module, multi_avg_fn=averaging, use_buffers=True)
+            average = _averaging(recipe.ema)
+            self.average = AveragedModel(self.module, multi_avg_fn=average, use_buffers=True)
         self.standing = Standing()
         self.best: Weights | None = None
 
@@ -170,6 +171,13 @@ class Fitting:
         if self.average is not None:
             modules["average"] = self.average
         return modules
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    def average(kept: list[Tensor], new: list[Tensor], updates: Tensor | int) -> None:
+        get_ema_multi_avg_fn(decay_at(int(updates), decay))(kept, new, updates)
+
+    return average
 
 
 def fit(
