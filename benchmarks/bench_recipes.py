@@ -3,49 +3,68 @@
 Protocol: each recipe trains its network on its data set with several seeds; nothing but the seed
 changes. The epoch is chosen by the validation split, and the test set is read once a training, at
 its end; every result is kept. Seconds are of the training steps, without loading, validation and
-test, on the threads that the machine's entry names. `mnist-fast` runs in turn with `one-epoch`, the
-recipe that it has to beat, on the same data in the same process; their ratio is of the medians.
+test, on the threads that each row names. `mnist-fast` runs in turn with `one-epoch`, the recipe
+that it has to beat, on the same data in the same process; their ratio is of the medians.
 The recipe `digits` has a benchmark of its own, `bench_digits.py`.
 
-Expected duration on two cores: `digits-best` 4 min, `mnist-fast` 2 min, `mnist-small` 15 min.
+Expected duration on two cores: `digits-best` 4 min, `mnist-fast` 2 min, `mnist-small` 20 min,
+`mnist-best` 30 min, `fashion-fast` 20 min, `fashion-best` 70 min.
 
-Arguments: which of the recipes, all by default, and how many seeds, for example
-`bench_recipes.py mnist-fast 10`.
+    python benchmarks/bench_recipes.py [RECIPE ...] [--seeds N] [--runs FOLDER]
+
+With a folder, each training is a run in it, named for recipe and seed: a finished one is read and
+not repeated, so that a long measurement can go on where it was stopped.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import convlens
-from convlens import data, zoo
+from convlens import Run, data, zoo
 from measure import RESULTS, keep, machine
 
 RECIPES = {
     # recipe: (network, data set, seeds)
     "digits-best": ("fast-batch-norm", "digits-5k", 5),
     "mnist-fast": ("compact-batch-norm", "mnist", 10),
-    "mnist-small": ("compact-batch-norm", "mnist", 5),
+    "mnist-small": ("slim-batch-norm", "mnist", 5),
+    "mnist-best": ("deep-batch-norm", "mnist", 5),
+    "fashion-fast": ("small-resnet", "fashion-mnist", 3),
+    "fashion-best": ("basic-resnet", "fashion-mnist", 1),
 }
 PEERS = {"mnist-fast": ("one-epoch", "fast-mnist")}
 
 
-def train(recipe: str, network: str, place: str, seed: int) -> dict[str, Any]:
-    """Train once; return what came out."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = convlens.train(network, place, recipe=recipe, seed=seed, root=folder)
-        row = {
-            "seed": seed,
-            "test_accuracy": run.status["test_accuracy"],
-            "seconds": round(run.status["train_seconds"], 2),
-        }
+def train(recipe: str, network: str, place: str, seed: int, runs: Path) -> dict[str, Any]:
+    """Train once, unless it was done; return what came out."""
+    folder = runs / f"{recipe}-{seed}"
+    if folder.exists() and Run.open(folder).status["state"] == "finished":
+        run = Run.open(folder)
+    else:
+        run = convlens.train(network, place, recipe=recipe, seed=seed, out=folder)
+    row = {
+        "seed": seed,
+        "test_accuracy": run.status["test_accuracy"],
+        "best_epoch": run.status["best_epoch"],
+        "seconds": round(run.status["train_seconds"], 2),
+        "threads": run.environment["threads"],
+    }
     print(recipe, row, flush=True)
-    return row
+    return row | {"epochs": curve(run)}
+
+
+def curve(run: Run) -> list[list[float]]:
+    """Return loss, validation loss and validation accuracy of each epoch."""
+    keys = ("train_loss", "validation_loss", "validation_accuracy")
+    epochs = (event for event in run.events() if event["event"] == "epoch")
+    return [[round(epoch[key], 5) for key in keys] for epoch in epochs]
 
 
 def summary(network: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -54,6 +73,7 @@ def summary(network: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "parameters": zoo.load(network).table().parameters,
         "seeds": len(rows),
+        "threads": rows[0]["threads"],
         "test_accuracy_mean": round(statistics.mean(accuracies), 5),
         "test_accuracy_std": round(statistics.stdev(accuracies), 5) if len(rows) > 1 else None,
         "seconds_median": round(statistics.median(row["seconds"] for row in rows), 2),
@@ -61,17 +81,18 @@ def summary(network: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def measure(recipe: str, seeds: int) -> None:
+def measure(recipe: str, seeds: int, runs: Path) -> None:
     network, place, _ = RECIPES[recipe]
     rows, peer_rows = [], []
     for seed in range(seeds):
-        rows.append(train(recipe, network, place, seed))
+        rows.append(train(recipe, network, place, seed, runs))
         if recipe in PEERS:
-            peer_rows.append(train(*PEERS[recipe], place, seed))
+            peer_rows.append(train(*PEERS[recipe], place, seed, runs))
     found = {
         "recipe": recipe,
         "network": network,
         "data": place,
+        "command": f"convlens train {network} --data {place} --recipe {recipe}",
         "measured": time.strftime("%Y-%m-%d"),
     }
     found |= summary(network, rows)
@@ -85,15 +106,19 @@ def measure(recipe: str, seeds: int) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=", ".join(RECIPES))
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--runs", type=Path)
+    given = parser.parse_args()
     machine()
-    arguments = sys.argv[1:]
-    seeds = int(arguments.pop()) if arguments and arguments[-1].isdigit() else None
-    for recipe in arguments or RECIPES:
-        _, place, usual = RECIPES[recipe]
-        if data.describe(place)["found"] is None:
-            print(f"{recipe} left out: {place} is not on this machine")
-            continue
-        measure(recipe, seeds or usual)
+    with tempfile.TemporaryDirectory() as folder:
+        for recipe in given.recipes or RECIPES:
+            _, place, usual = RECIPES[recipe]
+            if data.describe(place)["found"] is None:
+                print(f"{recipe} left out: {place} is not on this machine")
+                continue
+            measure(recipe, given.seeds or usual, given.runs or Path(folder))
 
 
 if __name__ == "__main__":

@@ -164,11 +164,12 @@ def recipes(found: Result) -> str:
             accuracy += "" if spread is None else f" ± {100 * spread:.2f}"
             size = f"{part['parameters']:,}"
             cells = [f"`{recipe}`", f"`{part['network']}`", size, one["data"], accuracy]
-            rows.append([*cells, seconds(part["seconds_median"]), str(part["seeds"])])
+            time = seconds(part["seconds_median"])
+            rows.append([*cells, time, str(part["threads"]), str(part["seeds"])])
         if peer:
             share = one["time_of_peer"]
             ratios.append(f"`{name}` takes {share:.2f} of the time of `{peer['recipe']}`.")
-    head = ["recipe", "network", "parameters", "data", "test accuracy", "median", "seeds"]
+    head = ["recipe", "network", "parameters", "data", "test accuracy", "median", "threads", "seeds"]
     return "\n\n".join([table(head, rows), *ratios])
 
 
