@@ -12,8 +12,9 @@ from convlens.engines import Float32
 from convlens.engines.device import limit_threads
 from convlens.engines.torch_engine import TorchModel
 from convlens.figures.panels import Panel, panels_svg
-from convlens.lessons.lesson import Drawing, Lesson
+from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
 GROUPS = (1, 2, 4)

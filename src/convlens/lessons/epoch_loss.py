@@ -14,7 +14,8 @@ from convlens import zoo
 from convlens.engines.torch_engine import TorchModel
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.lessons import digits
-from convlens.lessons.lesson import Drawing, Lesson
+from convlens.lessons.lesson import Lesson
+from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
 BATCH_SIZE = 64

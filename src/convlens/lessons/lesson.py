@@ -6,18 +6,10 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
 Number = bool | int | float | str | None
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure: a file name's stem, SVG text, and the sentence under it."""
-
-    name: str
-    svg: str
-    caption: str
 
 
 Part = str | Table | Drawing

@@ -13,8 +13,9 @@ from convlens.errors import NetworkError
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.figures.panels import Panel, panels_svg
 from convlens.lessons import digits
-from convlens.lessons.lesson import Drawing, Lesson
+from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
 KEEPING = ((3, 1, 1), (5, 1, 2), (1, 1, 0))

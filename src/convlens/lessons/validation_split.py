@@ -16,8 +16,9 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.errors import DataError
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.lessons import digits
-from convlens.lessons.lesson import Drawing, Lesson
+from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.training.batches import TensorSet
 from convlens.training.choices import Choice

@@ -13,8 +13,9 @@ from convlens.engines.device import limit_threads
 from convlens.engines.torch_engine import TorchModel
 from convlens.evaluation import softmax
 from convlens.figures.plane import Surface, surfaces_svg
-from convlens.lessons.lesson import Drawing, Lesson
+from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
 POINTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32)
