@@ -15,6 +15,10 @@ its own /metrics), with the same session settings, and once more with all cores.
 requests due at fixed times, counted from when they were due. Memory: the resident size after
 10,000 requests and after 100,000 more.
 
+Beside the goals: `/healthz` under the same load, an answer that computes nothing, is what reading
+and answering HTTP alone allows here; and `deep-batch-norm`, a network ten times as costly, shows
+the share where computing outweighs it.
+
     python benchmarks/bench_serve.py [--seconds 60] [--requests 100000]
 """
 
@@ -61,8 +65,8 @@ def request(images: np.ndarray, *, as_json: bool = False) -> bytes:
 class Server:
     """`convlens serve` on a free port."""
 
-    def __init__(self, root: Path) -> None:
-        command = [sys.executable, "-m", "convlens", "serve", "last", "--runs", str(root)]
+    def __init__(self, run: Path) -> None:
+        command = [sys.executable, "-m", "convlens", "serve", str(run)]
         self.process = subprocess.Popen(
             [*command, "--port", "0"], stdout=subprocess.PIPE, text=True
         )
@@ -113,35 +117,99 @@ def direct(model: OnnxModel, images: np.ndarray, seconds: float) -> dict[str, fl
     }
 
 
-def throughput(
-    server: Server, models: dict[int, OnnxModel], images: np.ndarray, seconds: float, as_json: bool
-) -> dict[str, Any]:
-    """Measure the highest throughput of one kind of request, beside ONNX Runtime alone."""
-    asked = request(images, as_json=as_json)
-    before, cpu = server.batches(), server.cpu()
-    # more clients than fit into the queue would measure how fast it says no
-    clients = min(CLIENTS, QUEUE // len(images))
-    found = measure(server.port, asked, clients=clients, seconds=seconds)
-    after = server.batches()
-    took = server.cpu() - cpu
-    size = max(1, round((after[1] - before[1]) / max(1.0, after[0] - before[0])))
-    per_second = found["requests_per_second"] * len(images)
-    batch = np.resize(images, (size, *images.shape[1:]))
-    normalised = models[min(models)].subject.preprocessing.normalise(batch)
-    bare = {
-        cores: direct(model, normalised, min(seconds, 5))["images_per_second"]
-        for cores, model in models.items()
+class Bench:
+    """A network trained for an epoch, served, and the same in this process.
+
+    Parameters
+    ----------
+    network : str
+        A name of the zoo.
+    root : Path
+        Folder of its run.
+    """
+
+    def __init__(self, network: str, root: Path) -> None:
+        run = convlens.train(network, epochs=1, out=root / "last")
+        subject = inspection.open_subject(run.folder, engine="reference")
+        cores = available_cores()
+        self.models = {n: OnnxModel(subject, n) for n in sorted({max(1, cores - 1), cores})}
+        self.as_served = self.models[min(self.models)]
+        self.server = Server(run.folder)
+        self.images = data.load("digits-5k").test.images
+        self.load(1, seconds=1)  # warm
+
+    def normalised(self, count: int) -> np.ndarray:
+        """Return images as the network takes them."""
+        images = np.resize(self.images[:64], (count, *self.images.shape[1:]))
+        return self.as_served.subject.preprocessing.normalise(images)
+
+    def load(self, count: int, *, as_json: bool = False, **how: Any) -> dict[str, Any]:
+        """Put load on the server, so many images a request."""
+        return measure(self.server.port, request(self.images[:count], as_json=as_json), **how)
+
+    def throughput(self, count: int, seconds: float, *, as_json: bool = False) -> dict[str, Any]:
+        """Measure the highest throughput of one kind of request, beside ONNX Runtime alone."""
+        before, cpu = self.server.batches(), self.server.cpu()
+        # more clients than fit into the queue would measure how fast it says no
+        clients = min(CLIENTS, QUEUE // count)
+        found = self.load(count, as_json=as_json, clients=clients, seconds=seconds)
+        after = self.server.batches()
+        took = self.server.cpu() - cpu
+        size = max(1, round((after[1] - before[1]) / max(1.0, after[0] - before[0])))
+        per_second = found["requests_per_second"] * count
+        bare = {
+            cores: direct(model, self.normalised(size), min(seconds, 5))["images_per_second"]
+            for cores, model in self.models.items()
+        }
+        return {
+            "clients": clients,
+            "closed_loop": found,
+            "images_per_second": per_second,
+            "mean_batch": size,
+            "server_cpu_us_per_request": round(
+                1e6 * took / max(1, sum(found["answers"].values())), 1
+            ),
+            "directly_images_per_second_by_cores": bare,
+            "share_of_directly_with_the_same_settings": round(per_second / min(bare.items())[1], 3),
+        }
+
+
+KINDS = {
+    "1 image, JSON": (1, True),
+    "1 image, safetensors": (1, False),
+    "16 images, safetensors": (16, False),
+    "64 images, safetensors": (64, False),
+}
+
+
+def small(bench: Bench, seconds: float, requests: int) -> dict[str, Any]:
+    """Measure everything with a network that computes less than HTTP costs."""
+    short = min(seconds, 10)
+    found: dict[str, Any] = {}
+    found["throughput"] = {
+        label: bench.throughput(count, seconds if count == 1 else short, as_json=as_json)
+        for label, (count, as_json) in KINDS.items()
     }
-    served_with = min(models)
-    return {
-        "clients": clients,
-        "closed_loop": found,
-        "images_per_second": per_second,
-        "mean_batch": size,
-        "server_cpu_us_per_request": round(1e6 * took / max(1, sum(found["answers"].values())), 1),
-        "directly_images_per_second_by_cores": bare,
-        "share_of_directly_with_the_same_settings": round(per_second / bare[served_with], 3),
+    health = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    found["nothing_computed"] = measure(bench.server.port, health, seconds=short)
+    most = found["throughput"]["1 image, JSON"]["closed_loop"]["requests_per_second"]
+    found["at_70_percent"] = bench.load(1, as_json=True, seconds=seconds, rate=0.7 * most)
+    alone = bench.load(1, clients=1, seconds=short)
+    bare = direct(bench.as_served, bench.normalised(1), short)
+    found["lone_request"] = {
+        "served_ms": alone["ms"],
+        "bare_ms": bare,
+        "limit_ms": round(2 * bare["p99_ms"] + 2, 3),
     }
+    bench.load(1, seconds=600, most=10_000)
+    before = bench.server.memory()
+    flood = bench.load(1, seconds=600, most=requests)
+    found["memory_mb"] = {
+        "before": round(before, 1),
+        "after": round(bench.server.memory(), 1),
+        "requests": sum(flood["answers"].values()),
+    }
+    return found
 
 
 def main() -> None:
@@ -149,54 +217,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--requests", type=int, default=100_000)
     told = parser.parse_args()
-    short = min(told.seconds, 10)
+    result: dict[str, Any] = {"seconds": told.seconds, "clients": CLIENTS}
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        run = convlens.train("fast-mnist", epochs=1, root=root)
-        subject = inspection.open_subject(run.folder, engine="reference")
-        images = data.load("digits-5k").test.images
-        cores = available_cores()
-        models = {n: OnnxModel(subject, n) for n in sorted({max(1, cores - 1), cores})}
-        server = Server(root)
-        kinds = {
-            "1 image, JSON": (1, True),
-            "1 image, safetensors": (1, False),
-            "16 images, safetensors": (16, False),
-            "64 images, safetensors": (64, False),
-        }
-        result: dict[str, Any] = {"seconds": told.seconds, "clients": CLIENTS}
+        bench = Bench("fast-mnist", Path(name) / "small")
         try:
-            measure(server.port, request(images[:1]), seconds=1)  # warm
-            result["throughput"] = {
-                label: throughput(
-                    server, models, images[:count], told.seconds if count == 1 else short, as_json
-                )
-                for label, (count, as_json) in kinds.items()
-            }
-            most = result["throughput"]["1 image, JSON"]["closed_loop"]["requests_per_second"]
-            result["at_70_percent"] = measure(
-                *(server.port, request(images[:1], as_json=True)),
-                clients=CLIENTS,
-                seconds=told.seconds,
-                rate=0.7 * most,
-            )
-            alone = measure(server.port, request(images[:1]), clients=1, seconds=short)
-            bare = direct(models[min(models)], subject.preprocessing.normalise(images[:1]), short)
-            result["lone_request"] = {
-                "served_ms": alone["ms"],
-                "bare_ms": bare,
-                "limit_ms": round(2 * bare["p99_ms"] + 2, 3),
-            }
-            measure(server.port, request(images[:1]), seconds=600, most=10_000)
-            before = server.memory()
-            flood = measure(server.port, request(images[:1]), seconds=600, most=told.requests)
-            result["memory_mb"] = {
-                "before": round(before, 1),
-                "after": round(server.memory(), 1),
-                "requests": sum(flood["answers"].values()),
-            }
+            result |= small(bench, told.seconds, told.requests)
         finally:
-            result["exit_code"] = server.stop()
+            result["exit_code"] = bench.server.stop()
+        bench = Bench("deep-batch-norm", Path(name) / "large")
+        try:
+            result["deep_batch_norm"] = bench.throughput(1, min(told.seconds, 10))
+        finally:
+            bench.server.stop()
     keep("serve", result)
 
 

@@ -169,8 +169,59 @@ def recipes(found: Result) -> str:
         if peer:
             share = one["time_of_peer"]
             ratios.append(f"`{name}` takes {share:.2f} of the time of `{peer['recipe']}`.")
-    head = ["recipe", "network", "parameters", "data", "test accuracy", "median", "threads", "seeds"]
+    head = [
+        "recipe",
+        "network",
+        "parameters",
+        "data",
+        "test accuracy",
+        "median",
+        "threads",
+        "seeds",
+    ]
     return "\n\n".join([table(head, rows), *ratios])
+
+
+def serve(found: Result) -> str:
+    def row(label: str, one: Result) -> list[str]:
+        load = one["closed_loop"]
+        least = min(
+            one["directly_images_per_second_by_cores"].items(), key=lambda item: int(item[0])
+        )
+        return [
+            label,
+            numbers.whole(round(load["requests_per_second"])),
+            numbers.whole(round(one["images_per_second"])),
+            str(one["mean_batch"]),
+            numbers.whole(round(least[1])),
+            f"{one['share_of_directly_with_the_same_settings']:.2f}",
+            f"{load['ms']['p99']:.0f} ms",
+        ]
+
+    rows = [row(f"`fast-mnist`, {label}", one) for label, one in found["throughput"].items()]
+    rows.append(row("`deep-batch-norm`, 1 image, safetensors", found["deep_batch_norm"]))
+    head = ["a request", "requests/s", "images/s", "mean batch"]
+    head += ["ONNX Runtime alone, images/s", "share", "p99"]
+    answers: dict[str, int] = {}
+    for one in found["throughput"].values():
+        for status, count in one["closed_loop"]["answers"].items():
+            answers[status] = answers.get(status, 0) + count
+    told = ", ".join(f"{numbers.whole(count)} with {code}" for code, count in answers.items())
+    alone, memory = found["lone_request"], found["memory_mb"]
+    nothing = numbers.whole(round(found["nothing_computed"]["requests_per_second"]))
+    loaded, served, bare = found["at_70_percent"]["ms"], alone["served_ms"], alone["bare_ms"]
+    lines = [
+        f"{found['clients']} clients in a closed loop, {found['seconds']:g} s for one image a "
+        f"request; answers: {told}. The clients take their share of the same cores.",
+        table(head, rows),
+        f"An answer that computes nothing (`/healthz`) comes {nothing} times a second under the "
+        "same load: with one small image a request, HTTP is what costs.",
+        f"At 70% of the highest throughput: p50 {loaded['p50']:.1f} ms, p99 {loaded['p99']:.0f} "
+        f"ms. A lone request: p99 {served['p99']:.2f} ms, ONNX Runtime alone "
+        f"{bare['p99_ms']:.2f} ms. Memory: {memory['before']:.0f} MB, and {memory['after']:.0f} "
+        f"MB after {numbers.whole(memory['requests'])} more requests.",
+    ]
+    return "\n\n".join(lines)
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
@@ -182,6 +233,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "step_overhead": ("Overhead of a step", step_overhead),
     "inference": ("Inference", inference),
     "memory": ("Memory", memory),
+    "serve": ("The server under load", serve),
     "start_up": ("Start-up", start_up),
 }
 
