@@ -204,6 +204,7 @@ def evaluate(
     split: str = "test",
     weights_file: str | Path | None = None,
     engine: str = "torch",
+    views: Sequence[str] = (),
     root: str | Path | None = None,
 ) -> Evaluation:
     """Measure a run's best weights, on its own test set or on other data.
@@ -220,6 +221,8 @@ def evaluate(
         Other weights for the run's network: `.safetensors` or `.pt`.
     engine : {"torch", "keras", "reference"}
         Who computes, whichever engine trained the run.
+    views : sequence of {"mirror", "shift"}
+        Average the logits over the images as they are, mirrored, and shifted by a pixel each way.
     """
     check_engine(engine)
     from convlens.training import session
@@ -228,7 +231,7 @@ def evaluate(
     network = Network.from_toml(run.network_text)
     model = with_weights(build(network, engine=engine), run, weights_file)
     dataset = datasets.load_like(run.data, data)
-    return session.evaluate_model(model, dataset, split)
+    return session.evaluate_model(model, dataset, split, views=views)
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,23 @@ def test_evaluate_gives_the_numbers_that_training_wrote(trained: Path) -> None:
     assert evaluated["loss"] == pytest.approx(status["test_loss"], rel=1e-6)
 
 
+def test_evaluate_tells_what_views_give_beside_the_plain_result(trained: Path) -> None:
+    from convlens import Network, build, open_run
+    from convlens.data import Preprocessing, load_like
+    from convlens.workflow import with_weights
+
+    told = succeed("evaluate", "last", "--views", "mirror", cwd=trained)
+    run = open_run("last", trained / "runs")
+    assert told["accuracy"] == run.status["test_accuracy"]
+    model = with_weights(build(Network.from_toml(run.network_text)), run)
+    test = load_like(run.data).test
+    images = Preprocessing.from_dict(run.data["preprocessing"]).normalise(test.images)
+    both = model.logits(images) + model.logits(images[..., ::-1].copy())
+    assert told["views"]["names"] == ["mirror"]
+    assert told["views"]["accuracy"] == pytest.approx((both.argmax(1) == test.labels).mean())
+    assert told["views"]["accuracy"] < told["accuracy"]  # a mirrored digit is none
+
+
 def test_predict_reads_a_drawing_of_any_size(trained: Path) -> None:
     import numpy as np
     from PIL import Image

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convlens import workflow
 from convlens.cli.options import Engine, Json, RunArgument, RunsRoot, new_command, print_json
 from convlens.report.numbers import decimal
+
+if TYPE_CHECKING:
+    from convlens.evaluation import Evaluation
 
 app = new_command()
 
@@ -24,26 +28,50 @@ def evaluate(
         str | None, typer.Option(help="Other weights for its network: .safetensors or .pt.")
     ] = None,
     engine: Engine = "torch",
+    views: Annotated[
+        str, typer.Option(help="Also average over views of each image: mirror, shift.")
+    ] = "",
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
     """Measure a run's best weights on its own test set, or on other data.
 
+    With views (test-time augmentation) a second line tells what averaging over them gives.
     Do not choose between runs by these numbers: that is what the validation split is for.
     """
-    result = workflow.evaluate(
-        run, data=data, split=split, weights_file=weights, engine=engine, root=runs
+    measure = partial(
+        workflow.evaluate,
+        run,
+        data=data,
+        split=split,
+        weights_file=weights,
+        engine=engine,
+        root=runs,
     )
+    result = measure()
+    names = [name.strip() for name in views.split(",") if name.strip()]
+    viewed = measure(views=names) if names else None
     if as_json:
-        print_json({key: v for key, v in result.to_dict().items() if key != "mistakes"})
+        told = _told(result)
+        print_json(told if viewed is None else {**told, "views": {"names": names, **_told(viewed)}})
         return
-    low, high = result.interval
-    typer.echo(
-        f"{split} accuracy {result.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), "
-        f"loss {result.loss:.4f}, {result.images:,} images"
-    )
+    typer.echo(f"{split} {_line(result)}, {result.images:,} images")
+    if viewed is not None:
+        typer.echo(f"mean over views ({', '.join(names)}): {_line(viewed)}")
     for row in result.per_class:
         typer.echo(
             f"  {row.name:>12}  precision {decimal(row.precision)}  recall {decimal(row.recall)}  "
             f"F1 {decimal(row.f1)}  {row.images} images"
         )
+
+
+def _told(result: Evaluation) -> dict[str, Any]:
+    return {key: value for key, value in result.to_dict().items() if key != "mistakes"}
+
+
+def _line(result: Evaluation) -> str:
+    low, high = result.interval
+    return (
+        f"accuracy {result.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), "
+        f"loss {result.loss:.4f}"
+    )

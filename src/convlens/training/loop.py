@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -29,6 +29,7 @@ from convlens.training.averaging import decay_at
 from convlens.training.batches import ImageSet, Targets, epoch_seed, epoch_sizes
 from convlens.training.choices import EVALUATION_BATCH, Choice
 from convlens.training.recipe import Recipe
+from convlens.training.views import View, as_it_is, mean_over_views
 
 Weights = dict[str, NDArray[np.float32]]
 Event = dict[str, Any]
@@ -353,9 +354,18 @@ def finish_epoch(
     on_event(event)
 
 
-def predict(module: nn.Module, images: ImageSet, batch_size: int = EVALUATION_BATCH) -> Tensor:
-    """Return float32 logits `(N, classes)` of a whole set, in evaluation mode, unaugmented."""
+def predict(
+    module: nn.Module,
+    images: ImageSet,
+    batch_size: int = EVALUATION_BATCH,
+    views: Sequence[View] = (as_it_is,),
+) -> Tensor:
+    """Return float32 logits `(N, classes)` of a whole set, in evaluation mode, unaugmented.
+
+    Of several views the logits are the mean.
+    """
     module.eval()
     with torch.inference_mode():
-        parts = [module(batch).float() for batch, _ in images.in_order(batch_size)]
+        batches = images.in_order(batch_size)
+        parts = [mean_over_views(module, batch, views).float() for batch, _ in batches]
     return torch.cat(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -40,6 +40,7 @@ from convlens.training.loop import (
 )
 from convlens.training.recipe import Recipe
 from convlens.training.streaming import image_set
+from convlens.training.views import mean_over_views, views_of
 
 SAVE_SECONDS = 5.0
 """A checkpoint is written at the end of an epoch when the last one is older than this."""
@@ -274,17 +275,31 @@ def _test_once(
 
 
 def evaluate_model(
-    model: Model, dataset: Dataset, split: str = "test", batch_size: int = EVALUATION_BATCH
+    model: Model,
+    dataset: Dataset,
+    split: str = "test",
+    batch_size: int = EVALUATION_BATCH,
+    views: Sequence[str] = (),
 ) -> Evaluation:
-    """Measure a model on one split: no gradients, no augmentation, no shuffling."""
+    """Measure a model on one split: no gradients, no augmentation, no shuffling.
+
+    With `views`, the logits are means over the images as they are and changed in these ways.
+    """
     part = dataset.part(split)
     device = model.device if isinstance(model, TorchModel) else torch.device("cpu")
     images = image_set(part, dataset.preprocessing, device, memory=dataset.memory)
+    seen = views_of(views)
     if isinstance(model, TorchModel):
-        logits: Any = predict(model.module, images, batch_size).cpu().numpy()
+        logits: Any = predict(model.module, images, batch_size, seen).cpu().numpy()
     else:
-        batches = (batch.numpy() for batch, _ in images.in_order(batch_size))
-        logits = np.concatenate([model.logits(batch) for batch in batches])
+
+        def logits_of(batch: torch.Tensor) -> torch.Tensor:
+            return torch.from_numpy(model.logits(batch.numpy()))
+
+        parts = (
+            mean_over_views(logits_of, batch, seen) for batch, _ in images.in_order(batch_size)
+        )
+        logits = torch.cat(list(parts)).numpy()
     return evaluate_logits(logits, part.labels, dataset.classes, part.images, split=split)
 
 
