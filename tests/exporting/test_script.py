@@ -20,6 +20,7 @@ from convlens.exporting.script import write_model, write_script
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.training import recipe as recipes
+from convlens.training.augment import Draws, augment
 from convlens.training.batches import TensorSet, epoch_seed
 from convlens.training.loop import cross_entropy
 from convlens.training.recipe import Augmentation, Recipe
@@ -304,3 +305,77 @@ def test_the_script_runs_in_a_fresh_environment_with_what_its_first_lines_instal
     )
     count = f"{SMALL.table().parameters:,}"
     assert f"{count} parameters" in out or f"Trainable params: {count}" in out
+
+
+def changed_by_the_script(library: Any, changes: Augmentation, images: Any) -> Any:
+    """Return images (N, H, W), pixels 0 to 255, as the script's random change gives them."""
+    about = data.load("digits-5k").to_json()
+    about["preprocessing"] |= {"mean": [0.25], "std": [0.5]}
+    text = write_script(
+        library, SMALL, Recipe(augmentation=changes), about, title="", file="script.py"
+    )
+    space: dict[str, Any] = {"__name__": "script"}
+    exec(compile(text, "script", "exec"), space)
+    if library == "torch":
+        pixels = torch.from_numpy(images)[:, None]
+        return space["change"](pixels, torch.Generator().manual_seed(0)).numpy()[:, 0]
+    normalised = ((images / 255 - 0.25) / 0.5).astype(np.float32)[..., None]
+    made = space["RandomChange"]()(normalised, training=True)
+    return (np.asarray(made)[..., 0] * 0.5 + 0.25) * 255
+
+
+@pytest.fixture(params=["torch", "keras"])
+def library(request: pytest.FixtureRequest) -> str:
+    if request.param == "keras":
+        pytest.importorskip("tensorflow")
+    return str(request.param)
+
+
+@pytest.mark.parametrize("padding", ["reflect", "zero"])
+def test_a_scripts_crop_is_a_window_of_the_padded_image(library: str, padding: Any) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 28, 28)).astype(np.float32)
+    made = changed_by_the_script(library, Augmentation(crop=2, padding=padding), images)
+    padded = np.pad(
+        images, [(0, 0), (2, 2), (2, 2)], mode="reflect" if padding == "reflect" else "constant"
+    )
+    corners = set()
+    for image, around in zip(made, padded, strict=True):
+        found = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if np.allclose(image, around[y : y + 28, x : x + 28], atol=0.01)
+        ]
+        assert len(found) == 1
+        corners.update(found)
+    assert {y for y, _ in corners} == {x for _, x in corners} == set(range(5))
+
+
+def test_a_scripts_cutout_covers_one_square_with_the_mean(library: str) -> None:
+    images = np.full((200, 28, 28), 200, np.float32)
+    made = changed_by_the_script(library, Augmentation(cutout=0.3), images)
+    covered = np.isclose(made, 0.25 * 255, atol=0.01)
+    assert np.allclose(made[~covered], 200, atol=0.01)
+    heights, widths = covered.any(2).sum(1), covered.any(1).sum(1)
+    assert (covered.sum((1, 2)) == heights * widths).all()  # one rectangle, cut off at the border
+    assert heights.max() == widths.max() == 8
+    assert heights.min() < 8
+    ours = covered_by_us(Augmentation(cutout=0.3), 4000)
+    assert covered.mean() == pytest.approx(ours.mean(), abs=4 * ours.std() / 200**0.5)
+
+
+def test_a_script_erases_as_much_as_the_run_does(library: str) -> None:
+    images = np.full((1000, 28, 28), 200, np.float32)
+    made = changed_by_the_script(library, Augmentation(erase=0.5), images)
+    covered = np.isclose(made, 0.25 * 255, atol=0.01).mean((1, 2))
+    ours = covered_by_us(Augmentation(erase=0.5), 4000)
+    assert (covered > 0).mean() == pytest.approx(0.5, abs=4 * 0.5 / 1000**0.5)
+    assert covered.mean() == pytest.approx(ours.mean(), abs=4 * ours.std() / 1000**0.5)
+    assert covered.max() == pytest.approx(ours.max(), abs=0.03)
+
+
+def covered_by_us(changes: Augmentation, count: int) -> Any:
+    """Return the share of each image that a run's own augmentation covers."""
+    plain = torch.full((count, 1, 28, 28), 200.0)
+    made = augment(plain, torch.arange(count), changes, Draws(seed=0, epoch=0), fill=-1.0)
+    return (made == -1).double().mean((1, 2, 3)).numpy()

@@ -30,7 +30,9 @@ _RECIPE = frozenset(
     ]
 )
 _TORCH_ONLY = frozenset(["epoch_share"])
-_AUGMENTATION = frozenset(["shift", "rotate", "scale", "shear", "flip"])
+_AUGMENTATION = frozenset(
+    ["shift", "rotate", "scale", "shear", "flip", "crop", "padding", "cutout", "erase"]
+)
 """The settings that the scripts carry out; a recipe that uses another one is refused."""
 
 
@@ -105,7 +107,8 @@ def write_script(
     InputError
         Where the script could not do as the recipe says, or not load the data.
     """
-    _refuse_unknown(recipe, _RECIPE | _TORCH_ONLY if library == "torch" else _RECIPE)
+    known = _RECIPE | _TORCH_ONLY if library == "torch" else _RECIPE
+    _refuse_unknown(network, recipe, known)
     preprocessing = Preprocessing.from_dict(data.get("preprocessing"))
     classes = tuple(str(name) for name in data["classes"])
     loading = plan(data)
@@ -159,7 +162,7 @@ def _list(names: tuple[str, ...]) -> str:
     return "[\n" + "".join(f"    {name},\n" for name in quoted) + "]"
 
 
-def _refuse_unknown(recipe: Recipe, known: frozenset[str]) -> None:
+def _refuse_unknown(network: Network, recipe: Recipe, known: frozenset[str]) -> None:
     """Refuse what the script would silently leave out."""
     fresh = Recipe()
     extra = [
@@ -175,6 +178,8 @@ def _refuse_unknown(recipe: Recipe, known: frozenset[str]) -> None:
     ]
     if recipe.augmentation.flip == "alternating":
         extra.append('augmentation.flip "alternating"')
+    if recipe.augmentation.crop >= min(network.input[1:]):
+        extra.append(f"augmentation.crop {recipe.augmentation.crop}")
     if extra:
         raise InputError(
             f"the recipe uses {', '.join(extra)}, for which there is no plain code",
