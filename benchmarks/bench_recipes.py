@@ -7,8 +7,9 @@ test, on the threads that each row names. `mnist-fast` runs in turn with `one-ep
 that it has to beat, on the same data in the same process; their ratio is of the medians.
 The recipe `digits` has a benchmark of its own, `bench_digits.py`.
 
-Expected duration on two cores: `digits-best` 4 min, `mnist-fast` 2 min, `mnist-small` 20 min,
-`mnist-best` 30 min, `fashion-fast` 20 min, `fashion-best` 70 min.
+Expected duration on two cores: `digits-best` 4 min, `digits-small`, `mnist-fast` and `two-epochs`
+2 min each, `mnist-small` 20 min, `mnist-best` 30 min, `fashion-fast` 20 min, `fashion-small` 15 min,
+`fashion-best` 70 min.
 
     python benchmarks/bench_recipes.py [RECIPE ...] [--seeds N] [--runs FOLDER]
 
@@ -33,10 +34,13 @@ from measure import RESULTS, keep, machine
 RECIPES = {
     # recipe: (network, data set, seeds)
     "digits-best": ("fast-batch-norm", "digits-5k", 5),
+    "digits-small": ("compact-batch-norm", "digits-5k", 5),
     "mnist-fast": ("compact-batch-norm", "mnist", 10),
+    "two-epochs": ("slim-batch-norm", "mnist", 5),
     "mnist-small": ("slim-batch-norm", "mnist", 5),
     "mnist-best": ("deep-batch-norm", "mnist", 5),
     "fashion-fast": ("small-resnet", "fashion-mnist", 3),
+    "fashion-small": ("slim-batch-norm", "fashion-mnist", 3),
     "fashion-best": ("basic-resnet", "fashion-mnist", 1),
 }
 PEERS = {"mnist-fast": ("one-epoch", "fast-mnist")}
