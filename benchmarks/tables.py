@@ -84,6 +84,25 @@ def curves(found: Result) -> str:
     )
 
 
+def ladder(found: Result) -> str:
+    rows = []
+    for one in found["rungs"]:
+        epochs = one.get("epochs", [])
+        reached = one.get("seconds_to_target")
+        rows.append(
+            [
+                one["rung"],
+                seconds(one["seconds_for_60000"]),
+                "–" if reached is None else str(len(epochs)),
+                seconds(reached),
+            ]
+        )
+    target = numbers.percent(found["target"], 1)
+    head = ["the example, then one change after another", "60,000 images"]
+    head += [f"epochs to {target} of the held-out digits", "seconds to it"]
+    return table(head, rows)
+
+
 def inference(found: Result) -> str:
     parts = []
     for network in found["networks"]:
@@ -226,6 +245,7 @@ def serve(found: Result) -> str:
 
 SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "time_to_accuracy": ("Time to accuracy on MNIST, beside peers", time_to_accuracy),
+    "ladder": ("Why: from PyTorch's example to mnist-fast, step by step", ladder),
     "digits": ("The embedded digits", digits),
     "recipes": ("The named recipes", recipes),
     "batch_size": ("Batch sizes: the tutorial's table", batch_size),
