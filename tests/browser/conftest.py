@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
     from serving import Server
 
@@ -102,9 +102,17 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+def failure(answer: Response) -> list[str]:
+    """Return a line for an answer that is an error."""
+    return [f"{answer.status} for {answer.url}"] if answer.status >= 400 else []
+
+
 @pytest.fixture
 def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
-    """Open a page in a fresh profile; at the end nothing failed and no other host was asked."""
+    """Open a page in a fresh profile; at the end nothing failed and no other host was asked.
+
+    A test that makes a request fail on purpose says so with `refused=True`.
+    """
     opened: list[Any] = []
     problems: list[str] = []
 
@@ -116,6 +124,7 @@ def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
         language: str = "en-US",
         still: bool = True,
         ready: bool = True,
+        refused: bool = False,
         **more: Any,
     ) -> Page:
         base = url or f"http://127.0.0.1:{explorer.port}/"
@@ -137,6 +146,12 @@ def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
             ),
         )
         page.on("pageerror", lambda error: problems.append(f"failed: {error}"))
+        if not refused:
+            page.on("response", lambda answer: problems.extend(failure(answer)))
+            page.on(
+                "console",
+                lambda told: problems.append(told.text) if told.type == "error" else None,
+            )
         page.goto(base)
         if ready:
             page.get_by_test_id("winner").wait_for()

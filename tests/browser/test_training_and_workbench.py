@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_a_layer_edited_into_an_error_gives_the_command_lines_message(open_page):
-    page = open_page()
+    page = open_page(refused=True)
     page.get_by_role("button", name="Workbench").click()
     page.get_by_text("It fits.").wait_for()
     assert "31,626" in page.get_by_test_id("verdict").inner_text()
@@ -41,7 +41,7 @@ def test_a_layer_edited_into_an_error_gives_the_command_lines_message(open_page)
 
 
 def test_layers_are_added_moved_and_removed(open_page):
-    page = open_page()
+    page = open_page(refused=True)
     page.get_by_role("button", name="Workbench").click()
     page.get_by_text("It fits.").wait_for()
     page.get_by_label("Kind of the new layer").first.select_option("dropout")
@@ -53,7 +53,7 @@ def test_layers_are_added_moved_and_removed(open_page):
 
 
 def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: Server):
-    page = open_page()
+    page = open_page(refused=True)  # a run that has only begun has no weights yet
     page.get_by_role("button", name="Workbench").click()
     page.get_by_label("Begin with").select_option("lenet-5")
     page.get_by_text("It fits.").wait_for()
