@@ -44,9 +44,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two trained runs: `digits` on the embedded digits, `photos` on tiles of real photos."""
+    """Three trained runs: `digits`, `photos` on tiles of real photos, `wide` on 20x40 images."""
     import convlens
     import photos
+    import sides
 
     root = tmp_path_factory.mktemp("browser-runs")
     convlens.train("tutorial-torch", epochs=4, seed=0, root=root, name="digits", record_kernels=1)
@@ -54,15 +55,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     convlens.train(
         "tiny-vgg", data=folder, epochs=6, batch_size=8, seed=0, root=root, name="photos"
     )
+    folder = sides.write(tmp_path_factory.mktemp("data") / "sides")
+    convlens.train(
+        sides.NETWORK, data=folder, epochs=6, batch_size=8, seed=0, root=root, name="wide"
+    )
     return root
 
 
 @pytest.fixture(scope="session")
 def explorer(runs: Path) -> Iterator[Server]:
-    """`convlens serve digits photos`."""
+    """`convlens serve digits photos wide`."""
     from serving import serving
 
-    with serving("digits", "photos", "--runs", runs) as server:
+    with serving("digits", "photos", "wide", "--runs", runs) as server:
         yield server
 
 

@@ -2,7 +2,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 
-export function Camera({ onPicture, onClose }: { onPicture: (blob: Blob) => void; onClose: () => void }) {
+interface Props {
+  /** Width over height of the picture that is wanted: the middle of what the camera sees. */
+  ratio: number;
+  onPicture: (blob: Blob) => void;
+  onClose: () => void;
+}
+
+export function Camera({ ratio, onPicture, onClose }: Props) {
   const video = useRef<HTMLVideoElement>(null);
   const [refused, setRefused] = useState(false);
   useEffect(() => {
@@ -22,11 +29,14 @@ export function Camera({ onPicture, onClose }: { onPicture: (blob: Blob) => void
     };
   }, []);
   const snap = () => {
-    const side = Math.min(video.current!.videoWidth, video.current!.videoHeight);
+    const { videoWidth, videoHeight } = video.current!;
+    const width = Math.min(videoWidth, videoHeight * ratio);
+    const height = width / ratio;
     const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = side;
-    const [x, y] = [(video.current!.videoWidth - side) / 2, (video.current!.videoHeight - side) / 2];
-    canvas.getContext("2d")!.drawImage(video.current!, x, y, side, side, 0, 0, side, side);
+    canvas.width = Math.round(width);
+    canvas.height = Math.round(height);
+    const [x, y] = [(videoWidth - width) / 2, (videoHeight - height) / 2];
+    canvas.getContext("2d")!.drawImage(video.current!, x, y, width, height, 0, 0, canvas.width, canvas.height);
     canvas.toBlob((blob) => blob && onPicture(blob), "image/png");
     onClose();
   };

@@ -7,7 +7,7 @@ import { t } from "../i18n";
 import { asMaps, type Tensor } from "../model/tensor";
 import { activations, hovered, model, scales, selected, theme } from "../state";
 import { centre, choose, movedMap } from "./choosing";
-import { hit, tileRect, type Column } from "./layout";
+import { gridSize, hit, tileRect, type Column } from "./layout";
 
 export function LayerColumn({ column }: { column: Column }) {
   const row = column.row!;
@@ -17,9 +17,7 @@ export function LayerColumn({ column }: { column: Column }) {
   const scale = scales.value.get(row.name) ?? 1;
   const shown = theme.value;
   const focusChannel = selected.value?.layer === row.name ? selected.value.cell[0]! : null;
-  const height = column.down * (column.tile + column.gap) - column.gap;
-  const width =
-    column.form === "classes" ? column.width : column.across * (column.tile + column.gap) - column.gap;
+  const { width, height } = gridSize(column);
 
   // what is scrolled out of sight is not drawn
   useEffect(() => {
@@ -145,7 +143,7 @@ function drawClasses(
   context.textBaseline = "middle";
   for (let i = 0; i < column.down; i++) {
     const value = values?.data[i] ?? 0;
-    const middle = i * column.tile + column.tile / 2;
+    const middle = (i + 0.5) * column.tile.height;
     const zero = share ? 36 : 36 + room / 2;
     const length = (value / scale) * (share ? room : room / 2);
     context.fillStyle = css(0, shown, 1);

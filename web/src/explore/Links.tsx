@@ -84,7 +84,7 @@ function Line(props: {
   const colours = from.row === null && model.value!.network.input[0] === 3;
   const start = from.row
     ? tileRect(from, link.channel)
-    : { x: from.x, y: from.top, width: from.tile, height: from.tile };
+    : { x: from.x, y: from.top, ...from.tile };
   const size = Math.abs(link.strength);
   const path = curve({
     source: [

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { mapCanvas, prepare, px } from "../draw/canvas";
 import { scaleOf } from "../draw/colour";
 import { percent, short } from "../draw/numbers";
+import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
 import { asMaps, channel as channelOf } from "../model/tensor";
 import { activations, hovered, rows, scales, theme, weights } from "../state";
@@ -34,10 +35,12 @@ export function MapCard() {
   }, [over?.layer]);
   useEffect(() => {
     if (!row || !values || !canvas.current || !over || row.output.length !== 3) return;
-    const [, height, width] = asMaps(row.output);
-    const context = prepare(canvas.current, SIDE, SIDE);
-    const map = mapCanvas(channelOf(values, over.channel), width, height, shown, scales.value.get(row.name) ?? 1);
-    context.drawImage(map, 0, 0, SIDE, SIDE);
+    const [, rowsOf, columnsOf] = asMaps(row.output);
+    const { width, height } = proportioned(rowsOf, columnsOf, SIDE);
+    const context = prepare(canvas.current, width, height);
+    const scale = scales.value.get(row.name) ?? 1;
+    const map = mapCanvas(channelOf(values, over.channel), columnsOf, rowsOf, shown, scale);
+    context.drawImage(map, 0, 0, width, height);
   }, [over, values, shown]);
   if (!over || !row || !values) return null;
   const map = channelOf(values, over.channel);
@@ -91,13 +94,13 @@ function Kernels({ layer, filter }: { layer: string; filter: number }) {
     const own = weight.data.subarray(filter * depth * taps, (filter + 1) * depth * taps);
     const scale = scaleOf(own);
     const across = Math.min(many, 8);
-    const side = many === 1 ? 60 : Math.floor((SIDE - (across - 1) * 3) / across);
+    const size = proportioned(height, width, many === 1 ? 60 : Math.floor((SIDE - (across - 1) * 3) / across));
     const down = Math.ceil(many / across);
-    const context = prepare(canvas.current, many === 1 ? side : SIDE, down * (side + 3) - 3);
+    const context = prepare(canvas.current, across * (size.width + 3) - 3, down * (size.height + 3) - 3);
     for (let k = 0; k < many; k++) {
       const kernel = mapCanvas(own.subarray(k * taps, (k + 1) * taps), width, height, shown, scale);
-      const [x, y] = [(k % across) * (side + 3), Math.floor(k / across) * (side + 3)];
-      context.drawImage(kernel, x, y, side, side);
+      const [x, y] = [(k % across) * (size.width + 3), Math.floor(k / across) * (size.height + 3)];
+      context.drawImage(kernel, x, y, size.width, size.height);
     }
   }, [weight, filter, shown]);
   if (!weight) return null;

@@ -36,7 +36,7 @@ export function Network() {
         : null,
     [tree.value, now, size[0], size[1], zoom],
   );
-  const step = (by: number) => setZoom(Math.max(20, Math.min(96, (zoom ?? layout?.tile ?? 32) + by)));
+  const step = (by: number) => setZoom(Math.max(20, Math.min(96, (zoom ?? layout?.side ?? 32) + by)));
   return (
     <section class="network" aria-label={t("network.label")}>
       <div class="stage-frame" ref={frame} tabIndex={-1}>

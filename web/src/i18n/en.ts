@@ -70,7 +70,7 @@ export const en = {
   "card.most": "most",
   "card.zeros": "zeros",
   "card.value": "value",
-  "card.kernel": "weights {size}, {n} channels deep",
+  "card.kernel": "weights {size}, depth {n}",
   "card.firstKernels": "(the first {n})",
 
   "answer.label": "The answer",
