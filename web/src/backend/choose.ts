@@ -1,6 +1,6 @@
 /** Find out what kind of page this is: `convlens publish` marks its own and names the file beside it. */
 import type { Backend } from "./backend";
-import { Problem } from "./problem";
+import { missing } from "./missing";
 
 export async function chooseBackend(): Promise<Backend> {
   const mark = document.querySelector<HTMLMetaElement>('meta[name="convlens-site"]');
@@ -9,6 +9,6 @@ export async function chooseBackend(): Promise<Backend> {
     import("./published"),
     fetch(mark.content).catch(() => null),
   ]);
-  if (!response?.ok) throw new Problem(`${mark.content} is missing beside the page`, "", "convlens publish RUN DIR");
+  if (!response?.ok) throw missing(mark.content);
   return published(await response.json());
 }

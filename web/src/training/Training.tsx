@@ -58,7 +58,7 @@ export function Training() {
           </button>
         )}
       </header>
-      {status.message && !running && <p class="quiet">{status.message}</p>}
+      {status.message && !running && <p class="quiet" lang="en">{status.message}</p>}
       {events.length === 0 ? (
         <p class="empty">{t(running ? "training.waiting" : "training.none")}</p>
       ) : (

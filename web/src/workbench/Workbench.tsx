@@ -114,7 +114,7 @@ export function Workbench() {
           layers={network.layers}
           rows={rows}
           prefix=""
-          wrong={problem?.layer ?? null}
+          wrong={problem?.at ?? []}
           onChange={(layers) => setNetwork({ ...network, layers })}
         />
       </div>
@@ -125,7 +125,7 @@ export function Workbench() {
           ) : answer ? (
             <>
               <p class="fits">{t("workbench.fits")}</p>
-              <dl>
+              <dl class="totals">
                 <div>
                   <dt>{t("workbench.parameters")}</dt>
                   <dd>{grouped(answer.parameters)}</dd>
