@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three trained runs: `digits`, `photos` on tiles of real photos, `wide` on 20x40 images."""
+    """Trained runs: `digits`, `photos` and `deep` on tiles of photos, `wide` on 20x40 images."""
     import convlens
     import photos
     import sides
@@ -55,6 +55,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     convlens.train(
         "tiny-vgg", data=folder, epochs=6, batch_size=8, seed=0, root=root, name="photos"
     )
+    convlens.train(
+        "bottleneck-resnet", data=folder, epochs=1, batch_size=8, seed=0, root=root, name="deep"
+    )
     folder = sides.write(tmp_path_factory.mktemp("data") / "sides")
     convlens.train(
         sides.NETWORK, data=folder, epochs=6, batch_size=8, seed=0, root=root, name="wide"
@@ -64,10 +67,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def explorer(runs: Path) -> Iterator[Server]:
-    """`convlens serve digits photos wide`."""
+    """`convlens serve digits photos deep wide`."""
     from serving import serving
 
-    with serving("digits", "photos", "wide", "--runs", runs) as server:
+    with serving("digits", "photos", "deep", "wide", "--runs", runs) as server:
         yield server
 
 

@@ -6,7 +6,8 @@ import { fixed, grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
 import { asMaps, type Tensor } from "../model/tensor";
 import { activations, hovered, model, scales, selected, theme } from "../state";
-import { centre, choose, movedMap } from "./choosing";
+import { arrived, centre, choose, movedMap } from "./choosing";
+import { openFolded } from "./folding";
 import { gridSize, hit, tileRect, type Column } from "./layout";
 
 export function LayerColumn({ column }: { column: Column }) {
@@ -45,12 +46,24 @@ export function LayerColumn({ column }: { column: Column }) {
   const about = fits ? row.settings : "";
   return (
     <div
-      class={`layer${focusChannel !== null ? " is-open" : ""}`}
+      class={`layer${focusChannel !== null ? " is-open" : ""}${arrived.value === row.name ? " is-arrived" : ""}`}
       style={px({ left: column.x, top: column.y, width: column.width })}
       data-layer={row.name}
     >
       <header title={`${row.kind} ${row.settings}`}>
-        <h3>{row.name.split(".").pop()}</h3>
+        <h3>
+          {row.name.split(".").pop()}
+          {column.folded.length > 0 && (
+            <button
+              class="folded"
+              onClick={() => openFolded(row.name)}
+              aria-label={t("layer.unfold", { n: column.folded.length, name: row.name, names: names(column) })}
+              title={t("layer.folded", { names: names(column) })}
+            >
+              +{column.folded.length}
+            </button>
+          )}
+        </h3>
         {about && <p>{about}</p>}
         <p class="shape">{shapeText(row.output)}</p>
         {!about && parameters && <p>{parameters}</p>}
@@ -97,6 +110,10 @@ export function LayerColumn({ column }: { column: Column }) {
       />
     </div>
   );
+}
+
+function names(column: Column): string {
+  return column.folded.map((row) => row.name.split(".").pop()).join(", ");
 }
 
 function drawMaps(

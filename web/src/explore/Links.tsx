@@ -32,7 +32,12 @@ function answerPlace(): { layer: string; channel: number; cell: null } | null {
 
 export function Links({ layout }: { layout: Layout }) {
   const columns = useMemo(
-    () => new Map(layout.columns.map((column) => [column.row?.name ?? null, column])),
+    () =>
+      new Map(
+        layout.columns.flatMap((column) =>
+          [column.row, ...column.folded].map((row): [string | null, Column] => [row?.name ?? null, column]),
+        ),
+      ),
     [layout],
   );
   const [over, place, known] = [hovered.value, selected.value, computedNow.value];

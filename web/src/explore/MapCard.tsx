@@ -7,8 +7,10 @@ import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
 import { asMaps, channel as channelOf } from "../model/tensor";
 import { activations, hovered, rows, scales, theme, weights } from "../state";
+import { hostOf, shownTree } from "./folding";
 
-const SIDE = 148;
+/** Of the map in large. */
+const SIDE = 160;
 const MOST_KERNELS = 16;
 
 export function MapCard() {
@@ -28,7 +30,7 @@ export function MapCard() {
     const width = card.current.offsetWidth;
     // beside the column, on the side that leaves free what the map is made from
     const right = box.right + 14 - network.left;
-    const source = document.querySelector(`[data-layer="${CSS.escape(row?.source[0] ?? "")}"]`);
+    const source = document.querySelector(`[data-layer="${CSS.escape(hostOf(shownTree.value, row?.source[0] ?? ""))}"]`);
     const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
     const left = right + width < network.width ? right : before - network.left - width - 14;
     setPlace({ left: Math.max(6, left), top: Math.max(6, box.top - network.top + 40) });

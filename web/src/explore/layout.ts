@@ -22,6 +22,8 @@ export interface Column {
   down: number;
   /** How the values are drawn. */
   form: "maps" | "features" | "classes" | "image";
+  /** Layers that stand with this one. */
+  folded: readonly LayerRow[];
 }
 
 export interface Block {
@@ -48,6 +50,10 @@ export interface Layout {
 export const HEAD = 58;
 const SPACE = 18;
 const NARROWEST = 72;
+/** Of a layer's name. */
+const LETTER = 7.6;
+/** What says how many layers stand with one. */
+const CHIP = 34;
 const LANE = 34;
 const PAD = 12;
 const CLASS_ROW = 22;
@@ -100,6 +106,7 @@ function placed(
       across: 1,
       down: 1,
       form: "image",
+      folded: [],
     },
   ];
   const blocks: Block[] = [];
@@ -131,18 +138,24 @@ function sequence(
   for (const node of nodes) {
     x = node.block
       ? residual(node, node.block, x, y, height, room, columns, blocks)
-      : one(node.row, x, y, height, room, columns);
+      : one(node, x, y, height, room, columns);
   }
   return x;
 }
 
-function one(row: LayerRow, x: number, y: number, height: number, room: Room, columns: Column[]): number {
-  const column = grid(row, height - HEAD, room);
-  columns.push({ ...column, row, x, y, top: y + HEAD });
+function one(node: LayerNode, x: number, y: number, height: number, room: Room, columns: Column[]): number {
+  const { row, folded = [] } = node;
+  const column = grid(row, folded.length, height - HEAD, room);
+  columns.push({ ...column, row, folded, x, y, top: y + HEAD });
   return x + column.width + SPACE;
 }
 
-function grid(row: LayerRow, height: number, room: Room): Omit<Column, "row" | "x" | "y" | "top"> {
+function grid(
+  row: LayerRow,
+  folded: number,
+  height: number,
+  room: Room,
+): Omit<Column, "row" | "folded" | "x" | "y" | "top"> {
   const [count, rows, columns] = [row.output[0] ?? 1, row.output[1] ?? 1, row.output[2] ?? 1];
   if (row.output.length === 1 && count === room.classes && count * CLASS_ROW <= height) {
     const tile = { width: 92, height: CLASS_ROW };
@@ -162,7 +175,8 @@ function grid(row: LayerRow, height: number, room: Room): Omit<Column, "row" | "
   const most = Math.max(1, Math.floor((height + gap) / (tile.height + gap)));
   const across = Math.ceil(count / most);
   const down = Math.ceil(count / across);
-  const width = Math.max(NARROWEST, across * (tile.width + gap) - gap);
+  const name = row.name.slice(row.name.lastIndexOf(".") + 1);
+  const width = Math.max(NARROWEST, name.length * LETTER + (folded ? CHIP : 0), across * (tile.width + gap) - gap);
   return { width, tile, gap, across, down, form: features ? "features" : "maps" };
 }
 
@@ -185,7 +199,7 @@ function residual(
   const sideTop = top + inner - lower;
   const sideEnd = own ? sequence(block.shortcut, from, sideTop, lower, room, columns, blocks) : from;
   const sum = Math.max(mainEnd, sideEnd);
-  const end = one(node.row, sum, top, inner - (own ? 0 : lower), room, columns);
+  const end = one(node, sum, top, inner - (own ? 0 : lower), room, columns);
   blocks.push({
     name: node.row.name,
     x,

@@ -92,6 +92,11 @@ export const en = {
   "zoom.fit": "Fit",
   "layer.parameters": "{n} weights",
   "layer.label": "{name}, {kind}, {shape}: {n} maps. Arrow keys move between them, Enter opens one.",
+  "layer.folded": "Shown with it: {names}",
+  "layer.unfold": "Show the {n} layers that stand with {name}: {names}",
+  "overview.label": "All layers",
+  "overview.hint": "{n} layers: click one to go there",
+  "overview.fold": "Norms and activations with their layer",
   "block.shortcut": "shortcut",
 
   "card.filter": "filter {n}",

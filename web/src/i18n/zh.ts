@@ -94,6 +94,11 @@ export const zh: Dictionary = {
   "zoom.fit": "适应",
   "layer.parameters": "{n} 个权重",
   "layer.label": "{name}，{kind}，{shape}：{n} 张图。方向键移动，回车打开。",
+  "layer.folded": "一同显示：{names}",
+  "layer.unfold": "展开与 {name} 一同显示的 {n} 层：{names}",
+  "overview.label": "所有层",
+  "overview.hint": "共 {n} 层：点击即可前往",
+  "overview.fold": "归一化与激活并入所属的层",
   "block.shortcut": "捷径",
 
   "card.filter": "滤波器 {n}",
