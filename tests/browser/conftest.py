@@ -28,8 +28,10 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
     "--force-color-profile=srgb",
-    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
 ]
+ALLOWED, REFUSED = "--use-fake-ui-for-media-stream", "--use-fake-ui-for-media-stream=deny"
+"""What the person answers whom the browser asks for the camera."""
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -99,15 +101,30 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Callable[..., Browser]]:
+    """How to start a browser, with further flags."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the extra dev is not installed")
     found = CHROMIUM if CHROMIUM.exists() else shutil.which("chromium")
     if not found:
         pytest.skip("there is no chromium: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=str(found), args=FLAGS)
-        yield running
-        running.close()
+        yield lambda *flags: driver.chromium.launch(
+            executable_path=str(found), args=[*FLAGS, *flags]
+        )
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Callable[..., Browser]) -> Iterator[Browser]:
+    running = chromium(ALLOWED)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def refusing(chromium: Callable[..., Browser]) -> Iterator[Browser]:
+    running = chromium(REFUSED)
+    yield running
+    running.close()
 
 
 def failure(answer: Response) -> list[str]:
@@ -117,6 +134,16 @@ def failure(answer: Response) -> list[str]:
 
 @pytest.fixture
 def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
+    yield from opening(browser, explorer)
+
+
+@pytest.fixture
+def refusing_page(explorer: Server, refusing: Browser) -> Iterator[Open]:
+    """Like `open_page`, for someone who does not allow the camera."""
+    yield from opening(refusing, explorer)
+
+
+def opening(browser: Browser, explorer: Server) -> Iterator[Open]:
     """Open a page in a fresh profile; at the end nothing failed and no other host was asked.
 
     A test that makes a request fail on purpose says so with `refused=True`.

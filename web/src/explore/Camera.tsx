@@ -1,6 +1,13 @@
 /** One picture from the camera, where the browser and the person allow it. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { t } from "../i18n";
+import { t, type Key } from "../i18n";
+
+const WHY: Record<string, Key> = {
+  NotAllowedError: "camera.refused",
+  SecurityError: "camera.refused",
+  NotFoundError: "camera.none",
+  OverconstrainedError: "camera.none",
+};
 
 interface Props {
   /** Width over height of the picture that is wanted: the middle of what the camera sees. */
@@ -11,7 +18,8 @@ interface Props {
 
 export function Camera({ ratio, onPicture, onClose }: Props) {
   const video = useRef<HTMLVideoElement>(null);
-  const [refused, setRefused] = useState(false);
+  const [refused, setRefused] = useState<Key | null>(null);
+  const [ready, setReady] = useState(false);
   useEffect(() => {
     let stream: MediaStream | null = null;
     let closed = false;
@@ -22,7 +30,9 @@ export function Camera({ ratio, onPicture, onClose }: Props) {
         if (closed) found.getTracks().forEach((track) => track.stop());
         else video.current!.srcObject = found;
       })
-      .catch(() => setRefused(true));
+      .catch((thrown: unknown) => {
+        if (!closed) setRefused(WHY[thrown instanceof DOMException ? thrown.name : ""] ?? "camera.failed");
+      });
     return () => {
       closed = true;
       stream?.getTracks().forEach((track) => track.stop());
@@ -36,15 +46,23 @@ export function Camera({ ratio, onPicture, onClose }: Props) {
     canvas.width = Math.round(width);
     canvas.height = Math.round(height);
     const [x, y] = [(videoWidth - width) / 2, (videoHeight - height) / 2];
-    canvas.getContext("2d")!.drawImage(video.current!, x, y, width, height, 0, 0, canvas.width, canvas.height);
+    canvas.getContext("2d", { alpha: false })!.drawImage(video.current!, x, y, width, height, 0, 0, canvas.width, canvas.height);
     canvas.toBlob((blob) => blob && onPicture(blob), "image/png");
     onClose();
   };
   return (
     <div class="camera">
-      {refused ? <p>{t("camera.refused")}</p> : <video ref={video} autoplay playsinline muted />}
+      {refused ? (
+        <p role="alert">{t(refused)}</p>
+      ) : (
+        <video ref={video} autoplay playsinline muted onPlaying={() => setReady(true)} />
+      )}
       <div class="tools">
-        {!refused && <button onClick={snap}>{t("camera.take")}</button>}
+        {!refused && (
+          <button class="primary" disabled={!ready} onClick={snap}>
+            {t("camera.take")}
+          </button>
+        )}
         <button onClick={onClose}>{t("close")}</button>
       </div>
     </div>

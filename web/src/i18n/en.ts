@@ -70,7 +70,9 @@ export const en = {
   "input.clear": "Clear",
   "input.open": "Open image",
   "input.camera": "Camera",
-  "camera.refused": "The camera is not allowed here, or there is none.",
+  "camera.refused": "The browser did not allow the camera. Allow it beside the page's address, then try again.",
+  "camera.none": "This machine has no camera. Open an image file instead.",
+  "camera.failed": "The camera gives no picture; another program may be using it.",
   "camera.take": "Take picture",
 
   "note.size": "{from} pixels brought to {to}",

@@ -72,7 +72,9 @@ export const zh: Dictionary = {
   "input.clear": "清空",
   "input.open": "打开图像",
   "input.camera": "摄像头",
-  "camera.refused": "没有摄像头，或未获允许。",
+  "camera.refused": "浏览器未允许使用摄像头。请在地址栏旁允许它，然后再试。",
+  "camera.none": "这台机器没有摄像头，请改为打开图像文件。",
+  "camera.failed": "摄像头没有画面，可能正被其他程序使用。",
   "camera.take": "拍照",
 
   "note.size": "{from} 像素缩放为 {to}",
