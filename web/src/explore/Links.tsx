@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { linkHorizontal } from "d3-shape";
 import { argmax } from "../model/tensor";
-import { activations, computedNow, hovered, inputChannel, model, rows, selected } from "../state";
+import { activations, computedNow, hovered, inputChannel, model, rows, selected, type Place } from "../state";
 import { windowRegion, type Region } from "../windows/geometry";
 import { stepOf } from "../windows/window";
 import { centre } from "./choosing";
@@ -30,6 +30,13 @@ function answerPlace(): { layer: string; channel: number; cell: null } | null {
   return { layer: layer.name, channel: argmax(logits), cell: null };
 }
 
+/** A last softmax has no column: its class is pointed at among the logits. */
+function shownPlace(place: Place | null, columns: Map<string | null, Column>): Place | null {
+  const row = place?.layer ? rows.value.get(place.layer) : undefined;
+  if (!place || row?.kind !== "softmax" || columns.has(row.name)) return place;
+  return { layer: row.source[0] ?? null, cell: place.cell };
+}
+
 export function Links({ layout }: { layout: Layout }) {
   const columns = useMemo(
     () =>
@@ -40,7 +47,8 @@ export function Links({ layout }: { layout: Layout }) {
       ),
     [layout],
   );
-  const [over, place, known] = [hovered.value, selected.value, computedNow.value];
+  const [over, known] = [hovered.value, computedNow.value];
+  const place = shownPlace(selected.value, columns);
   const pointed =
     over?.layer != null && (over.layer !== place?.layer || over.channel !== place.cell[0])
       ? { layer: over.layer, channel: over.channel, cell: null }

@@ -82,7 +82,7 @@ export function Overview({ inView, onGo }: Props) {
       </span>
     );
   };
-  const told = pointed === undefined ? t("overview.hint", { n: order.length - 1 }) : textOf(pointed);
+  const told = pointed === undefined ? t("overview.hint", { n: rows.value.size }) : textOf(pointed);
   return (
     <div class="overview">
       <div

@@ -135,12 +135,17 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
   );
 }
 
-/** On a phone the window opens below what was tapped: go there. */
-export function bringIntoView(section: HTMLElement): void {
-  const { top } = section.getBoundingClientRect();
-  if (top < window.innerHeight * 0.6) return;
+/** On a phone the window opens below what was tapped: go there, and back when it is closed. */
+export function bringIntoView(section: HTMLElement): () => void {
+  const from = window.scrollY;
+  const phone = window.matchMedia("(max-width: 900px)").matches;
+  const away = phone && section.getBoundingClientRect().top > window.innerHeight * 0.6;
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  section.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+  const behavior = still ? "auto" : "smooth";
+  if (away) section.scrollIntoView({ block: "start", behavior });
+  return () => {
+    if (away && selected.peek() === null) window.scrollTo({ top: from, behavior });
+  };
 }
 
 /** A titled part of the equation. */

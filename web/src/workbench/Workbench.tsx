@@ -119,7 +119,7 @@ export function Workbench() {
         />
       </div>
       <aside class="verdict">
-        <div aria-live="polite" data-testid="verdict">
+        <div class="word" aria-live="polite" data-testid="verdict">
           {problem ? (
             <ProblemNote problem={problem} />
           ) : answer ? (
