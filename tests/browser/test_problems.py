@@ -72,3 +72,30 @@ def test_what_does_not_fit_stays_in_the_words_of_the_command_line(open_page):
     assert found == "各层对不上"
     assert "标出的那一层" in advice
     assert english[0].startswith('layer 6 "max_pool2"')
+
+
+def test_a_page_that_waits_and_one_without_runs_say_different_things(open_page):
+    page = open_page(refused=True)
+    page.route("**/v1/models", lambda route: None)  # never answered
+    page.reload()
+    page.get_by_text("Opening the run").wait_for()
+    assert page.get_by_text("There is no run yet").count() == 0
+    page.unroute("**/v1/models")
+    page.route("**/v1/models", lambda route: route.fulfill(json={"models": []}))
+    page.reload()
+    page.get_by_role("heading", name="There is no run yet").wait_for()
+    assert page.locator("pre").inner_text() == "convlens train"
+
+
+def test_a_run_that_diverged_says_what_to_do(open_page):
+    page = open_page(language="zh-CN")
+    status = {"state": "diverged", "epoch": 0, "epochs": 6, "message": "the loss is nan"}
+    page.route(
+        "**/metrics*",
+        lambda route: route.fulfill(json={"events": [], "next": 0, "status": status}),
+    )
+    page.locator("nav button").nth(1).click()
+    note = page.locator(".problem")
+    note.wait_for()
+    assert "较低的学习率" in note.inner_text()
+    assert note.locator("[lang=en]").inner_text() == "the loss is nan"

@@ -16,3 +16,13 @@ def test_the_page_knows_every_code_of_the_server() -> None:
     texts = (ROOT / "web/src/shell/problemTexts.ts").read_text()
     known = set(re.findall(r'^  ([a-z_]+): "\w+",$', texts, re.MULTILINE))
     assert codes <= known
+
+
+def test_the_page_knows_every_note_on_an_image() -> None:
+    sources = [ROOT / "src/convlens/data" / name for name in ("decode.py", "preprocessing.py")]
+    text = "\n".join(path.read_text() for path in sources)
+    notes = re.findall(r'notes\.append\(\s*"([^"]+)"', text)
+    assert len(notes) >= 5
+    page = (ROOT / "web/src/explore/notes.ts").read_text()
+    known = re.findall(r'^  \["([^"]+)", "note\.', page, re.MULTILINE)
+    assert [note for note in notes if not note.startswith(tuple(known))] == []

@@ -1,5 +1,5 @@
 /** The card beside the map under the pointer: the map in large, its filter, its statistics. */
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { mapCanvas, prepare, px } from "../draw/canvas";
 import { scaleOf } from "../draw/colour";
 import { percent, short } from "../draw/numbers";
@@ -21,20 +21,6 @@ export function MapCard() {
   const row = over?.layer ? rows.value.get(over.layer) : undefined;
   const values = over?.layer ? activations.value?.layers.get(over.layer) : undefined;
   const shown = theme.value;
-  useLayoutEffect(() => {
-    if (!over || !card.current) return;
-    const column = document.querySelector(`[data-layer="${CSS.escape(over.layer ?? "")}"]`);
-    const network = card.current.offsetParent?.getBoundingClientRect();
-    const box = column?.getBoundingClientRect();
-    if (!box || !network) return;
-    const width = card.current.offsetWidth;
-    // beside the column, on the side that leaves free what the map is made from
-    const right = box.right + 14 - network.left;
-    const source = document.querySelector(`[data-layer="${CSS.escape(hostOf(shownTree.value, row?.source[0] ?? ""))}"]`);
-    const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
-    const left = right + width < network.width ? right : before - network.left - width - 14;
-    setPlace({ left: Math.max(6, left), top: Math.max(6, box.top - network.top + 40) });
-  }, [over?.layer]);
   useEffect(() => {
     if (!row || !values || !canvas.current || !over || row.output.length !== 3) return;
     const [, rowsOf, columnsOf] = asMaps(row.output);
@@ -44,6 +30,21 @@ export function MapCard() {
     const map = mapCanvas(channelOf(values, over.channel), columnsOf, rowsOf, shown, scale);
     context.drawImage(map, 0, 0, width, height);
   }, [over, values, shown]);
+  // last, when all that is drawn in the card has its size
+  useEffect(() => {
+    if (!over || !card.current) return;
+    const column = document.querySelector(`[data-layer="${CSS.escape(over.layer ?? "")}"]`);
+    const network = card.current.offsetParent?.getBoundingClientRect();
+    const box = column?.getBoundingClientRect();
+    if (!box || !network) return;
+    const { offsetWidth: width, offsetHeight: height } = card.current;
+    // beside the column, on the side that leaves free what the map is made from
+    const right = box.right + 14 - network.left;
+    const source = document.querySelector(`[data-layer="${CSS.escape(hostOf(shownTree.value, row?.source[0] ?? ""))}"]`);
+    const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
+    const left = right + width < network.width ? right : before - network.left - width - 14;
+    setPlace({ left: Math.max(6, left), top: Math.max(6, Math.min(box.top - network.top + 40, network.height - height - 6)) });
+  }, [over?.layer]);
   if (!over || !row || !values) return null;
   const map = channelOf(values, over.channel);
   let [least, most, sum, zeros] = [Infinity, -Infinity, 0, 0];
