@@ -18,7 +18,7 @@ from convlens.arithmetic import Shape
 from convlens.errors import NetworkError
 from convlens.layers import Layer, Linear, Softmax, read_layers, write_layer
 from convlens.schema import validate
-from convlens.table import Limits, Table, shape_text, walk
+from convlens.table import Limits, Misfit, Table, shape_text, walk
 
 
 def _layers(value: object) -> object:
@@ -191,18 +191,23 @@ class Network(BaseModel):
         rule = self.rounding == "floor" if floor is None else floor
         table = walk(self.input, self.layers, floor=rule, limits=limits)
         if self.classes is not None and table.output != (self.classes,):
-            raise NetworkError(
+            raise Misfit(
                 f"the last layer gives {shape_text(table.output)} and the network has "
                 f"{self.classes} classes",
                 f"an output of shape ({self.classes},)",
                 f"end the layers with {{ flatten = true }}, {{ linear = {self.classes} }}",
+                layer=table.rows[-1].name if table.rows else "",
+                table=table,
             )
-        if any(isinstance(row.layer, Softmax) for row in table.rows[:-1]):
-            raise NetworkError(
-                "softmax stands before other layers",
-                "softmax as the last layer, or none: training works on the logits before it",
-                "move { softmax = true } to the end",
-            )
+        for row in table.rows[:-1]:
+            if isinstance(row.layer, Softmax):
+                raise Misfit(
+                    "softmax stands before other layers",
+                    "softmax as the last layer, or none: training works on the logits before it",
+                    "move { softmax = true } to the end",
+                    layer=row.name,
+                    table=table,
+                )
         return table
 
     def adapted(self, input_shape: Shape, classes: int) -> Network:

@@ -125,6 +125,33 @@ class Table:
         return render(self)
 
 
+class Misfit(NetworkError):
+    """Layers that do not fit together, with the layer at fault and the table up to it.
+
+    Parameters
+    ----------
+    what, expected, fix : str
+        The three parts.
+    layer : str
+        Full name of the layer at fault, such as `residual1.conv2`.
+    table : Table, optional
+        The rows of the layers before it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        expected: str = "",
+        fix: str = "",
+        *,
+        layer: str = "",
+        table: Table | None = None,
+    ) -> None:
+        super().__init__(what, expected, fix)
+        self.layer = layer
+        self.table = table
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where the walk stands: a shape, the grid its cells lie on, and what each cell sees."""
@@ -145,12 +172,14 @@ class _Walk:
         self.parameters = 0
 
     def through(self, layers: tuple[Layer, ...], place: _Place, prefix: str, depth: int) -> _Place:
-        for name, layer in named(layers):
+        for name, layer in named(layers, prefix):
             if len(self.rows) >= self.limits.layers:
-                raise NetworkError(
+                raise Misfit(
                     f"the network has more than {self.limits.layers:,} layers",
                     f"at most {self.limits.layers:,}",
                     "raise the limit with --max-layers if that is meant",
+                    layer=prefix + name,
+                    table=self.table,
                 )
             if isinstance(layer, Residual):
                 place = self._residual(layer, prefix + name, place, depth)
@@ -220,21 +249,30 @@ class _Walk:
     def _add(self, row: Row) -> None:
         self.parameters += row.parameters
         if self.parameters > self.limits.parameters:
-            raise NetworkError(
+            raise Misfit(
                 f'up to layer "{row.name}" the network has {self.parameters:,} parameters '
                 f"({row.parameters:,} in that layer)",
                 f"at most {self.limits.parameters:,}",
                 "make the layer smaller, or raise the limit with --max-parameters",
+                layer=row.name,
+                table=self.table,
             )
         if prod(row.output) > self.limits.activations:
-            raise NetworkError(
+            raise Misfit(
                 f'layer "{row.name}" gives {prod(row.output):,} values for one image',
                 f"at most {self.limits.activations:,}",
                 "use a smaller input or fewer filters",
+                layer=row.name,
+                table=self.table,
             )
         self.rows.append(row)
 
-    def _at(self, name: str, layer: Layer, place: _Place, error: NetworkError) -> NetworkError:
+    @property
+    def table(self) -> Table:
+        """The rows so far."""
+        return Table(self.input, tuple(self.rows))
+
+    def _at(self, name: str, layer: Layer, place: _Place, error: NetworkError) -> Misfit:
         number = len(self.rows) + 1
         settings = f" ({layer.settings()})" if layer.settings() else ""
         what = f'layer {number} "{name}", {layer.kind}{settings} on {shape_text(place.shape)}: '
@@ -243,16 +281,17 @@ class _Walk:
         above = "\n".join("    " + line for line in render(shown, totals=False).splitlines())
         earlier = f" ({len(self.rows) - 12} earlier layers not shown)" if number > 13 else ""
         table = f"\n  the table up to it{earlier}:\n{above}" if self.rows else ""
-        return NetworkError(what + error.what + table, error.expected, error.fix)
+        told = what + error.what + table
+        return Misfit(told, error.expected, error.fix, layer=name, table=self.table)
 
 
-def named(layers: tuple[Layer, ...]) -> Iterator[tuple[str, Layer]]:
+def named(layers: tuple[Layer, ...], prefix: str = "") -> Iterator[tuple[str, Layer]]:
     """Yield each layer of one list with its name: given, or its kind and number (`conv2`).
 
     Raises
     ------
-    NetworkError
-        Where two layers of the list share a name.
+    Misfit
+        Where two layers of the list share a name; `prefix` is where the list stands.
     """
     counts: dict[str, int] = {}
     given = {layer.name for layer in layers if layer.name}
@@ -261,10 +300,11 @@ def named(layers: tuple[Layer, ...]) -> Iterator[tuple[str, Layer]]:
         counts[layer.kind] = counts.get(layer.kind, 0) + 1
         name = layer.name or f"{layer.kind}{counts[layer.kind]}"
         if name in seen or (not layer.name and name in given):
-            raise NetworkError(
+            raise Misfit(
                 f'two layers are called "{name}"',
                 "a name that no other layer has",
                 f'rename one: name = "{name}_b"',
+                layer=prefix + name,
             )
         seen.add(name)
         yield name, layer
@@ -307,7 +347,7 @@ def walk(
         input_shape, (input_shape[1], input_shape[2]), (ReceptiveField(), ReceptiveField())
     )
     steps.through(layers, start, "", 0)
-    return Table(input_shape, tuple(steps.rows))
+    return steps.table
 
 
 def shape_text(shape: Shape) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
     from serving import Server
 
@@ -28,8 +28,10 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
     "--force-color-profile=srgb",
-    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
 ]
+ALLOWED, REFUSED = "--use-fake-ui-for-media-stream", "--use-fake-ui-for-media-stream=deny"
+"""What the person answers whom the browser asks for the camera."""
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -44,9 +46,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two trained runs: `digits` on the embedded digits, `photos` on tiles of real photos."""
+    """Trained runs: `digits`, `photos` and `deep` on tiles of photos, `wide` on 20x40 images."""
     import convlens
     import photos
+    import sides
 
     root = tmp_path_factory.mktemp("browser-runs")
     convlens.train("tutorial-torch", epochs=4, seed=0, root=root, name="digits", record_kernels=1)
@@ -54,15 +57,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     convlens.train(
         "tiny-vgg", data=folder, epochs=6, batch_size=8, seed=0, root=root, name="photos"
     )
+    convlens.train(
+        "bottleneck-resnet", data=folder, epochs=1, batch_size=8, seed=0, root=root, name="deep"
+    )
+    folder = sides.write(tmp_path_factory.mktemp("data") / "sides")
+    convlens.train(
+        sides.NETWORK, data=folder, epochs=6, batch_size=8, seed=0, root=root, name="wide"
+    )
     return root
 
 
 @pytest.fixture(scope="session")
 def explorer(runs: Path) -> Iterator[Server]:
-    """`convlens serve digits photos`."""
+    """`convlens serve digits photos deep wide`."""
     from serving import serving
 
-    with serving("digits", "photos", "--runs", runs) as server:
+    with serving("digits", "photos", "deep", "wide", "--runs", runs) as server:
         yield server
 
 
@@ -91,20 +101,53 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Callable[..., Browser]]:
+    """How to start a browser, with further flags."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the extra dev is not installed")
     found = CHROMIUM if CHROMIUM.exists() else shutil.which("chromium")
     if not found:
         pytest.skip("there is no chromium: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=str(found), args=FLAGS)
-        yield running
-        running.close()
+        yield lambda *flags: driver.chromium.launch(
+            executable_path=str(found), args=[*FLAGS, *flags]
+        )
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Callable[..., Browser]) -> Iterator[Browser]:
+    running = chromium(ALLOWED)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def refusing(chromium: Callable[..., Browser]) -> Iterator[Browser]:
+    running = chromium(REFUSED)
+    yield running
+    running.close()
+
+
+def failure(answer: Response) -> list[str]:
+    """Return a line for an answer that is an error."""
+    return [f"{answer.status} for {answer.url}"] if answer.status >= 400 else []
 
 
 @pytest.fixture
 def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
-    """Open a page in a fresh profile; at the end nothing failed and no other host was asked."""
+    yield from opening(browser, explorer)
+
+
+@pytest.fixture
+def refusing_page(explorer: Server, refusing: Browser) -> Iterator[Open]:
+    """Like `open_page`, for someone who does not allow the camera."""
+    yield from opening(refusing, explorer)
+
+
+def opening(browser: Browser, explorer: Server) -> Iterator[Open]:
+    """Open a page in a fresh profile; at the end nothing failed and no other host was asked.
+
+    A test that makes a request fail on purpose says so with `refused=True`.
+    """
     opened: list[Any] = []
     problems: list[str] = []
 
@@ -116,6 +159,7 @@ def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
         language: str = "en-US",
         still: bool = True,
         ready: bool = True,
+        refused: bool = False,
         **more: Any,
     ) -> Page:
         base = url or f"http://127.0.0.1:{explorer.port}/"
@@ -137,6 +181,12 @@ def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
             ),
         )
         page.on("pageerror", lambda error: problems.append(f"failed: {error}"))
+        if not refused:
+            page.on("response", lambda answer: problems.extend(failure(answer)))
+            page.on(
+                "console",
+                lambda told: problems.append(told.text) if told.type == "error" else None,
+            )
         page.goto(base)
         if ready:
             page.get_by_test_id("winner").wait_for()

@@ -208,7 +208,7 @@ def test_the_theme_switches(open_page):
 
 
 def test_what_is_no_image_is_refused_in_three_parts(open_page, tmp_path):
-    page = open_page()
+    page = open_page(refused=True)
     path = tmp_path / "broken.png"
     path.write_bytes(b"\x89PNG no image")
     page.get_by_test_id("file").set_input_files(path)

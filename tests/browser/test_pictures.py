@@ -55,7 +55,7 @@ def test_the_explorer_on_a_phone(open_page, folder):
 
 
 def test_the_workbench_with_a_mistake(open_page, folder):
-    page = open_page(viewport=DESKTOP)
+    page = open_page(viewport=DESKTOP, refused=True)
     page.get_by_role("button", name="Workbench").click()
     page.get_by_text("It fits.").wait_for()
     page.get_by_label("conv2 kernel").fill("3")

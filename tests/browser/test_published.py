@@ -26,6 +26,13 @@ def test_a_drawing_gives_the_servers_logits(open_page, site):
     np.testing.assert_allclose(acting.logits(published), acting.logits(served), atol=1e-4)
 
 
+def test_opening_a_page_asks_for_nothing_that_is_not_there(open_page, site):
+    # the fixture fails on every failed request and on every error in the console
+    asked = "performance.getEntriesByType('resource').map(r => r.name.split('/').pop())"
+    assert "site.json" not in open_page().evaluate(asked)
+    assert "site.json" in open_page(site).evaluate(asked)
+
+
 @pytest.mark.parametrize("size", [(28, 28), (190, 133)])
 def test_a_file_gives_the_servers_logits(open_page, site, explorer: Server, tmp_path, size):
     path, _ = acting.save_digit(tmp_path, 11)

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from convlens import zoo
 from convlens.errors import NetworkError
+from convlens.layers import KINDS
 from convlens.network import Network
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_a_layer_edited_into_an_error_gives_the_command_lines_message(open_page):
-    page = open_page()
+    page = open_page(refused=True)
     page.get_by_role("button", name="Workbench").click()
     page.get_by_text("It fits.").wait_for()
     assert "31,626" in page.get_by_test_id("verdict").inner_text()
@@ -41,7 +42,7 @@ def test_a_layer_edited_into_an_error_gives_the_command_lines_message(open_page)
 
 
 def test_layers_are_added_moved_and_removed(open_page):
-    page = open_page()
+    page = open_page(refused=True)
     page.get_by_role("button", name="Workbench").click()
     page.get_by_text("It fits.").wait_for()
     page.get_by_label("Kind of the new layer").first.select_option("dropout")
@@ -52,8 +53,67 @@ def test_layers_are_added_moved_and_removed(open_page):
     page.wait_for_function("() => !document.querySelector('[data-row=dropout1]')")
 
 
+def test_a_mistake_inside_a_block_marks_the_layer_that_is_wrong(open_page):
+    page = open_page(refused=True)
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_label("Begin with").select_option("bottleneck-resnet")
+    page.get_by_text("It fits.").wait_for()
+    inner = '[data-row="residual1.conv2"]'
+    page.locator(inner).get_by_label("conv2 padding").fill("0")
+    page.get_by_role("alert").wait_for()
+    # 3x3 without padding lowers the size, and the two sides of the sum no longer meet
+    assert rows_marked(page) == ["residual1"]
+    page.locator(inner).get_by_label("conv2 groups").fill("5")
+    page.wait_for_function("() => document.querySelectorAll('.layers .layers .is-wrong').length")
+    assert rows_marked(page) == ["residual1.conv2"]
+    assert "groups 5" in page.get_by_role("alert").inner_text()
+    # the rows before it keep their shapes
+    assert page.locator('[data-row="residual1.conv1"] .shape').first.inner_text() == "16×32×32"
+
+
+def rows_marked(page) -> list[str]:
+    marked = page.locator(".is-wrong")
+    return [one.get_attribute("data-row") or "" for one in marked.all()]
+
+
+def test_every_setting_of_every_kind_can_be_edited(open_page):
+    page = open_page(refused=True)
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_text("It fits.").wait_for()
+    add = page.get_by_label("Kind of the new layer").last
+    for kind, layer in KINDS.items():
+        add.select_option(kind)
+        expected = {
+            kind if field == layer.head else field
+            for field in layer.model_fields
+            if field not in ("name", "layers", "shortcut")
+        }
+        row = page.locator(".bench > .layers > li").last
+        shown = row.locator(":scope > .row [data-field]").all()
+        assert {one.get_attribute("data-field") for one in shown} == expected, kind
+        assert row.locator(":scope > .row .name").count() == 1
+
+
+def test_bias_dilation_rate_and_name_change_the_network(open_page):
+    page = open_page(refused=True)
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_text("It fits.").wait_for()
+    page.get_by_label("conv1 bias").uncheck()
+    page.get_by_text("31,594").first.wait_for()  # 32 parameters fewer
+    page.get_by_label("conv1 bias").check()
+    page.get_by_text("31,626").first.wait_for()
+    page.get_by_label("conv1 dilation").fill("2")
+    page.locator('[data-row="conv1"] .shape', has_text="32×24×24").wait_for()
+    page.get_by_label("conv1 dilation").fill("")
+    page.get_by_label("Name of conv1").fill("eyes")
+    page.locator('[data-row="eyes"] .shape', has_text="32×26×26").wait_for()
+    page.get_by_label("Kind of the new layer").first.select_option("dropout")
+    page.get_by_label("dropout1 rate").fill("1.5")
+    page.locator('[role="alert"]', has_text="1.5").wait_for()
+
+
 def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: Server):
-    page = open_page()
+    page = open_page(refused=True)  # a run that has only begun has no weights yet
     page.get_by_role("button", name="Workbench").click()
     page.get_by_label("Begin with").select_option("lenet-5")
     page.get_by_text("It fits.").wait_for()

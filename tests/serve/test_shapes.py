@@ -40,6 +40,41 @@ def test_a_layer_that_cannot_be_read_is_named(server: Server) -> None:
     assert 'did you mean "kernel"?' in reply.error["message"]
 
 
+def test_a_layer_inside_a_block_is_pointed_at(server: Server) -> None:
+    inner = [{"conv": 4, "kernel": 1}, {"conv": 6, "kernel": 3, "padding": 1, "groups": 3}]
+    side = [{"conv": 6, "kernel": 1}, {"linear": 3}]
+    for block, at, before in (
+        ({"residual": inner}, [1, "residual", 1], ["relu1", "residual1.conv1"]),
+        (
+            {"residual": inner[:1], "shortcut": side},
+            [1, "shortcut", 1],
+            ["relu1", "residual1.conv1", "residual1.shortcut.conv1"],
+        ),
+    ):
+        network = {"input": [1, 8, 8], "layers": [{"relu": True}, block]}
+        error = server.post("/v1/shapes", {"network": network}).error
+        assert (error["code"], error["layer"], error["at"]) == ("bad_network", 1, at)
+        assert [row["name"] for row in error["table"]] == before
+
+
+def test_a_layer_inside_a_block_that_cannot_be_read_is_pointed_at(server: Server) -> None:
+    layers = [{"residual": [{"residual": [{"relu": True}, {"conv": 0}]}]}]
+    error = server.post("/v1/shapes", {"network": {"input": [1, 8, 8], "layers": layers}}).error
+    assert error["at"] == [0, "residual", 0, "residual", 1]
+
+
+def test_of_two_layers_of_one_name_the_second_is_pointed_at(server: Server) -> None:
+    layers = [{"relu": True, "name": "a"}, {"conv": 2}, {"relu": True, "name": "a"}]
+    error = server.post("/v1/shapes", {"network": {"input": [1, 8, 8], "layers": layers}}).error
+    assert (error["at"], error["layer"], error["table"]) == ([2], 2, [])
+
+
+def test_a_softmax_before_other_layers_is_pointed_at(server: Server) -> None:
+    layers = [{"flatten": True}, {"softmax": True}, {"relu": True}]
+    error = server.post("/v1/shapes", {"network": {"input": [1, 2, 2], "layers": layers}}).error
+    assert error["at"] == [1]
+
+
 def test_a_wrong_number_of_classes_is_the_last_layers(server: Server) -> None:
     network = {"input": [1, 8, 8], "classes": 10, "layers": [{"flatten": True}, {"linear": 9}]}
     error = server.post("/v1/shapes", {"network": network}).error

@@ -66,6 +66,7 @@ def test_a_site_holds_what_the_server_would_answer(
         "site.json",
         "weights.safetensors",
     ]
+    assert site.MARK in (folder / "index.html").read_text()
     told = json.loads((folder / "site.json").read_text())
     assert told["mode"] == "static"
     assert told["attributions"] == ["occlusion"]

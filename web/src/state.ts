@@ -19,6 +19,8 @@ export interface Place {
 
 export const backend = signal<Backend | null>(null);
 export const models = signal<ModelSummary[]>([]);
+/** Whether it is known which runs there are. */
+export const listed = signal(false);
 export const model = signal<Model | null>(null);
 export const weights = signal<Tensors | null>(null);
 export const problem = signal<Problem | null>(null);
@@ -123,6 +125,7 @@ export async function start(source: Backend): Promise<void> {
   backend.value = source;
   try {
     models.value = await source.models();
+    listed.value = true;
     const wanted = new URLSearchParams(location.hash.slice(1)).get("run");
     const first =
       models.value.find((one) => one.name === wanted) ??

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import fixtures from "../fixtures/windows.json";
-import { hit, layOut, tileRect, type Column } from "../src/explore/layout";
+import { gridSize, hit, layOut, tileRect, type Column } from "../src/explore/layout";
 import { treeOf } from "../src/model/tree";
 import type { LayerRow } from "../src/model/types";
 
@@ -16,7 +16,7 @@ test("columns on one line do not touch each other, and all stay on the stage", (
   const { columns, width, height } = layout(900);
   for (const column of columns) {
     expect(column.x + column.width).toBeLessThanOrEqual(width);
-    expect(column.top + column.down * (column.tile + column.gap) - column.gap).toBeLessThanOrEqual(height);
+    expect(column.top + gridSize(column).height).toBeLessThanOrEqual(height);
   }
   const line = columns.filter((column) => column.y === 0).toSorted((a, b) => a.x - b.x);
   line.slice(1).forEach((column, i) => expect(column.x).toBeGreaterThan(line[i]!.x + line[i]!.width));
@@ -39,4 +39,16 @@ test("blocks hold their layers and shortcuts", () => {
     ["residual1", true],
     ["residual2", false],
   ]);
+});
+
+test("maps and the image keep their proportions", () => {
+  const wide: LayerRow = { ...rows[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null] };
+  const tall: LayerRow = { ...wide, name: "tall", output: [4, 30, 10], source: ["wide"] };
+  const { columns } = layOut(treeOf([wide, tall]), [1, 20, 40], 10, 900, 480, null);
+  const shapes = columns.map(({ tile }) => tile.width / tile.height);
+  expect(shapes).toEqual([2, 2, expect.closeTo(1 / 3, 1)]);
+  const column = columns[1]!;
+  const { x, y } = tileRect(column, 1);
+  const at = { x: x - column.x + (30.5 * column.tile.width) / 40, y: y - column.top + (2.5 * column.tile.height) / 20 };
+  expect(hit(column, at.x, at.y)).toEqual({ channel: 1, row: 2, column: 30 });
 });

@@ -15,8 +15,10 @@ import orjson
 
 from convlens.errors import (
     ConvlensError,
+    DataError,
     ImageTooLarge,
     InputError,
+    NetworkError,
     RunError,
     StorageError,
     WeightsError,
@@ -99,6 +101,10 @@ def problem_of(error: BaseException, request_id: str = "") -> Problem:
             "tell whoever runs the server, with the request_id",
             headers={"Retry-After": "5"},
         )
+    if isinstance(error, NetworkError):
+        return Problem(422, "bad_network", error.what, error.expected, error.fix)
+    if isinstance(error, DataError):
+        return Problem(422, "bad_image", error.what, error.expected, error.fix)
     if isinstance(error, InputError):
         return Problem(422, "invalid", error.what, error.expected, error.fix)
     if isinstance(error, RecursionError):

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from convlens.errors import NetworkError
-from convlens.layers import Layer, read_layers
+from convlens.layers import Layer, Residual, read_layers
 from convlens.network import Network
 from convlens.serve import describe
 from convlens.serve.limits import Limits
 from convlens.serve.problems import Problem, wrong
 from convlens.serve.trainings import network_limits, read_network
-from convlens.table import Table, walk
+from convlens.table import Misfit, Table
+
+Place = list[int | str]
+"""Indices and keys that lead to a layer of a written network."""
 
 
 def shapes_of(asked: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
@@ -21,8 +24,9 @@ def shapes_of(asked: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     Raises
     ------
     Problem
-        422 with the words of `convlens shapes`; its `layer` is the index of the layer that is at
-        fault, and `table` has the rows up to it.
+        422 with the words of `convlens shapes`. Its `at` says where the layer stands that is at
+        fault, `[3, "residual", 1]` being the second layer of the block that is the fourth one;
+        `layer` is the first of these, and `table` has the rows up to it.
     """
     written = asked.get("network")
     rounding = asked.get("rounding")
@@ -31,60 +35,73 @@ def shapes_of(asked: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     try:
         network = read_network(written, limits)
     except NetworkError as error:
-        raise _told(error, _misread(written), []) from None
+        layers = written.get("layers") if isinstance(written, dict) else None
+        raise _told(error, _misread(layers), []) from None
     if rounding:
         network = network.model_copy(update={"rounding": rounding})
-    most = network_limits(limits)
     try:
-        table = network.table(limits=most)
+        table = network.table(limits=network_limits(limits))
+    except Misfit as error:
+        at = place_of(network.layers, error.layer)
+        raise _told(error, at, _rows(network, error.table)) from None
     except NetworkError as error:
-        index, rows = _failing(network, limits)
-        raise _told(error, index, rows) from None
+        raise _told(error, [], []) from None
     return describe.shapes(network, table)
 
 
-def _told(error: NetworkError, layer: int | None, rows: list[dict[str, Any]]) -> Problem:
+def _told(error: NetworkError, at: Place, rows: list[dict[str, Any]]) -> Problem:
     # the message ends with the table as text, which is sent as data
     message = error.what.partition("\n  the table up to it")[0]
+    layer = at[0] if at else None
     return Problem(
-        *(422, "invalid", message, error.expected, error.fix),
-        more={"layer": layer, "table": rows, "field": "network"},
+        *(422, "bad_network", message, error.expected, error.fix),
+        more={"layer": layer, "at": at, "table": rows, "field": "network"},
     )
 
 
-def _misread(written: object) -> int | None:
-    """Return the index of the first layer that cannot be read, where there is one."""
-    layers = written.get("layers") if isinstance(written, dict) else None
-    for index, layer in enumerate(layers if isinstance(layers, list) else []):
+def place_of(layers: tuple[Layer, ...], name: str) -> Place:
+    """Return where a layer stands in a written network.
+
+    >>> block = {"residual": [{"relu": True}, {"conv": 4, "kernel": 1}]}
+    >>> place_of(read_layers([{"relu": True}, block], "layers"), "residual1.conv1")
+    [1, 'residual', 1]
+    """
+    counts: dict[str, int] = {}
+    found: Place = []
+    for index, layer in enumerate(layers):
+        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        own = layer.name or f"{layer.kind}{counts[layer.kind]}"
+        if own == name:
+            found = [index]  # of two that share a name, the second is refused
+        elif isinstance(layer, Residual) and name.startswith(f"{own}."):
+            inner = name.removeprefix(f"{own}.")
+            side = inner.removeprefix("shortcut.")
+            if side == inner:
+                found = [index, "residual", *place_of(layer.layers, inner)]
+            else:
+                found = [index, "shortcut", *place_of(layer.shortcut, side)]
+    return found
+
+
+def _misread(written: object) -> Place:
+    """Return where the first layer stands that cannot be read; empty where it is no layer."""
+    if not isinstance(written, list):
+        return []
+    for index, layer in enumerate(written):
         try:
             read_layers([layer], "layers")
         except NetworkError:
-            return index
-    return None
+            for key in ("residual", "shortcut"):
+                inner = _misread(layer.get(key)) if isinstance(layer, dict) else []
+                if inner:
+                    return [index, key, *inner]
+            return [index]
+    return []
 
 
-def _failing(network: Network, limits: Limits) -> tuple[int | None, list[dict[str, Any]]]:
-    """Return the index of the first layer that does not fit, and the rows of those before it."""
-    layers = network.layers
-    fits, fails = 0, len(layers) + 1
-    while fails - fits > 1:
-        middle = (fits + fails) // 2
-        if _walked(network, layers[:middle], limits) is None:
-            fails = middle
-        else:
-            fits = middle
-    table = _walked(network, layers[:fits], limits)
-    if table is None:  # the input itself
-        return None, []
-    begun = network.model_copy(update={"layers": layers[:fits], "classes": None})
-    rows = describe.layer_rows(begun, table)
-    # where all layers fit one another, it is the last that does not give the classes
-    return (fits if fits < len(layers) else max(0, len(layers) - 1)), rows
-
-
-def _walked(network: Network, layers: tuple[Layer, ...], limits: Limits) -> Table | None:
+def _rows(network: Network, table: Table | None) -> list[dict[str, Any]]:
+    """Return the rows of the layers before the one at fault; none where names are not clear."""
     try:
-        floor = network.rounding == "floor"
-        return walk(network.input, layers, floor=floor, limits=network_limits(limits))
+        return describe.layer_rows(network, table) if table else []
     except NetworkError:
-        return None
+        return []

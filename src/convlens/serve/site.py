@@ -33,6 +33,8 @@ from convlens.serve.served import ServedModel
 
 STATIC = Path(__file__).parent / "static"
 SITE = "site.json"
+MARK = f'<meta name="convlens-site" content="{SITE}" />'
+"""In a published page's head: it asks no server, but for this file beside it."""
 SAMPLES = 24
 
 
@@ -94,6 +96,7 @@ def publish(
     fresh = target.with_name(f"{target.name}.new") if target.exists() else target
     with atomic.new_folder(fresh) as place:
         shutil.copytree(page, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("ort"))
+        _mark(place / "index.html")
         (place / "ort").mkdir()
         for file in engine:
             shutil.copyfile(file, place / "ort" / file.name)
@@ -128,6 +131,12 @@ def _replace(fresh: Path, target: Path) -> None:
     except OSError as error:
         raise atomic.explain(error, target) from error
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _mark(index: Path) -> None:
+    """Tell the page that it is a published one, so that it need not try whether it is."""
+    text = index.read_text(encoding="utf-8")
+    index.write_text(text.replace("<title>", f"{MARK}\n    <title>", 1), encoding="utf-8")
 
 
 def _write_run(run: Run, place: Path) -> tuple[float, int]:

@@ -1,17 +1,14 @@
-/** Find out what kind of page this is: a `site.json` beside it means a published one. */
+/** Find out what kind of page this is: `convlens publish` marks its own and names the file beside it. */
 import type { Backend } from "./backend";
+import { missing } from "./missing";
 
 export async function chooseBackend(): Promise<Backend> {
-  try {
-    const response = await fetch("site.json", { headers: { Accept: "application/json" } });
-    const type = response.headers.get("Content-Type") ?? "";
-    if (response.ok && type.includes("json")) {
-      const { published } = await import("./published");
-      return published(await response.json());
-    }
-  } catch (thrown) {
-    if (!(thrown instanceof TypeError)) throw thrown;
-  }
-  const { served } = await import("./served");
-  return served;
+  const mark = document.querySelector<HTMLMetaElement>('meta[name="convlens-site"]');
+  if (!mark) return (await import("./served")).served;
+  const [{ published }, response] = await Promise.all([
+    import("./published"),
+    fetch(mark.content).catch(() => null),
+  ]);
+  if (!response?.ok) throw missing(mark.content);
+  return published(await response.json());
 }

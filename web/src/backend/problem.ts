@@ -1,37 +1,53 @@
 import type { LayerRow } from "../model/types";
 
+/** What a problem is about, beside its three parts. */
+interface About {
+  /** A word for programs; the server's, or one of the page's own. */
+  code: string;
+  status: number;
+  /** Of a request: which of its fields is wrong. */
+  field: string;
+  /** Where the layer stands that is at fault: `[3, "residual", 1]`; empty where none is. */
+  at: readonly (number | string)[];
+  /** The table up to that layer. */
+  table: readonly LayerRow[];
+}
+
 /** An error in convlens's three parts: what is wrong and where, what was expected, what to do. */
-export class Problem extends Error {
+export class Problem extends Error implements About {
+  readonly code: string;
+  readonly status: number;
+  readonly field: string;
+  readonly at: readonly (number | string)[];
+  readonly table: readonly LayerRow[];
+
   constructor(
     message: string,
     readonly expected = "",
     readonly fix = "",
-    /** Index of the layer that it is about, where the server says so. */
-    readonly layer: number | null = null,
-    readonly status = 0,
-    /** The table up to that layer. */
-    readonly table: LayerRow[] = [],
+    about: Partial<About> = {},
   ) {
     super(message);
+    this.code = about.code ?? "unexpected";
+    this.status = about.status ?? 0;
+    this.field = about.field ?? "";
+    this.at = about.at ?? [];
+    this.table = about.table ?? [];
   }
 }
 
-interface Written {
-  error?: { message?: string; expected?: string; fix?: string; layer?: number | null; table?: LayerRow[] };
+interface Written extends Partial<Omit<About, "status">> {
+  message?: string;
+  expected?: string;
+  fix?: string;
 }
 
 /** Read the problem that an answer carries. */
 export async function problemOf(response: Response): Promise<Problem> {
-  const written = (await response.json().catch(() => ({}))) as Written;
-  const { message, expected, fix, layer, table } = written.error ?? {};
-  return new Problem(
-    message ?? `${response.status} ${response.statusText}`,
-    expected ?? "",
-    fix ?? "",
-    layer ?? null,
-    response.status,
-    table ?? [],
-  );
+  const { error = {} } = (await response.json().catch(() => ({}))) as { error?: Written };
+  const { message, expected, fix, ...about } = error;
+  const status = response.status;
+  return new Problem(message ?? `${status} ${response.statusText}`, expected, fix, { ...about, status });
 }
 
 /** Make a problem of whatever was thrown. */

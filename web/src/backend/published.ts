@@ -6,7 +6,7 @@ import { decode } from "../preprocessing/decode";
 import { bring, normalise } from "../preprocessing/preprocess";
 import type { Activations, Backend, Picture } from "./backend";
 import { occlusion } from "./occlusion";
-import { Problem } from "./problem";
+import { missing } from "./missing";
 import { Runtime } from "./runtime";
 
 interface Site extends Model {
@@ -16,7 +16,7 @@ interface Site extends Model {
 
 async function file(path: string): Promise<Response> {
   const response = await fetch(path);
-  if (!response.ok) throw new Problem(`${path} is missing beside the page`, "", "convlens publish RUN DIR");
+  if (!response.ok) throw missing(path);
   return response;
 }
 

@@ -1,5 +1,6 @@
 /** The model in the browser: onnxruntime-web from the folder beside the page. */
 import type * as Ort from "onnxruntime-web";
+import { missing } from "./missing";
 import { softmax, type Tensor, type Tensors } from "../model/tensor";
 import type { Model } from "../model/types";
 
@@ -16,7 +17,9 @@ export class Runtime {
     // the bundle holds its own loader: only the wasm is fetched
     ort.env.wasm.wasmPaths = { wasm: `${at}ort-wasm-simd-threaded.wasm` };
     ort.env.wasm.numThreads = 1;
-    const file = await (await fetch("model.onnx")).arrayBuffer();
+    const found = await fetch("model.onnx");
+    if (!found.ok) throw missing("model.onnx");
+    const file = await found.arrayBuffer();
     const session = await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
     return new Runtime(ort, session, model);
   }

@@ -13,7 +13,9 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
     response = await fetch(path, init);
   } catch (thrown) {
     if (thrown instanceof DOMException && thrown.name === "AbortError") throw thrown;
-    throw new Problem("the server does not answer", "", "`convlens serve`", null, 0);
+    throw new Problem("the server does not answer", "convlens serve, running", "start it again, then reload the page", {
+      code: "offline",
+    });
   }
   if (!response.ok) throw await problemOf(response);
   return response;

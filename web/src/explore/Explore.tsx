@@ -24,10 +24,14 @@ export function Explore() {
   return (
     <main class={`explore${selected.value?.layer === null ? " is-pixels" : ""}`}>
       <Input />
+      {problem.value && (
+        <div class="trouble">
+          <ProblemNote problem={problem.value} />
+        </div>
+      )}
       <Network />
       <Answer />
       <div class="dock">
-        {problem.value && <ProblemNote problem={problem.value} />}
         {selected.value && activations.value ? <Inspector /> : <Gallery />}
       </div>
       <p class="visually-hidden" aria-live="polite">

@@ -6,6 +6,7 @@ import { t } from "../i18n";
 import type { Sample } from "../model/types";
 import { backend, model } from "../state";
 import { offered } from "./Input";
+import { titleOf } from "../shell/problemTexts";
 import { fromDataUrl } from "./pictures";
 import { Guide } from "./Guide";
 
@@ -43,7 +44,7 @@ export function Gallery() {
           <p class="quiet">{t(which === "test" ? "gallery.testHint" : "gallery.mistakesHint")}</p>
         </header>
         {refused ? (
-          <p class="empty">{refused.message}</p>
+          <p class="empty">{titleOf(refused)}</p>
         ) : samples?.length === 0 ? (
           <p class="empty">{t("gallery.empty")}</p>
         ) : (

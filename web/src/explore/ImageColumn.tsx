@@ -1,6 +1,7 @@
 /** The first column: the image as the network gets it, what a cell sees of it, and why. */
 import { useEffect, useRef } from "preact/hooks";
 import { pictureCanvas, prepare, px } from "../draw/canvas";
+import type { Size } from "../draw/proportions";
 import { t } from "../i18n";
 import { shapeText } from "../draw/numbers";
 import { activations, attribution, model, rows, selected, theme } from "../state";
@@ -22,8 +23,9 @@ export function ImageColumn({ column }: { column: Column }) {
   const why = attribution.value;
   const colours = model.value!.network.input[0] === 3;
   const [, rowsOf, columnsOf] = model.value!.network.input;
-  const width = column.tile;
-  const height = Math.round((width * rowsOf) / columnsOf);
+  const { width, height } = column.tile;
+
+  const third = Math.floor((width - 12) / 3);
 
   useEffect(() => {
     const context = prepare(canvas.current!, width, height);
@@ -35,16 +37,16 @@ export function ImageColumn({ column }: { column: Column }) {
     context.drawImage(pictureCanvas(image), 0, 0, width, height);
     if (why) drawAttribution(context, why, width, height);
     if (region) {
-      const unit = width / columnsOf;
+      const [unitX, unitY] = [width / columnsOf, height / rowsOf];
       context.save();
       context.lineWidth = 2;
       context.strokeStyle = "#ff8a3d";
       context.shadowColor = "rgba(0,0,0,.8)";
       context.shadowBlur = 3;
-      const x = Math.max(region.firstColumn, 0) * unit;
-      const y = Math.max(region.firstRow, 0) * unit;
-      const right = Math.min(region.lastColumn + 1, columnsOf) * unit;
-      const bottom = Math.min(region.lastRow + 1, rowsOf) * unit;
+      const x = Math.max(region.firstColumn, 0) * unitX;
+      const y = Math.max(region.firstRow, 0) * unitY;
+      const right = Math.min(region.lastColumn + 1, columnsOf) * unitX;
+      const bottom = Math.min(region.lastRow + 1, rowsOf) * unitY;
       context.fillStyle = "rgba(0,0,0,.38)";
       context.beginPath();
       context.rect(0, 0, width, height);
@@ -70,9 +72,9 @@ export function ImageColumn({ column }: { column: Column }) {
         <canvas ref={canvas} />
       </button>
       {colours && (
-        <div class="planes">
+        <div class="planes" style={px({ width })}>
           {["R", "G", "B"].map((name, plane) => (
-            <Plane key={name} name={name} plane={plane} side={Math.floor((width - 12) / 3)} />
+            <Plane key={name} name={name} plane={plane} width={third} height={Math.round((third * height) / width)} />
           ))}
         </div>
       )}
@@ -80,15 +82,15 @@ export function ImageColumn({ column }: { column: Column }) {
   );
 }
 
-function Plane({ name, plane, side }: { name: string; plane: number; side: number }) {
+function Plane({ name, plane, width, height }: { name: string; plane: number } & Size) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const image = activations.value?.image ?? null;
   useEffect(() => {
-    const context = prepare(canvas.current!, side, side);
+    const context = prepare(canvas.current!, width, height);
     context.fillStyle = "#000";
-    context.fillRect(0, 0, side, side);
-    if (image) context.drawImage(pictureCanvas(image, plane), 0, 0, side, side);
-  }, [image, side]);
+    context.fillRect(0, 0, width, height);
+    if (image) context.drawImage(pictureCanvas(image, plane), 0, 0, width, height);
+  }, [image, width, height]);
   return (
     <button
       class="plain plane"

@@ -8,7 +8,7 @@ import { activations, backend, model, picture } from "../state";
 import { Camera } from "./Camera";
 import { noteText } from "./notes";
 import { fromDataUrl, imageAmong } from "./pictures";
-import { seven, Sheet, SIDE, type Point } from "./stroke";
+import { seven, Sheet, type Point } from "./stroke";
 
 /** What was picked elsewhere on the page, for the sheet to show. */
 export const offered = signal<Blob | null>(null);
@@ -26,6 +26,7 @@ function digits(of: Model): boolean {
 export function Input() {
   const now = model.value!;
   const draws = drawable(now);
+  const [, rowsOf, columnsOf] = now.network.input;
   const canvas = useRef<HTMLCanvasElement>(null);
   const chooser = useRef<HTMLInputElement>(null);
   const sheet = useRef<Sheet | null>(null);
@@ -45,7 +46,7 @@ export function Input() {
   };
 
   useEffect(() => {
-    sheet.current = new Sheet(canvas.current!);
+    sheet.current = new Sheet(canvas.current!, rowsOf, columnsOf);
     own.current = false;
     setInvited(true);
     let stopped = false;
@@ -95,8 +96,9 @@ export function Input() {
   }, []);
 
   const point = (event: PointerEvent): Point => {
+    const { width, height } = canvas.current!;
     const box = canvas.current!.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
+    return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
   };
 
   const clear = () => {
@@ -122,7 +124,7 @@ export function Input() {
       }}
     >
       <h2>{draws ? (digits(now) ? t("input.drawDigit") : t("input.draw")) : t("input.photo")}</h2>
-      <div class="sheet">
+      <div class="sheet" style={{ "--ratio": columnsOf / rowsOf }}>
         <canvas
           ref={canvas}
           class={draws ? "drawing" : ""}
@@ -151,7 +153,7 @@ export function Input() {
         />
         {draws && invited && activations.value && <p class="invitation">{t("input.yourTurn")}</p>}
         {!draws && !activations.value && <p class="invitation">{t("input.drop")}</p>}
-        {camera && <Camera onPicture={(blob) => void take(blob)} onClose={() => setCamera(false)} />}
+        {camera && <Camera ratio={columnsOf / rowsOf} onPicture={(blob) => void take(blob)} onClose={() => setCamera(false)} />}
       </div>
       <div class="tools">
         {draws && (

@@ -6,8 +6,9 @@ import { fixed, grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
 import { asMaps, type Tensor } from "../model/tensor";
 import { activations, hovered, model, scales, selected, theme } from "../state";
-import { centre, choose, movedMap } from "./choosing";
-import { hit, tileRect, type Column } from "./layout";
+import { arrived, centre, choose, movedMap } from "./choosing";
+import { openFolded } from "./folding";
+import { gridSize, hit, tileRect, type Column } from "./layout";
 
 export function LayerColumn({ column }: { column: Column }) {
   const row = column.row!;
@@ -17,9 +18,7 @@ export function LayerColumn({ column }: { column: Column }) {
   const scale = scales.value.get(row.name) ?? 1;
   const shown = theme.value;
   const focusChannel = selected.value?.layer === row.name ? selected.value.cell[0]! : null;
-  const height = column.down * (column.tile + column.gap) - column.gap;
-  const width =
-    column.form === "classes" ? column.width : column.across * (column.tile + column.gap) - column.gap;
+  const { width, height } = gridSize(column);
 
   // what is scrolled out of sight is not drawn
   useEffect(() => {
@@ -47,12 +46,24 @@ export function LayerColumn({ column }: { column: Column }) {
   const about = fits ? row.settings : "";
   return (
     <div
-      class={`layer${focusChannel !== null ? " is-open" : ""}`}
+      class={`layer${focusChannel !== null ? " is-open" : ""}${arrived.value === row.name ? " is-arrived" : ""}`}
       style={px({ left: column.x, top: column.y, width: column.width })}
       data-layer={row.name}
     >
       <header title={`${row.kind} ${row.settings}`}>
-        <h3>{row.name.split(".").pop()}</h3>
+        <h3>
+          {row.name.split(".").pop()}
+          {column.folded.length > 0 && (
+            <button
+              class="folded"
+              onClick={() => openFolded(row.name)}
+              aria-label={t("layer.unfold", { n: column.folded.length, name: row.name, names: names(column) })}
+              title={t("layer.folded", { names: names(column) })}
+            >
+              +{column.folded.length}
+            </button>
+          )}
+        </h3>
         {about && <p>{about}</p>}
         <p class="shape">{shapeText(row.output)}</p>
         {!about && parameters && <p>{parameters}</p>}
@@ -101,6 +112,10 @@ export function LayerColumn({ column }: { column: Column }) {
   );
 }
 
+function names(column: Column): string {
+  return column.folded.map((row) => row.name.split(".").pop()).join(", ");
+}
+
 function drawMaps(
   context: CanvasRenderingContext2D,
   column: Column,
@@ -145,7 +160,7 @@ function drawClasses(
   context.textBaseline = "middle";
   for (let i = 0; i < column.down; i++) {
     const value = values?.data[i] ?? 0;
-    const middle = i * column.tile + column.tile / 2;
+    const middle = (i + 0.5) * column.tile.height;
     const zero = share ? 36 : 36 + room / 2;
     const length = (value / scale) * (share ? room : room / 2);
     context.fillStyle = css(0, shown, 1);

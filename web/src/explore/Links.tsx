@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { linkHorizontal } from "d3-shape";
 import { argmax } from "../model/tensor";
-import { activations, computedNow, hovered, inputChannel, model, rows, selected } from "../state";
+import { activations, computedNow, hovered, inputChannel, model, rows, selected, type Place } from "../state";
 import { windowRegion, type Region } from "../windows/geometry";
 import { stepOf } from "../windows/window";
 import { centre } from "./choosing";
@@ -30,12 +30,25 @@ function answerPlace(): { layer: string; channel: number; cell: null } | null {
   return { layer: layer.name, channel: argmax(logits), cell: null };
 }
 
+/** A last softmax has no column: its class is pointed at among the logits. */
+function shownPlace(place: Place | null, columns: Map<string | null, Column>): Place | null {
+  const row = place?.layer ? rows.value.get(place.layer) : undefined;
+  if (!place || row?.kind !== "softmax" || columns.has(row.name)) return place;
+  return { layer: row.source[0] ?? null, cell: place.cell };
+}
+
 export function Links({ layout }: { layout: Layout }) {
   const columns = useMemo(
-    () => new Map(layout.columns.map((column) => [column.row?.name ?? null, column])),
+    () =>
+      new Map(
+        layout.columns.flatMap((column) =>
+          [column.row, ...column.folded].map((row): [string | null, Column] => [row?.name ?? null, column]),
+        ),
+      ),
     [layout],
   );
-  const [over, place, known] = [hovered.value, selected.value, computedNow.value];
+  const [over, known] = [hovered.value, computedNow.value];
+  const place = shownPlace(selected.value, columns);
   const pointed =
     over?.layer != null && (over.layer !== place?.layer || over.channel !== place.cell[0])
       ? { layer: over.layer, channel: over.channel, cell: null }
@@ -84,7 +97,7 @@ function Line(props: {
   const colours = from.row === null && model.value!.network.input[0] === 3;
   const start = from.row
     ? tileRect(from, link.channel)
-    : { x: from.x, y: from.top, width: from.tile, height: from.tile };
+    : { x: from.x, y: from.top, ...from.tile };
   const size = Math.abs(link.strength);
   const path = curve({
     source: [

@@ -1,13 +1,16 @@
 /** The card beside the map under the pointer: the map in large, its filter, its statistics. */
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { mapCanvas, prepare, px } from "../draw/canvas";
 import { scaleOf } from "../draw/colour";
 import { percent, short } from "../draw/numbers";
+import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
 import { asMaps, channel as channelOf } from "../model/tensor";
 import { activations, hovered, rows, scales, theme, weights } from "../state";
+import { hostOf, shownTree } from "./folding";
 
-const SIDE = 148;
+/** Of the map in large. */
+const SIDE = 160;
 const MOST_KERNELS = 16;
 
 export function MapCard() {
@@ -18,27 +21,30 @@ export function MapCard() {
   const row = over?.layer ? rows.value.get(over.layer) : undefined;
   const values = over?.layer ? activations.value?.layers.get(over.layer) : undefined;
   const shown = theme.value;
-  useLayoutEffect(() => {
+  useEffect(() => {
+    if (!row || !values || !canvas.current || !over || row.output.length !== 3) return;
+    const [, rowsOf, columnsOf] = asMaps(row.output);
+    const { width, height } = proportioned(rowsOf, columnsOf, SIDE);
+    const context = prepare(canvas.current, width, height);
+    const scale = scales.value.get(row.name) ?? 1;
+    const map = mapCanvas(channelOf(values, over.channel), columnsOf, rowsOf, shown, scale);
+    context.drawImage(map, 0, 0, width, height);
+  }, [over, values, shown]);
+  // last, when all that is drawn in the card has its size
+  useEffect(() => {
     if (!over || !card.current) return;
     const column = document.querySelector(`[data-layer="${CSS.escape(over.layer ?? "")}"]`);
     const network = card.current.offsetParent?.getBoundingClientRect();
     const box = column?.getBoundingClientRect();
     if (!box || !network) return;
-    const width = card.current.offsetWidth;
+    const { offsetWidth: width, offsetHeight: height } = card.current;
     // beside the column, on the side that leaves free what the map is made from
     const right = box.right + 14 - network.left;
-    const source = document.querySelector(`[data-layer="${CSS.escape(row?.source[0] ?? "")}"]`);
+    const source = document.querySelector(`[data-layer="${CSS.escape(hostOf(shownTree.value, row?.source[0] ?? ""))}"]`);
     const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
     const left = right + width < network.width ? right : before - network.left - width - 14;
-    setPlace({ left: Math.max(6, left), top: Math.max(6, box.top - network.top + 40) });
+    setPlace({ left: Math.max(6, left), top: Math.max(6, Math.min(box.top - network.top + 40, network.height - height - 6)) });
   }, [over?.layer]);
-  useEffect(() => {
-    if (!row || !values || !canvas.current || !over || row.output.length !== 3) return;
-    const [, height, width] = asMaps(row.output);
-    const context = prepare(canvas.current, SIDE, SIDE);
-    const map = mapCanvas(channelOf(values, over.channel), width, height, shown, scales.value.get(row.name) ?? 1);
-    context.drawImage(map, 0, 0, SIDE, SIDE);
-  }, [over, values, shown]);
   if (!over || !row || !values) return null;
   const map = channelOf(values, over.channel);
   let [least, most, sum, zeros] = [Infinity, -Infinity, 0, 0];
@@ -91,13 +97,13 @@ function Kernels({ layer, filter }: { layer: string; filter: number }) {
     const own = weight.data.subarray(filter * depth * taps, (filter + 1) * depth * taps);
     const scale = scaleOf(own);
     const across = Math.min(many, 8);
-    const side = many === 1 ? 60 : Math.floor((SIDE - (across - 1) * 3) / across);
+    const size = proportioned(height, width, many === 1 ? 60 : Math.floor((SIDE - (across - 1) * 3) / across));
     const down = Math.ceil(many / across);
-    const context = prepare(canvas.current, many === 1 ? side : SIDE, down * (side + 3) - 3);
+    const context = prepare(canvas.current, across * (size.width + 3) - 3, down * (size.height + 3) - 3);
     for (let k = 0; k < many; k++) {
       const kernel = mapCanvas(own.subarray(k * taps, (k + 1) * taps), width, height, shown, scale);
-      const [x, y] = [(k % across) * (side + 3), Math.floor(k / across) * (side + 3)];
-      context.drawImage(kernel, x, y, side, side);
+      const [x, y] = [(k % across) * (size.width + 3), Math.floor(k / across) * (size.height + 3)];
+      context.drawImage(kernel, x, y, size.width, size.height);
     }
   }, [weight, filter, shown]);
   if (!weight) return null;

@@ -2,13 +2,19 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { px } from "../draw/canvas";
 import { t } from "../i18n";
-import { model, tree } from "../state";
+import { model } from "../state";
 import { Blocks } from "./Blocks";
+import { arrived } from "./choosing";
+import { hostOf, openFolded, shownTree } from "./folding";
 import { ImageColumn } from "./ImageColumn";
 import { LayerColumn } from "./LayerColumn";
 import { layOut } from "./layout";
 import { Links } from "./Links";
 import { MapCard } from "./MapCard";
+import { Overview } from "./Overview";
+
+/** Networks of so many layers need no overview where they fit the page. */
+const FEW = 16;
 
 export function Network() {
   const frame = useRef<HTMLDivElement>(null);
@@ -32,14 +38,48 @@ export function Network() {
   const layout = useMemo(
     () =>
       size[0] > 0
-        ? layOut(tree.value, now.network.input, now.classes.length, size[0], size[1], zoom)
+        ? layOut(shownTree.value, now.network.input, now.classes.length, size[0], size[1], zoom)
         : null,
-    [tree.value, now, size[0], size[1], zoom],
+    [shownTree.value, now, size[0], size[1], zoom],
   );
-  const step = (by: number) => setZoom(Math.max(20, Math.min(96, (zoom ?? layout?.tile ?? 32) + by)));
+  const scrolls = layout !== null && layout.width > size[0] + 1;
+  const [inView, setInView] = useState<ReadonlySet<string | null>>(new Set());
+  const look = () => {
+    if (!layout || !frame.current) return;
+    const { scrollLeft, clientWidth } = frame.current;
+    const found = layout.columns.filter(({ x, width }) => x + width > scrollLeft && x < scrollLeft + clientWidth - 20);
+    const names = found.flatMap(({ row, folded }) => [row, ...folded].map((one) => one?.name ?? null));
+    if (names.length !== inView.size || names.some((name) => !inView.has(name))) setInView(new Set(names));
+  };
+  useLayoutEffect(look, [layout]);
+  const goTo = useRef<{ name: string | null; focus: boolean } | null>(null);
+  const go = (name: string | null, focus: boolean) => {
+    goTo.current = null;
+    arrived.value = name;
+    const host = name === null ? null : hostOf(shownTree.value, name);
+    if (host !== null && host !== name) {
+      openFolded(host); // and go there once it has a column
+      goTo.current = { name, focus };
+      return;
+    }
+    const column = layout?.columns.find((one) => (one.row?.name ?? null) === name);
+    if (!column || !frame.current) return;
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    frame.current.scrollTo({
+      left: column.x + column.width / 2 - frame.current.clientWidth / 2,
+      behavior: still ? "auto" : "smooth",
+    });
+    const place = `[data-layer="${CSS.escape(name ?? "")}"]`;
+    if (focus) frame.current.querySelector<HTMLElement>(`${place} :is(canvas[tabindex], button)`)?.focus({ preventScroll: true });
+  };
+  useLayoutEffect(() => {
+    if (goTo.current) go(goTo.current.name, goTo.current.focus);
+  }, [layout]);
+  const step = (by: number) => setZoom(Math.max(20, Math.min(96, (zoom ?? layout?.side ?? 32) + by)));
   return (
     <section class="network" aria-label={t("network.label")}>
-      <div class="stage-frame" ref={frame} tabIndex={-1}>
+      {(scrolls || now.layers.length > FEW) && <Overview inView={inView} onGo={go} />}
+      <div class="stage-frame" ref={frame} tabIndex={-1} onScroll={look}>
         {layout && (
           <div class="stage" style={px({ width: layout.width, height: layout.height })}>
             <Blocks layout={layout} />

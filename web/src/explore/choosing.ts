@@ -1,6 +1,10 @@
 /** Pointing at a map or a cell, by pointer or by keys. */
+import { signal } from "@preact/signals";
 import type { LayerRow } from "../model/types";
 import { inputChannel, selected } from "../state";
+
+/** The layer that the reader was last brought to by the overview. */
+export const arrived = signal<string | null>(null);
 
 export function choose(row: LayerRow, channel: number, y: number, x: number): void {
   inputChannel.value = null;

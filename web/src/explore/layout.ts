@@ -3,6 +3,7 @@
  *
  * All numbers are CSS pixels from the upper left corner of the stage.
  */
+import { proportioned, type Size } from "../draw/proportions";
 import type { LayerNode } from "../model/tree";
 import type { LayerRow } from "../model/types";
 
@@ -14,13 +15,15 @@ export interface Column {
   width: number;
   /** Of the grid of maps, below the header. */
   top: number;
-  /** Side of a map (or of a feature's cell). */
-  tile: number;
+  /** Size of a map (or of a feature's cell), in its own proportions. */
+  tile: Size;
   gap: number;
   across: number;
   down: number;
   /** How the values are drawn. */
   form: "maps" | "features" | "classes" | "image";
+  /** Layers that stand with this one. */
+  folded: readonly LayerRow[];
 }
 
 export interface Block {
@@ -40,20 +43,25 @@ export interface Layout {
   height: number;
   columns: Column[];
   blocks: Block[];
-  /** The side that a map of the image's size has. */
-  tile: number;
+  /** The longer side that a map of the image's size has. */
+  side: number;
 }
 
 export const HEAD = 58;
 const SPACE = 18;
 const NARROWEST = 72;
+/** Of a layer's name. */
+const LETTER = 7.6;
+/** What says how many layers stand with one. */
+const CHIP = 34;
 const LANE = 34;
 const PAD = 12;
 const CLASS_ROW = 22;
 
 interface Room {
-  tile: number;
+  /** The longer side of a map of the image's size, in pixels of the page and of the image. */
   side: number;
+  pixels: number;
   classes: number;
 }
 
@@ -66,11 +74,11 @@ export function layOut(
   height: number,
   zoom: number | null,
 ): Layout {
-  const side = Math.max(input[1] ?? 1, input[2] ?? 1);
-  const place = (tile: number) => placed(nodes, input, width, height, { tile, side, classes });
+  const pixels = Math.max(input[1] ?? 1, input[2] ?? 1);
+  const place = (side: number) => placed(nodes, input, width, height, { side, pixels, classes });
   if (zoom !== null) return place(zoom);
-  for (let tile = 72; tile >= 26; tile -= 2) {
-    const found = place(tile);
+  for (let side = 72; side >= 26; side -= 2) {
+    const found = place(side);
     if (found.width <= width) return found;
   }
   // too long for one look: large maps where a layer has few, and scrolling
@@ -85,26 +93,36 @@ function placed(
   height: number,
   room: Room,
 ): Layout {
-  const image = Math.max(96, Math.min(width < 1000 ? 112 : 176, height - HEAD - (input[0] === 3 ? 76 : 0)));
+  const image = imageSize(input, width, height);
   const columns: Column[] = [
     {
       row: null,
       x: 0,
       y: 0,
-      width: image,
+      width: Math.max(NARROWEST, image.width),
       top: HEAD,
       tile: image,
       gap: 6,
       across: 1,
       down: 1,
       form: "image",
+      folded: [],
     },
   ];
   const blocks: Block[] = [];
   // a last softmax is what the answer beside the network shows
   const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.row.kind !== "softmax");
-  const end = sequence(shown, image + SPACE + 8, 0, height, room, columns, blocks);
-  return { width: Math.ceil(end - SPACE), height, columns, blocks, tile: room.tile };
+  const end = sequence(shown, columns[0]!.width + SPACE + 8, 0, height, room, columns, blocks);
+  return { width: Math.ceil(end - SPACE), height, columns, blocks, side: room.side };
+}
+
+/** The image, as large as there is room beside the network; three planes stand below an RGB one. */
+function imageSize(input: readonly number[], width: number, height: number): Size {
+  const [channels, rows, columns] = input as [number, number, number];
+  const most = height - HEAD - (channels === 3 ? 30 : 0);
+  const tall = (rows / columns) * (channels === 3 ? 4 / 3 : 1);
+  const wide = Math.min(width < 1000 ? 112 : 176, Math.max(96, most) / tall);
+  return proportioned(rows, columns, wide * Math.max(1, rows / columns));
 }
 
 /** Place nodes one after the other; returns the x after the last one and its space. */
@@ -120,36 +138,45 @@ function sequence(
   for (const node of nodes) {
     x = node.block
       ? residual(node, node.block, x, y, height, room, columns, blocks)
-      : one(node.row, x, y, height, room, columns);
+      : one(node, x, y, height, room, columns);
   }
   return x;
 }
 
-function one(row: LayerRow, x: number, y: number, height: number, room: Room, columns: Column[]): number {
-  const column = grid(row, height - HEAD, room);
-  columns.push({ ...column, row, x, y, top: y + HEAD });
+function one(node: LayerNode, x: number, y: number, height: number, room: Room, columns: Column[]): number {
+  const { row, folded = [] } = node;
+  const column = grid(row, folded.length, height - HEAD, room);
+  columns.push({ ...column, row, folded, x, y, top: y + HEAD });
   return x + column.width + SPACE;
 }
 
-function grid(row: LayerRow, height: number, room: Room): Omit<Column, "row" | "x" | "y" | "top"> {
+function grid(
+  row: LayerRow,
+  folded: number,
+  height: number,
+  room: Room,
+): Omit<Column, "row" | "folded" | "x" | "y" | "top"> {
   const [count, rows, columns] = [row.output[0] ?? 1, row.output[1] ?? 1, row.output[2] ?? 1];
   if (row.output.length === 1 && count === room.classes && count * CLASS_ROW <= height) {
-    return { width: 92, tile: CLASS_ROW, gap: 0, across: 1, down: count, form: "classes" };
+    const tile = { width: 92, height: CLASS_ROW };
+    return { width: 92, tile, gap: 0, across: 1, down: count, form: "classes" };
   }
   const features = row.output.length === 1 || rows * columns === 1;
-  let tile: number;
-  let gap: number;
+  let tile: Size;
+  let gap = 4;
   if (features) {
-    [tile, gap] = count <= 160 ? [13, 2] : count <= 640 ? [8, 1] : count <= 1600 ? [4, 0] : [3, 0];
+    const [side, between] = count <= 160 ? [13, 2] : count <= 640 ? [8, 1] : count <= 1600 ? [4, 0] : [3, 0];
+    tile = { width: side!, height: side! };
+    gap = between!;
   } else {
-    const share = Math.min(1, Math.max(rows, columns) / room.side);
-    tile = Math.max(18, Math.round(room.tile * (0.5 + 0.5 * share)));
-    gap = 4;
+    const share = Math.min(1, Math.max(rows, columns) / room.pixels);
+    tile = proportioned(rows, columns, Math.max(18, Math.round(room.side * (0.5 + 0.5 * share))));
   }
-  const most = Math.max(1, Math.floor((height + gap) / (tile + gap)));
+  const most = Math.max(1, Math.floor((height + gap) / (tile.height + gap)));
   const across = Math.ceil(count / most);
   const down = Math.ceil(count / across);
-  const width = Math.max(NARROWEST, across * (tile + gap) - gap);
+  const name = row.name.slice(row.name.lastIndexOf(".") + 1);
+  const width = Math.max(NARROWEST, name.length * LETTER + (folded ? CHIP : 0), across * (tile.width + gap) - gap);
   return { width, tile, gap, across, down, form: features ? "features" : "maps" };
 }
 
@@ -172,7 +199,7 @@ function residual(
   const sideTop = top + inner - lower;
   const sideEnd = own ? sequence(block.shortcut, from, sideTop, lower, room, columns, blocks) : from;
   const sum = Math.max(mainEnd, sideEnd);
-  const end = one(node.row, sum, top, inner - (own ? 0 : lower), room, columns);
+  const end = one(node, sum, top, inner - (own ? 0 : lower), room, columns);
   blocks.push({
     name: node.row.name,
     x,
@@ -185,39 +212,38 @@ function residual(
   return end + PAD;
 }
 
-/** The rectangle of one map (or feature) on the stage. */
-export function tileRect(column: Column, channel: number) {
-  const pitch = column.tile + column.gap;
-  if (column.form === "classes") {
-    return { x: column.x, y: column.top + channel * column.tile, width: column.width, height: column.tile };
-  }
-  const [line, at] = [Math.floor(channel / column.across), channel % column.across];
-  return {
-    x: column.x + at * pitch,
-    y: column.top + line * pitch,
-    width: column.tile,
-    height: column.tile,
-  };
+/** The size of a column's grid of maps. */
+export function gridSize(column: Column): Size {
+  const { tile, gap, across, down } = column;
+  return { width: across * (tile.width + gap) - gap, height: down * (tile.height + gap) - gap };
 }
 
-/** Which map, and which cell of it, is at a point of the column's own grid; null between maps. */
+/** The rectangle of one map (or feature) on the stage. */
+export function tileRect(column: Column, channel: number) {
+  const { tile, gap, across } = column;
+  const [line, at] = [Math.floor(channel / across), channel % across];
+  return { x: column.x + at * (tile.width + gap), y: column.top + line * (tile.height + gap), ...tile };
+}
+
+/** Which map, and which cell of it, is at a point of the column's own grid; null between columns. */
 export function hit(
   column: Column,
   x: number,
   y: number,
 ): { channel: number; row: number; column: number } | null {
+  const { tile, gap } = column;
   const shape = column.row?.output ?? [1, 1, 1];
   const [count, rows, columns] = [shape[0] ?? 1, shape[1] ?? 1, shape[2] ?? 1];
-  if (column.form === "classes") {
-    const channel = Math.floor(y / column.tile);
-    return channel >= 0 && channel < count ? { channel, row: 0, column: 0 } : null;
-  }
-  const pitch = column.tile + column.gap;
-  const [across, down] = [Math.floor(x / pitch), Math.floor(y / pitch)];
+  const [pitchX, pitchY] = [tile.width + gap, tile.height + gap];
+  const [across, down] = [Math.floor(x / pitchX), Math.floor(y / pitchY)];
   if (across < 0 || across >= column.across || down < 0) return null;
   const channel = down * column.across + across;
   if (channel >= count) return null;
-  const within = (offset: number, cells: number) =>
-    Math.max(0, Math.min(cells - 1, Math.floor((Math.min(offset, column.tile - 0.001) / column.tile) * cells)));
-  return { channel, row: within(y - down * pitch, rows), column: within(x - across * pitch, columns) };
+  const within = (offset: number, length: number, cells: number) =>
+    Math.max(0, Math.min(cells - 1, Math.floor((offset / length) * cells)));
+  return {
+    channel,
+    row: within(y - down * pitchY, tile.height, rows),
+    column: within(x - across * pitchX, tile.width, columns),
+  };
 }

@@ -2,6 +2,7 @@
 
 import type { Picture } from "../backend/backend";
 
+/** The longer side of a sheet, in its own pixels. */
 export const SIDE = 280;
 const PEN = 24;
 
@@ -13,9 +14,15 @@ export class Sheet {
   /** Whether anything was drawn since it was cleared. */
   marked = false;
 
-  constructor(readonly canvas: HTMLCanvasElement) {
-    canvas.width = SIDE;
-    canvas.height = SIDE;
+  /** A black sheet with the proportions of an image of so many rows and columns. */
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    rows: number,
+    columns: number,
+  ) {
+    const unit = SIDE / Math.max(rows, columns);
+    canvas.width = Math.round(columns * unit);
+    canvas.height = Math.round(rows * unit);
     this.context = canvas.getContext("2d", { willReadFrequently: true })!;
     this.clear();
   }
@@ -23,7 +30,7 @@ export class Sheet {
   clear(): void {
     this.context.globalCompositeOperation = "source-over";
     this.context.fillStyle = "#000";
-    this.context.fillRect(0, 0, SIDE, SIDE);
+    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     this.marked = false;
     this.last = null;
   }
@@ -52,18 +59,20 @@ export class Sheet {
   async place(blob: Blob): Promise<void> {
     const image = await createImageBitmap(blob);
     this.clear();
-    const scale = Math.min(SIDE / image.width, SIDE / image.height);
+    const [across, down] = [this.canvas.width, this.canvas.height];
+    const scale = Math.min(across / image.width, down / image.height);
     const [width, height] = [image.width * scale, image.height * scale];
     this.context.imageSmoothingEnabled = scale < 1;
-    this.context.drawImage(image, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+    this.context.drawImage(image, (across - width) / 2, (down - height) / 2, width, height);
     this.marked = true;
   }
 
   /** What is on the sheet, one grey byte a pixel. */
   picture(): Picture {
-    const { data } = this.context.getImageData(0, 0, SIDE, SIDE);
-    const pixels = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]!);
-    return { pixels, height: SIDE, width: SIDE };
+    const { width, height } = this.canvas;
+    const { data } = this.context.getImageData(0, 0, width, height);
+    const pixels = Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]!);
+    return { pixels, height, width };
   }
 }
 

@@ -1,6 +1,6 @@
 /** The window view: how the selected cell came about, with all its numbers. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
 import { cellAt } from "../windows/elementwise";
@@ -39,6 +39,8 @@ export function Inspector() {
 }
 
 function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Step }) {
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => bringIntoView(section.current!), []);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
   const count = row.output.length === 3 ? row.output[1]! * row.output[2]! : row.output[0]!;
@@ -64,6 +66,7 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
   const props = { row, cell, sliding: playing };
   return (
     <section
+      ref={section}
       class="inspector"
       aria-label={t("inspector.label", { layer: row.name })}
       data-testid="inspector"
@@ -130,6 +133,19 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
       </div>
     </section>
   );
+}
+
+/** On a phone the window opens below what was tapped: go there, and back when it is closed. */
+export function bringIntoView(section: HTMLElement): () => void {
+  const from = window.scrollY;
+  const phone = window.matchMedia("(max-width: 900px)").matches;
+  const away = phone && section.getBoundingClientRect().top > window.innerHeight * 0.6;
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const behavior = still ? "auto" : "smooth";
+  if (away) section.scrollIntoView({ block: "start", behavior });
+  return () => {
+    if (away && selected.peek() === null) window.scrollTo({ top: from, behavior });
+  };
 }
 
 /** A titled part of the equation. */

@@ -3,7 +3,7 @@ import { css, inkOn } from "../draw/colour";
 import { short } from "../draw/numbers";
 import { theme } from "../state";
 
-/** Wider matrices are drawn without numbers; each cell still says its own when pointed at. */
+/** Larger matrices are drawn without numbers; each cell still says its own when pointed at. */
 const LEGIBLE = 7;
 
 interface Props {
@@ -18,8 +18,9 @@ interface Props {
 
 export function NumberGrid({ values, columns, scale, padding, mark, testid }: Props) {
   const shown = theme.value;
-  const legible = columns <= LEGIBLE;
-  const cell = legible ? (columns <= 3 ? 46 : columns <= 5 ? 36 : 28) : Math.max(4, Math.floor(190 / columns));
+  const side = Math.max(columns, values.length / columns);
+  const legible = side <= LEGIBLE;
+  const cell = legible ? (side <= 3 ? 46 : side <= 5 ? 36 : 28) : Math.max(4, Math.floor(190 / side));
   return (
     <div
       class={`numbers${legible ? "" : " tight"}`}
@@ -36,7 +37,7 @@ export function NumberGrid({ values, columns, scale, padding, mark, testid }: Pr
             style={
               outside
                 ? {}
-                : { background: css(value, shown, scale), color: inkOn(value, shown, scale), fontSize: `${columns > 5 ? 9 : columns > 3 ? 10.5 : 12.5}px` }
+                : { background: css(value, shown, scale), color: inkOn(value, shown, scale), fontSize: `${side > 5 ? 9 : side > 3 ? 10.5 : 12.5}px` }
             }
             title={String(value)}
           >

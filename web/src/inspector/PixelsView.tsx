@@ -5,6 +5,7 @@ import { readable } from "../draw/colour";
 import { shapeText, short } from "../draw/numbers";
 import { t } from "../i18n";
 import { activations, selected } from "../state";
+import { bringIntoView } from "./Inspector";
 
 const LEGIBLE = 22;
 const WIDEST = 84;
@@ -12,6 +13,7 @@ const WIDEST = 84;
 export function PixelsView({ plane }: { plane: number }) {
   const image = activations.value!.image;
   const [channels, height, width] = image.shape as [number, number, number];
+  const section = useRef<HTMLElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [unit, setUnit] = useState(8);
@@ -19,6 +21,8 @@ export function PixelsView({ plane }: { plane: number }) {
   const cells = height * width;
   const value = (y: number, x: number, c = plane) => image.data[c * cells + y * width + x]!;
   const zoom = (by: number) => setUnit((now) => Math.max(3, Math.min(WIDEST, Math.round(now * by))));
+
+  useEffect(() => bringIntoView(section.current!), []);
 
   // at first as large as the whole image fits
   useLayoutEffect(() => {
@@ -51,7 +55,7 @@ export function PixelsView({ plane }: { plane: number }) {
 
   const normalised = activations.value!.normalised.data[plane * cells + at[0] * width + at[1]]!;
   return (
-    <section class="inspector pixels" aria-label={t("pixels.label")} data-testid="pixels">
+    <section ref={section} class="inspector pixels" aria-label={t("pixels.label")} data-testid="pixels">
       <header>
         <h2>
           {t("pixels.title")}

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { mapCanvas, prepare } from "../draw/canvas";
 import { scaleOf } from "../draw/colour";
 import { short } from "../draw/numbers";
+import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
 import { model, theme } from "../state";
 import type { WeightedSum } from "../windows/step";
@@ -67,14 +68,15 @@ function Maps({ step, maps }: { step: WeightedSum; maps: [number, number, number
   const [count, height, width] = maps;
   const order = strongest(byMap(step.products, maps), 24).top;
   useEffect(() => {
-    const tile = 44;
+    const tile = proportioned(height, width, 44);
     const across = 6;
-    const context = prepare(canvas.current!, across * (tile + 4) - 4, Math.ceil(order.length / across) * (tile + 4) - 4);
+    const [right, below] = [tile.width + 4, tile.height + 4];
+    const context = prepare(canvas.current!, across * right - 4, Math.ceil(order.length / across) * below - 4);
     const scale = scaleOf(step.products);
     order.forEach(({ index }, i) => {
       const part = step.products.subarray(index * height * width, (index + 1) * height * width);
-      const [x, y] = [(i % across) * (tile + 4), Math.floor(i / across) * (tile + 4)];
-      context.drawImage(mapCanvas(part, width, height, shown, scale), x, y, tile, tile);
+      const [x, y] = [(i % across) * right, Math.floor(i / across) * below];
+      context.drawImage(mapCanvas(part, width, height, shown, scale), x, y, tile.width, tile.height);
     });
   }, [step, shown]);
   return (

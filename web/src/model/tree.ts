@@ -5,6 +5,8 @@ export interface LayerNode {
   row: LayerRow;
   /** Of a residual block: its layers, and those of its shortcut (none: the input itself). */
   block?: { main: LayerNode[]; shortcut: LayerNode[] };
+  /** Layers after it that are shown with it. */
+  folded?: LayerRow[];
 }
 
 /** Build the tree; the rows come in the order of computation, a block after what is in it. */

@@ -6,11 +6,15 @@ const MOST_PIXELS = 64_000_000;
 
 export async function decode(blob: Blob): Promise<Raster> {
   const bitmap = await createImageBitmap(blob).catch(() => {
-    throw new Problem("the file is not an image that this browser can read", "PNG, JPEG, WebP, GIF or BMP");
+    throw new Problem("the file is not an image that this browser can read", "PNG, JPEG, WebP, GIF or BMP", "save it again as PNG", {
+      code: "bad_image",
+    });
   });
   const { width, height } = bitmap;
   if (width * height > MOST_PIXELS) {
-    throw new Problem(`the image has ${width}x${height} pixels`, `at most ${MOST_PIXELS}`, "make it smaller");
+    throw new Problem(`the image has ${width}x${height} pixels`, `at most ${MOST_PIXELS}`, "make it smaller", {
+      code: "too_large",
+    });
   }
   const context = new OffscreenCanvas(width, height).getContext("2d")!;
   context.fillStyle = "#fff";

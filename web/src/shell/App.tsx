@@ -4,8 +4,8 @@ import { useEffect } from "preact/hooks";
 import { Explore } from "../explore/Explore";
 import { language, setLanguage, t } from "../i18n";
 import {
-  backend,
   chosenTheme,
+  listed,
   model,
   models,
   open,
@@ -57,7 +57,7 @@ function Header() {
       </a>
       {model.value && <RunPicker />}
       <nav aria-label={t("views.label")}>
-        {VIEWS.map((name) => (
+        {model.value && VIEWS.map((name) => (
           <button
             key={name}
             aria-current={view.value === name ? "page" : undefined}
@@ -131,10 +131,19 @@ function Nothing() {
       </main>
     );
   }
-  const none = backend.value !== null && models.value.length === 0;
+  if (listed.value && models.value.length === 0) {
+    return (
+      <main class="nothing">
+        <h1>{t("run.none")}</h1>
+        <p>{t("run.first")}</p>
+        <pre>convlens train</pre>
+      </main>
+    );
+  }
   return (
     <main class="nothing" aria-busy="true">
-      <p class="quiet">{none ? t("run.none") : t("run.loading")}</p>
+      <p class="quiet">{t("run.loading")}</p>
+      <span class="waiting" aria-hidden="true" />
     </main>
   );
 }

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { mapCanvas, prepare } from "../draw/canvas";
 import { scaleOf } from "../draw/colour";
+import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
 import type { Tensor } from "../model/tensor";
 import { backend, model, theme } from "../state";
@@ -76,14 +77,15 @@ function Sheet({ kernels, scale }: { kernels: Tensor; scale: number }) {
   useEffect(() => {
     const [count, depth, height, width] = kernels.shape as [number, number, number, number];
     const room = canvas.current!.parentElement!.clientWidth;
-    const tile = count > 48 ? 36 : 46;
-    const across = Math.min(count, Math.max(1, Math.floor((room + 8) / (tile + 8))));
-    const context = prepare(canvas.current!, across * (tile + 8) - 8, Math.ceil(count / across) * (tile + 8) - 8);
+    const tile = proportioned(height, width, count > 48 ? 36 : 46);
+    const [right, below] = [tile.width + 8, tile.height + 8];
+    const across = Math.min(count, Math.max(1, Math.floor((room + 8) / right)));
+    const context = prepare(canvas.current!, across * right - 8, Math.ceil(count / across) * below - 8);
     for (let filter = 0; filter < count; filter++) {
       const start = filter * depth * height * width;
       const own = kernels.data.subarray(start, start + height * width);
-      const [x, y] = [(filter % across) * (tile + 8), Math.floor(filter / across) * (tile + 8)];
-      context.drawImage(mapCanvas(own, width, height, shown, scale), x, y, tile, tile);
+      const [x, y] = [(filter % across) * right, Math.floor(filter / across) * below];
+      context.drawImage(mapCanvas(own, width, height, shown, scale), x, y, tile.width, tile.height);
     }
   }, [kernels, shown, scale]);
   return <canvas ref={canvas} role="img" aria-label={t("training.filters")} />;

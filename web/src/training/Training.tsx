@@ -58,7 +58,7 @@ export function Training() {
           </button>
         )}
       </header>
-      {status.message && !running && <p class="quiet">{status.message}</p>}
+      <Ended state={status.state} message={status.message} />
       {events.length === 0 ? (
         <p class="empty">{t(running ? "training.waiting" : "training.none")}</p>
       ) : (
@@ -110,6 +110,20 @@ function stateText(state: string | undefined): string {
   };
   const key = known[state ?? ""];
   return key ? t(key) : (state ?? "–");
+}
+
+/** Why a training ended before its time. */
+function Ended({ state, message }: { state: string | undefined; message: string | undefined }) {
+  const known: Record<string, Key> = { diverged: "training.diverged", failed: "training.failed" };
+  const key = known[state ?? ""];
+  if (!key) return message && state !== "running" ? <p class="quiet" lang="en">{message}</p> : null;
+  return (
+    <div class="problem">
+      <h3>{stateText(state)}</h3>
+      <p>{t(key)}</p>
+      {message && <p lang="en">{message}</p>}
+    </div>
+  );
 }
 
 function Fact(props: { name: string; value: string; small?: boolean; children?: preact.ComponentChildren }) {

@@ -26,6 +26,7 @@ export function watch(run: string): () => void {
       const found = await backend.value!.metrics(run, next);
       if (left) return;
       next = found.next;
+      if (problem.value?.code === "offline") problem.value = null;
       const events = [...watched.value!.events, ...found.events.filter((event) => "train_loss" in event)];
       watched.value = { run, events, status: found.status, loaded: true };
       if (found.status.state === "running") timer = window.setTimeout(() => void ask(), PAUSE);
@@ -35,7 +36,10 @@ export function watch(run: string): () => void {
         if (!weights.value && !left) await open(run);
       }
     } catch (thrown) {
-      if (!left) problem.value = asProblem(thrown);
+      if (left) return;
+      problem.value = asProblem(thrown);
+      // a server that was started again goes on being followed
+      if (problem.value.code === "offline") timer = window.setTimeout(() => void ask(), 4 * PAUSE);
     }
   };
   void ask();

@@ -3,15 +3,15 @@ import { grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
 import { kindOf, KINDS, type Kind } from "../model/tree";
 import type { LayerRow, WrittenLayer } from "../model/types";
-import { changed, fieldsOf, fresh, shown, wordOf } from "./fields";
+import { changed, fieldsOf, fresh, renamed, shown, switched, wordOf, type Field } from "./fields";
 import { namesOf } from "./names";
 
 interface Props {
   layers: WrittenLayer[];
   rows: Map<string, LayerRow>;
   prefix: string;
-  /** Index of the layer that does not fit. */
-  wrong: number | null;
+  /** Where the layer stands that does not fit: `[3, "residual", 1]`; empty where all do. */
+  wrong: readonly (number | string)[];
   onChange: (layers: WrittenLayer[]) => void;
 }
 
@@ -31,22 +31,31 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
           const name = names[index]!;
           const row = rows.get(prefix + name);
           return (
-            <li key={index} class={wrong === index ? "is-wrong" : ""} data-row={prefix + name}>
+            <li
+              key={index}
+              class={wrong[0] !== index ? "" : wrong.length === 1 ? "is-wrong" : "holds-wrong"}
+              data-row={prefix + name}
+            >
               <div class="row">
-                <strong>{name}</strong>
+                <input
+                  type="text"
+                  class="name"
+                  value={shown(layer["name"])}
+                  placeholder={name}
+                  aria-label={t("workbench.name", { name })}
+                  title={t("workbench.name", { name })}
+                  onInput={(event) => replace(index, renamed(layer, event.currentTarget.value))}
+                />
                 <div class="settings">
                   {fieldsOf(kind).map((field) => (
-                    <label key={field.key}>
-                      <span>{wordOf(field.key)}</span>
-                      <input
-                        type="text"
-                        style={{ width: `${field.width}px` }}
-                        value={shown(layer[field.key])}
-                        placeholder={field.usual}
-                        aria-label={`${name} ${wordOf(field.key)}`}
-                        onInput={(event) => replace(index, changed(layer, kind, field.key, event.currentTarget.value))}
-                      />
-                    </label>
+                    <Setting
+                      key={field.key}
+                      name={name}
+                      field={field}
+                      value={layer[field.key]}
+                      onText={(text) => replace(index, changed(layer, kind, field.key, text))}
+                      onSwitch={(on) => replace(index, switched(layer, field.key, on))}
+                    />
                   ))}
                 </div>
                 <span class="number shape">{row ? shapeText(row.output) : "–"}</span>
@@ -74,7 +83,7 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
                     layers={layer["residual"] as WrittenLayer[]}
                     rows={rows}
                     prefix={`${prefix}${name}.`}
-                    wrong={null}
+                    wrong={inside(wrong, index, "residual")}
                     onChange={(inner) => replace(index, { ...layer, residual: inner })}
                   />
                   <p class="quiet">{t("block.shortcut")}</p>
@@ -82,7 +91,7 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
                     layers={(layer["shortcut"] as WrittenLayer[] | undefined) ?? []}
                     rows={rows}
                     prefix={`${prefix}${name}.shortcut.`}
-                    wrong={null}
+                    wrong={inside(wrong, index, "shortcut")}
                     onChange={(inner) => replace(index, { ...layer, shortcut: inner })}
                   />
                 </div>
@@ -93,6 +102,50 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
       </ol>
       <AddLayer onAdd={(kind) => onChange([...layers, fresh(kind)])} />
     </>
+  );
+}
+
+/** Where the layer at fault stands within a branch of a block. */
+function inside(wrong: Props["wrong"], index: number, branch: string): Props["wrong"] {
+  return wrong[0] === index && wrong[1] === branch ? wrong.slice(2) : [];
+}
+
+interface SettingProps {
+  name: string;
+  field: Field;
+  value: unknown;
+  onText: (text: string) => void;
+  onSwitch: (on: boolean) => void;
+}
+
+function Setting({ name, field, value, onText, onSwitch }: SettingProps) {
+  const word = wordOf(field.key);
+  return (
+    <label data-field={field.key}>
+      {field.on === undefined ? (
+        <>
+          <span>{word}</span>
+          <input
+            type="text"
+            style={{ width: `${field.width}px` }}
+            value={shown(value)}
+            placeholder={field.usual}
+            aria-label={`${name} ${word}`}
+            onInput={(event) => onText(event.currentTarget.value)}
+          />
+        </>
+      ) : (
+        <>
+          <input
+            type="checkbox"
+            checked={(value ?? field.on) === true}
+            aria-label={`${name} ${word}`}
+            onChange={(event) => onSwitch(event.currentTarget.checked)}
+          />
+          <span>{word}</span>
+        </>
+      )}
+    </label>
   );
 }
 

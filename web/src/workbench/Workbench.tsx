@@ -114,18 +114,18 @@ export function Workbench() {
           layers={network.layers}
           rows={rows}
           prefix=""
-          wrong={problem?.layer ?? null}
+          wrong={problem?.at ?? []}
           onChange={(layers) => setNetwork({ ...network, layers })}
         />
       </div>
       <aside class="verdict">
-        <div aria-live="polite" data-testid="verdict">
+        <div class="word" aria-live="polite" data-testid="verdict">
           {problem ? (
             <ProblemNote problem={problem} />
           ) : answer ? (
             <>
               <p class="fits">{t("workbench.fits")}</p>
-              <dl>
+              <dl class="totals">
                 <div>
                   <dt>{t("workbench.parameters")}</dt>
                   <dd>{grouped(answer.parameters)}</dd>

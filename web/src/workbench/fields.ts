@@ -7,36 +7,34 @@ export interface Field {
   /** What an empty field means. */
   usual: string;
   width: number;
+  /** Of a switch: whether it is on where nothing is written. */
+  on?: boolean;
 }
 
-const sliding: Field[] = [
-  { key: "stride", usual: "1", width: 44 },
-  { key: "padding", usual: "0", width: 60 },
-];
+const STRIDE: Field = { key: "stride", usual: "1", width: 38 };
+const PADDING: Field = { key: "padding", usual: "0", width: 48 };
+const DILATION: Field = { key: "dilation", usual: "1", width: 38 };
+const KERNEL: Field = { key: "kernel", usual: "3", width: 38 };
+const BIAS: Field = { key: "bias", usual: "", width: 0, on: true };
+/** Of pools, whose windows touch where nothing else is said. */
+const POOL_STRIDE: Field = { ...STRIDE, usual: "kernel", width: 58 };
 
+/** Every setting that a layer of `convlens.layers` has; a test compares them. */
 const FIELDS: Partial<Record<Kind, Field[]>> = {
   conv: [
-    { key: "conv", usual: "", width: 52 },
-    { key: "kernel", usual: "3", width: 44 },
-    ...sliding,
-    { key: "groups", usual: "1", width: 44 },
+    { key: "conv", usual: "", width: 46 },
+    ...[KERNEL, STRIDE, PADDING, DILATION],
+    { key: "groups", usual: "1", width: 38 },
+    BIAS,
   ],
-  depthwise: [
-    { key: "depthwise", usual: "1", width: 52 },
-    { key: "kernel", usual: "3", width: 44 },
-    ...sliding,
+  depthwise: [{ key: "depthwise", usual: "1", width: 52 }, KERNEL, STRIDE, PADDING, DILATION, BIAS],
+  batch_norm: [
+    { key: "epsilon", usual: "1e-5", width: 60 },
+    { key: "momentum", usual: "0.1", width: 52 },
   ],
-  max_pool: [
-    { key: "max_pool", usual: "", width: 44 },
-    { key: "stride", usual: "kernel", width: 58 },
-    { key: "padding", usual: "0", width: 60 },
-  ],
-  avg_pool: [
-    { key: "avg_pool", usual: "", width: 44 },
-    { key: "stride", usual: "kernel", width: 58 },
-    { key: "padding", usual: "0", width: 60 },
-  ],
-  linear: [{ key: "linear", usual: "", width: 64 }],
+  max_pool: [{ key: "max_pool", usual: "", width: 44 }, POOL_STRIDE, PADDING],
+  avg_pool: [{ key: "avg_pool", usual: "", width: 44 }, POOL_STRIDE, PADDING],
+  linear: [{ key: "linear", usual: "", width: 64 }, BIAS],
   dropout: [{ key: "dropout", usual: "", width: 52 }],
   leaky_relu: [{ key: "leaky_relu", usual: "0.01", width: 56 }],
 };
@@ -104,4 +102,16 @@ export function changed(layer: WrittenLayer, kind: Kind, key: string, text: stri
   else if (key === kind) next[key] = true;
   else delete next[key];
   return next;
+}
+
+/** Switch a setting of a layer; what is usual is not written. */
+export function switched(layer: WrittenLayer, key: string, on: boolean): WrittenLayer {
+  const { [key]: _, ...rest } = layer;
+  return on ? rest : { ...rest, [key]: false };
+}
+
+/** Give a layer a name of its own, or with an empty one its kind and number again. */
+export function renamed(layer: WrittenLayer, name: string): WrittenLayer {
+  const { name: _, ...rest } = layer;
+  return name.trim() ? { ...rest, name: name.trim() } : rest;
 }

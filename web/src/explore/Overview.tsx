@@ -1,0 +1,131 @@
+/**
+ * All layers on one strip above the network: residual blocks in brackets, what is in view marked.
+ * A click goes to a layer; with the keyboard the strip is one stop, and arrow keys move along it.
+ */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { shapeText } from "../draw/numbers";
+import { t } from "../i18n";
+import type { LayerNode } from "../model/tree";
+import { model, rows, selected, tree } from "../state";
+import { isFolded, setFolded } from "./folding";
+import { KindMark } from "./KindMark";
+
+interface Props {
+  /** The layers in view; null is the image. */
+  inView: ReadonlySet<string | null>;
+  /** Go to a layer, with the keyboard's focus where that was used. */
+  onGo: (layer: string | null, focus: boolean) => void;
+}
+
+/** The image, then every layer that has a column. */
+function strip(nodes: readonly LayerNode[]): (string | null)[] {
+  const names = (some: readonly LayerNode[]): string[] =>
+    some.flatMap((node) => [
+      ...names(node.block?.main ?? []),
+      ...names(node.block?.shortcut ?? []),
+      node.row.name,
+    ]);
+  return [null, ...names(nodes)];
+}
+
+export function Overview({ inView, onGo }: Props) {
+  const nodes = tree.value.filter((node, i, all) => i < all.length - 1 || node.row.kind !== "softmax");
+  const order = useMemo(() => strip(nodes), [tree.value]);
+  const bar = useRef<HTMLDivElement>(null);
+  const [stop, setStop] = useState<string | null>(null);
+  const [pointed, setPointed] = useState<string | null | undefined>(undefined);
+  const first = order.find((name) => inView.has(name));
+
+  // where the strip itself is longer than the page, what is in view stays in view here too
+  useEffect(() => {
+    const marked = bar.current?.querySelectorAll<HTMLElement>(".in-view");
+    const [from, to] = [marked?.[0], marked?.[marked.length - 1]];
+    if (!from || !to) return;
+    const middle = (from.offsetLeft + to.offsetLeft + to.offsetWidth) / 2;
+    bar.current!.scrollLeft = middle - bar.current!.clientWidth / 2;
+  }, [first]);
+
+  const focus = (name: string | null | undefined) => {
+    if (name === undefined) return;
+    setStop(name);
+    bar.current?.querySelector<HTMLElement>(`[data-strip="${CSS.escape(name ?? "")}"]`)?.focus();
+  };
+  const item = (name: string | null, kind: string) => (
+    <button
+      key={name ?? ""}
+      class={`mark${inView.has(name) ? " in-view" : ""}${selected.value && selected.value.layer === name ? " is-open" : ""}`}
+      data-strip={name ?? ""}
+      tabIndex={name === stop ? 0 : -1}
+      aria-label={textOf(name)}
+      aria-current={inView.has(name) ? "true" : undefined}
+      title={textOf(name)}
+      onClick={(event) => {
+        setStop(name);
+        onGo(name, event.detail === 0);
+      }}
+      onFocus={() => setPointed(name)}
+      onPointerEnter={() => setPointed(name)}
+    >
+      <KindMark kind={kind} />
+    </button>
+  );
+  const items = (some: readonly LayerNode[]) => some.map((node) => (node.block ? block(node) : item(node.row.name, node.row.kind)));
+  const block = (node: LayerNode) => {
+    const { main, shortcut } = node.block!;
+    return (
+      <span key={node.row.name} class="bracket" role="group" aria-label={node.row.name} style={{ flexGrow: wide([node]) }}>
+        <span class="lines" style={{ flexGrow: wide([node]) - 1 }}>
+          <span>{items(main)}</span>
+          {shortcut.length > 0 && <span class="side">{items(shortcut)}</span>}
+        </span>
+        {item(node.row.name, "residual")}
+      </span>
+    );
+  };
+  const told = pointed === undefined ? t("overview.hint", { n: rows.value.size }) : textOf(pointed);
+  return (
+    <div class="overview">
+      <div
+        class="strip"
+        role="toolbar"
+        aria-label={t("overview.label")}
+        ref={bar}
+        onPointerLeave={() => setPointed(undefined)}
+        onFocusOut={() => setPointed(undefined)}
+        onKeyDown={(event) => {
+          const at = order.indexOf(stop);
+          const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+          if (step !== undefined) focus(order[at + step]);
+          else if (event.key === "Home") focus(null);
+          else if (event.key === "End") focus(order[order.length - 1]);
+          else return;
+          event.preventDefault();
+        }}
+      >
+        {item(null, "image")}
+        {items(nodes)}
+      </div>
+      <div class="under">
+        <p>{told}</p>
+        <label>
+          <input type="checkbox" checked={isFolded.value} onChange={(event) => setFolded(event.currentTarget.checked)} />
+          <span>{t("overview.fold")}</span>
+        </label>
+      </div>
+    </div>
+  );
+}
+
+/** How many marks stand beside each other. */
+function wide(nodes: readonly LayerNode[]): number {
+  return nodes.reduce(
+    (sum, { block }) => sum + (block ? 1 + Math.max(wide(block.main), wide(block.shortcut)) : 1),
+    0,
+  );
+}
+
+function textOf(name: string | null): string {
+  if (name === null) return `${t("image.title")} · ${shapeText(model.value!.network.input)}`;
+  const row = rows.value.get(name);
+  return row ? `${name} · ${t(`kind.${row.kind}` as "kind.conv")} · ${shapeText(row.output)}` : name;
+}
