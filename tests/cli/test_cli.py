@@ -194,6 +194,23 @@ def test_evaluate_gives_the_numbers_that_training_wrote(trained: Path) -> None:
     assert evaluated["loss"] == pytest.approx(status["test_loss"], rel=1e-6)
 
 
+def test_a_folder_that_has_a_runs_name_and_is_none_does_not_hide_the_run(trained: Path) -> None:
+    from convlens import open_run
+    from convlens.errors import RunError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(trained)
+        for name in ("first", "other"):
+            (trained / name).mkdir()
+        try:
+            assert open_run("first", "runs").folder == Path("runs") / "first"
+            with pytest.raises(RunError, match="other is not a run"):
+                open_run("other", "runs")
+        finally:
+            for name in ("first", "other"):
+                (trained / name).rmdir()
+
+
 def test_evaluate_tells_what_views_give_beside_the_plain_result(trained: Path) -> None:
     from convlens import Network, build, open_run
     from convlens.data import Preprocessing, load_like

@@ -126,6 +126,8 @@ def test_fault_19_every_mode_is_decoded_by_its_rule() -> None:
     assert decode(saved(deep))[0].getpixel((0, 0)) == 255
     clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
     assert np.asarray(decode(saved(clear))[0].convert("RGB")).min() == 255
+    assert decode(saved(clear))[1] == ["transparent parts laid on white"]
+    assert decode(saved(red.convert("RGBA")))[1] == []  # nothing in it is transparent
     wide = Image.new("L", (6, 3))
     exif = Image.Exif()
     exif[0x0112] = 6

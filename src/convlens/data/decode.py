@@ -285,9 +285,12 @@ def _to_eight_bits(image: Image.Image, name: str, notes: list[str]) -> Image.Ima
             "scale it to 0..255 and save it again as PNG",
         )
     if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getextrema()[3] == (255, 255):  # it could be transparent, and nothing of it is
+            return image.convert("RGB")
         notes.append("transparent parts laid on white")
         ground = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+        return Image.alpha_composite(ground, image).convert("RGB")
     if image.mode in {"L", "RGB"}:
         return image
     if image.mode == "1":

@@ -60,7 +60,8 @@ def find(reference: str, root: str | Path | None = None) -> Run:
     try:
         if (Path(reference) / STATUS).is_file():
             return Run.open(reference)
-        if Path(reference).is_dir():
+        # a folder that only happens to lie here under the name of a run is not meant
+        if Path(reference).is_dir() and not (base / reference / STATUS).is_file():
             raise RunError(
                 f"{reference} is not a run", f"a folder with {STATUS}", "see convlens runs"
             )
