@@ -286,7 +286,7 @@ def _to_eight_bits(image: Image.Image, name: str, notes: list[str]) -> Image.Ima
         )
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        if image.getextrema()[3] == (255, 255):  # it could be transparent, and nothing of it is
+        if image.getchannel("A").getextrema() == (255, 255):  # nothing of it is transparent
             return image.convert("RGB")
         notes.append("transparent parts laid on white")
         ground = Image.new("RGBA", image.size, "white")
