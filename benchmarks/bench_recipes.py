@@ -72,7 +72,9 @@ def curve(run: Run) -> list[list[float]]:
 
 
 def summary(network: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the network's size, and mean and spread over the seeds."""
+    """Return the network's size, mean and spread over the seeds; of one training, its course."""
+    if len(rows) > 1:
+        rows = [{key: value for key, value in row.items() if key != "epochs"} for row in rows]
     accuracies = [row["test_accuracy"] for row in rows]
     return {
         "parameters": zoo.load(network).table().parameters,

@@ -174,7 +174,7 @@ def digits(found: Result) -> str:
 
 
 def recipes(found: Result) -> str:
-    rows, ratios = [], []
+    rows, remarks = [], []
     for name, one in found["recipes"].items():
         peer = one.get("peer")
         for recipe, part in [(name, one)] + ([(peer["recipe"], peer)] if peer else []):
@@ -187,7 +187,9 @@ def recipes(found: Result) -> str:
             rows.append([*cells, time, str(part["threads"]), str(part["seeds"])])
         if peer:
             share = one["time_of_peer"]
-            ratios.append(f"`{name}` takes {share:.2f} of the time of `{peer['recipe']}`.")
+            remarks.append(f"`{name}` takes {share:.2f} of the time of `{peer['recipe']}`.")
+        if "note" in one:
+            remarks.append(f"`{name}`: {one['note']}.")
     head = [
         "recipe",
         "network",
@@ -198,7 +200,7 @@ def recipes(found: Result) -> str:
         "threads",
         "seeds",
     ]
-    return "\n\n".join([table(head, rows), *ratios])
+    return "\n\n".join([table(head, rows), *remarks])
 
 
 def serve(found: Result) -> str:

@@ -52,8 +52,8 @@ class Inference:
         """Classify images; see the API's own description."""
         model = self.model(call)
         given = await self._images(call, model, one=False)
-        probabilities, order = await model.batcher.submit(given.images)
-        found = model.predictions(probabilities, order, given.notes)
+        order, probabilities = await model.batcher.submit(given.images)
+        found = model.predictions(order, probabilities, given.notes)
         return Answer(200, orjson.dumps({"predictions": found}))
 
     async def activations(self, call: Call) -> Answer:

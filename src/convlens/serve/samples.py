@@ -121,14 +121,14 @@ def _answered(model: ServedModel, part: Split, chosen: NDArray[np.int64]) -> lis
     if len(chosen) == 0:
         return []
     images = np.ascontiguousarray(part.images[chosen])
-    probabilities, order = model.compute(images)
+    order, probabilities = model.compute(images)
     return [
         {
             "index": int(index),
             "image": data_url(image),
             "label": model.classes[int(part.labels[index])],
             "predicted": model.classes[int(best[0])],
-            "probability": float(row[best[0]]),
+            "probability": float(row[0]),
         }
         for index, image, row, best in zip(chosen, images, probabilities, order, strict=True)
     ]

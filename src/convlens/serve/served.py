@@ -105,24 +105,28 @@ class ServedModel:
         self.compute(np.zeros((1, *self.network.input), np.uint8))  # also warms the session
 
     def compute(self, images: Images) -> Computed:
-        """Return probabilities float64 `(N, K)` and the classes, likeliest first, `(N, top)`."""
-        logits = self.model.logits(self.preprocessing.normalise(images))
-        probabilities = softmax(logits.reshape(len(images), -1))
+        """Return the likeliest classes and their probabilities, float64, both `(N, top)`."""
+        probabilities = self.probabilities(images)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
-        return probabilities, order
+        return order, np.take_along_axis(probabilities, order, axis=1)
+
+    def probabilities(self, images: Images) -> NDArray[np.float64]:
+        """Return the probabilities `(N, K)` of uint8 images `(N, C, H, W)`."""
+        logits = self.model.logits(self.preprocessing.normalise(images))
+        return softmax(logits.reshape(len(images), -1))
 
     def predictions(
         self,
-        probabilities: NDArray[np.float64],
         order: NDArray[np.int64],
+        probabilities: NDArray[np.float64],
         notes: Sequence[list[str]],
     ) -> list[dict[str, Any]]:
         """Return the answers for the images whose rows of `compute` these are."""
-        # all numbers of a request leave NumPy at once: one by one they cost as much as computing
-        values = np.take_along_axis(probabilities, order, axis=1).tolist()
         names = self.classes
         told = []
-        for numbers, shares, said in zip(order.tolist(), values, notes, strict=True):
+        # all numbers of a request leave NumPy at once: one by one they cost as much as computing
+        rows = zip(order.tolist(), probabilities.tolist(), notes, strict=True)
+        for numbers, shares, said in rows:
             top = [
                 {"class": names[number], "probability": share}
                 for number, share in zip(numbers, shares, strict=True)
@@ -167,7 +171,7 @@ class ServedModel:
     def attribution(self, pixels: Images, method: str, wanted: str | int | None) -> Attribution:
         """Return an `Attribution`; see `inside.attribution.attribute`."""
         (chosen,) = chosen_methods(self.network, [method])  # type: ignore[list-item]
-        probabilities, _ = self.compute(pixels[None])
+        probabilities = self.probabilities(pixels[None])
         target = self.class_number(wanted, probabilities[0])
         from convlens.inside.attribution import attribute  # loads PyTorch: after what can be wrong
 
