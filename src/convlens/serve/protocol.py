@@ -73,7 +73,8 @@ class _Limited(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._arriving = True
-        self._spare = self.limits.body_bytes
+        # what is a little too large is let in to its end, however early it was refused
+        self._spare = self.limits.body_bytes + self.limits.body_bytes // 8
         super().on_message_begin()
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
 
