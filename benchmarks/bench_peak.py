@@ -30,7 +30,6 @@ from measure import keep, machine, mnist_place
 
 NAME = sys.argv[1] if len(sys.argv) > 1 else "fast-mnist"
 STEPS, WARM, PROFILED = 60, 20, 20
-READING = {"bad_images": "fail", "input_shape": None, "fit": None, "memory": None}
 
 
 def peak(kind: torch.dtype) -> float:
@@ -85,7 +84,7 @@ def main() -> None:
     mnist_place()
     machine()
     recipe = recipes.load("one-epoch")
-    network, dataset, _ = workflow.fitted(NAME, "mnist", recipe, dict(READING))
+    network, dataset, _ = workflow.fitted(NAME, "mnist", recipe)
     device, choice = session.prepare(network, dataset, recipe, "cpu")
     kinds = {"float32": torch.float32}
     if supports_bfloat16(device):

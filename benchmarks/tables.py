@@ -14,6 +14,7 @@ from typing import Any
 
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.report import numbers
+from convlens.report.text_table import Table
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -25,8 +26,7 @@ Result = dict[str, Any]
 
 def table(header: list[str], rows: list[list[str]]) -> str:
     """Return a Markdown table; the first column is text, the others numbers."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return Table("", header, rows).markdown()
 
 
 def seconds(value: float | None) -> str:

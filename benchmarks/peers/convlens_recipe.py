@@ -26,14 +26,12 @@ from convlens.training import session  # noqa: E402
 from convlens.training.loop import predict  # noqa: E402
 from convlens.training.streaming import image_set  # noqa: E402
 
-READING = {"bad_images": "fail", "input_shape": None, "fit": None, "memory": None}
-
 
 def main() -> None:
     recipe = recipes.load(own.recipe)
     args = Arguments(epochs=recipe.epochs)
     recipe = recipe.changed({"seed": args.seed, "epochs": args.epochs})
-    network, dataset, _ = workflow.fitted(own.network, "mnist", recipe, dict(READING))
+    network, dataset, _ = workflow.fitted(own.network, "mnist", recipe)
     assert np.array_equal(dataset.test.images[:, 0], args.test_images)
     device, choice = session.prepare(network, dataset, recipe, "cpu")
     print(choice, flush=True)

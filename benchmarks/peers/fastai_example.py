@@ -16,6 +16,7 @@ import torch
 from fastai.basics import Callback, CrossEntropyLossFlat, DataLoaders, Learner
 from fastai.callback.schedule import *  # noqa: F403 - adds fit_one_cycle to Learner
 from mnist_of_a_peer import Arguments, Clock, PilMnist
+from pytorch_example import test
 from torch import nn
 
 
@@ -48,15 +49,6 @@ class Timed(Callback):
     def after_train(self):
         if not self.clock.report(lambda: test(self.learn.model, self.test_loader)):
             self.learn.epoch = self.learn.n_epoch  # the last one
-
-
-def test(model, loader):
-    model.eval()
-    correct = 0
-    with torch.no_grad():
-        for images, labels in loader:
-            correct += (model(images).argmax(1) == labels).sum().item()
-    return correct / len(loader.dataset)
 
 
 def main():

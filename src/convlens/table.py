@@ -285,20 +285,25 @@ class _Walk:
         return Misfit(told, error.expected, error.fix, layer=name, table=self.table)
 
 
+def own_names(layers: tuple[Layer, ...]) -> Iterator[str]:
+    """Yield the name of each layer of one list: given, or its kind and number (`conv2`)."""
+    counts: dict[str, int] = {}
+    for layer in layers:
+        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        yield layer.name or f"{layer.kind}{counts[layer.kind]}"
+
+
 def named(layers: tuple[Layer, ...], prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Yield each layer of one list with its name: given, or its kind and number (`conv2`).
+    """Yield each layer of one list with its name, which no other layer of the list may have.
 
     Raises
     ------
     Misfit
         Where two layers of the list share a name; `prefix` is where the list stands.
     """
-    counts: dict[str, int] = {}
     given = {layer.name for layer in layers if layer.name}
     seen: set[str] = set()
-    for layer in layers:
-        counts[layer.kind] = counts.get(layer.kind, 0) + 1
-        name = layer.name or f"{layer.kind}{counts[layer.kind]}"
+    for name, layer in zip(own_names(layers), layers, strict=True):
         if name in seen or (not layer.name and name in given):
             raise Misfit(
                 f'two layers are called "{name}"',

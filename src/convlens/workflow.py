@@ -105,7 +105,7 @@ def train(
         "memory": None if memory is None else parse_size(memory, "--memory"),
         "on_event": on_event,
     }
-    chosen_network, dataset, notes = fitted(network, str(data), chosen_recipe, reading)
+    chosen_network, dataset, notes = fitted(network, str(data), chosen_recipe, **reading)
     from convlens.training import session
 
     start = None
@@ -224,6 +224,29 @@ def evaluate(
     views : sequence of {"mirror", "shift"}
         Average the logits over the images as they are, mirrored, and shifted by a pixel each way.
     """
+    (found,) = evaluations(
+        run,
+        [views],
+        data=data,
+        split=split,
+        weights_file=weights_file,
+        engine=engine,
+        root=root,
+    )
+    return found
+
+
+def evaluations(
+    run: Run | str | Path,
+    ways: Sequence[Sequence[str]],
+    *,
+    data: str | None = None,
+    split: str = "test",
+    weights_file: str | Path | None = None,
+    engine: str = "torch",
+    root: str | Path | None = None,
+) -> list[Evaluation]:
+    """Measure as `evaluate` does, once for each choice of views; run and data are read once."""
     check_engine(engine)
     from convlens.training import session
 
@@ -231,7 +254,7 @@ def evaluate(
     network = Network.from_toml(run.network_text)
     model = with_weights(build(network, engine=engine), run, weights_file)
     dataset = datasets.load_like(run.data, data)
-    return session.evaluate_model(model, dataset, split, views=views)
+    return [session.evaluate_model(model, dataset, split, views=views) for views in ways]
 
 
 @dataclass(frozen=True)
@@ -361,19 +384,19 @@ def recipe_for(reference: str | Path | Recipe | None, data: str | Path) -> Recip
 
 
 def fitted(
-    reference: str | Path | Network | None, data: str, recipe: Recipe, reading: dict[str, Any]
+    reference: str | Path | Network | None, data: str, recipe: Recipe, **reading: Any
 ) -> tuple[Network, Dataset, list[str]]:
     """Return a network and data that go together.
 
     A folder of images is brought to the shape asked for, or else to the network's input; data of
     a fixed size keeps it, and the network is adapted. The number of classes always follows the
-    data.
+    data. `reading` is how a folder is read, as `convlens.load_data` takes it.
     """
     network = None
     if reference is not None:
         network = reference if isinstance(reference, Network) else zoo.resolve(reference)
         network.table()
-    if reading["input_shape"] is None and network is not None:
+    if reading.get("input_shape") is None and network is not None:
         reading = {**reading, "input_shape": network.input}
     dataset = datasets.load(
         data,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convlens import workflow
-from convlens.cli.options import Engine, Json, RunArgument, RunsRoot, new_command, print_json
+from convlens.cli.options import (
+    Engine,
+    Json,
+    RunArgument,
+    RunsRoot,
+    comma_separated,
+    new_command,
+    print_json,
+)
 from convlens.report.numbers import decimal
 
 if TYPE_CHECKING:
@@ -39,25 +46,25 @@ def evaluate(
     With views (test-time augmentation) a second line tells what averaging over them gives.
     Do not choose between runs by these numbers: that is what the validation split is for.
     """
-    measure = partial(
-        workflow.evaluate,
+    names = comma_separated(views)
+    result, *viewed = workflow.evaluations(
         run,
+        [(), names] if names else [()],
         data=data,
         split=split,
         weights_file=weights,
         engine=engine,
         root=runs,
     )
-    result = measure()
-    names = [name.strip() for name in views.split(",") if name.strip()]
-    viewed = measure(views=names) if names else None
     if as_json:
         told = _told(result)
-        print_json(told if viewed is None else {**told, "views": {"names": names, **_told(viewed)}})
+        for one in viewed:
+            told["views"] = {"names": names, **_told(one)}
+        print_json(told)
         return
     typer.echo(f"{split} {_line(result)}, {result.images:,} images")
-    if viewed is not None:
-        typer.echo(f"mean over views ({', '.join(names)}): {_line(viewed)}")
+    for one in viewed:
+        typer.echo(f"mean over views ({', '.join(names)}): {_line(one)}")
     for row in result.per_class:
         typer.echo(
             f"  {row.name:>12}  precision {decimal(row.precision)}  recall {decimal(row.recall)}  "

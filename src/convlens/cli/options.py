@@ -57,6 +57,15 @@ def print_json(payload: dict[str, Any]) -> None:
     typer.echo(json.dumps(finite(payload), allow_nan=False))
 
 
+def comma_separated(text: str) -> list[str]:
+    """Return the parts of a list with commas, without the spaces around them.
+
+    >>> comma_separated("mirror, shift,")
+    ['mirror', 'shift']
+    """
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def parse_shape(text: str) -> tuple[int, int, int]:
     """Read `C,H,W`.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from convlens.cli.options import Device, Json, new_command, print_json
+from convlens.cli.options import Device, Json, comma_separated, new_command, print_json
 from convlens.errors import InputError
 
 app = new_command()
@@ -71,7 +71,7 @@ def study(
     from convlens.studies.study import Options
     from convlens.training.recipe import settings
 
-    chosen = tuple(part.strip() for part in (values or "").split(",") if part.strip())
+    chosen = tuple(comma_separated(values or ""))
     if values is not None and not chosen:
         raise InputError("--values is empty", "values with commas between", "write --values 1,10")
     done = studies.run(

@@ -12,7 +12,7 @@ from convlens.serve import describe
 from convlens.serve.limits import Limits
 from convlens.serve.problems import Problem, wrong
 from convlens.serve.trainings import network_limits, read_network
-from convlens.table import Misfit, Table
+from convlens.table import Misfit, Table, own_names
 
 Place = list[int | str]
 """Indices and keys that lead to a layer of a written network."""
@@ -66,11 +66,8 @@ def place_of(layers: tuple[Layer, ...], name: str) -> Place:
     >>> place_of(read_layers([{"relu": True}, block], "layers"), "residual1.conv1")
     [1, 'residual', 1]
     """
-    counts: dict[str, int] = {}
     found: Place = []
-    for index, layer in enumerate(layers):
-        counts[layer.kind] = counts.get(layer.kind, 0) + 1
-        own = layer.name or f"{layer.kind}{counts[layer.kind]}"
+    for index, (own, layer) in enumerate(zip(own_names(layers), layers, strict=True)):
         if own == name:
             found = [index]  # of two that share a name, the second is refused
         elif isinstance(layer, Residual) and name.startswith(f"{own}."):

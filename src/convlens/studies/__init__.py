@@ -132,21 +132,17 @@ def settle(
     if recipe is None and name != "ablation":
         recipe = "default"
     chosen = workflow.recipe_for(recipe, data).changed(changes)
-    fitted, dataset, _ = workflow.fitted(network, str(data), chosen, dict(READING))
+    fitted, dataset, _ = workflow.fitted(network, str(data), chosen)
     small = len(dataset.train) + len(dataset.validation) < SMALL_SET
     if small and chosen.validation < HELD_OUT and "validation" not in changes:
         chosen = chosen.changed({"validation": HELD_OUT})
-        fitted, dataset, _ = workflow.fitted(network, str(data), chosen, dict(READING))
+        fitted, dataset, _ = workflow.fitted(network, str(data), chosen)
 
     def reload(other: Recipe) -> Dataset:
-        return workflow.fitted(fitted, str(data), other, dict(READING))[1]
+        return workflow.fitted(fitted, str(data), other)[1]
 
     target, choice = session.prepare(fitted, dataset, chosen, device)
     return Subject(fitted, dataset, chosen, target, choice, reload)
-
-
-READING = {"bad_images": "fail", "input_shape": None, "fit": None, "memory": None}
-"""How a folder of images is read: as `convlens train` does by default."""
 
 
 def _hint(name: str) -> str:
