@@ -34,6 +34,8 @@ SMALL = Network(
         {"conv": 6, "kernel": 4, "stride": 2},
         {"batch_norm": True},
         {"relu": True},
+        {"conv": 8, "kernel": 3},
+        {"relu": True},
         {"max_pool": 3, "stride": 2},
         {"flatten": True},
         {"dropout": 0.1},
@@ -136,7 +138,7 @@ def test_the_torch_scripts_own_random_changes_teach_as_much_as_the_runs(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "muon", "sgd"])
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_every_optimizer_and_schedule_is_repeated(
     optimizer: Any, schedule: Any, tmp_path: Path

@@ -75,6 +75,7 @@ def run_torch(recipe: Recipe, layers: list[dict[str, Any]]) -> tuple[loop.Fittin
     [
         {"optimizer": "adam", "weight_decay": 0.1},
         {"optimizer": "sgd", "schedule": "cosine"},
+        {"optimizer": "muon", "momentum": 0.8},
         {"label_smoothing": 0.1, "ema": 0.8, "augmentation.rotate": 20.0},
     ],
     ids=str,
@@ -116,7 +117,7 @@ def test_the_epochs_loss_is_the_mean_over_its_images() -> None:
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "epoch", "step"), [("adam", 0, 3), ("adamw", 1, 0), ("sgd", 1, 2)]
+    ("optimizer", "epoch", "step"), [("adam", 0, 3), ("adamw", 1, 0), ("muon", 0, 2), ("sgd", 1, 2)]
 )
 def test_a_resumed_training_ends_bit_for_bit_where_an_unbroken_one_does(
     optimizer: str, epoch: int, step: int

@@ -20,7 +20,7 @@ floats = st.floats(1e-6, 0.9)
     st.builds(
         Recipe,
         epochs=st.integers(1, 1000),
-        optimizer=st.sampled_from(["adam", "adamw", "sgd"]),
+        optimizer=st.sampled_from(["adam", "adamw", "muon", "sgd"]),
         learning_rate=floats,
         betas=st.tuples(floats, floats),
         augmentation=st.builds(Augmentation, shift=floats, rotate=floats, flip=st.booleans()),

@@ -16,6 +16,7 @@ from convlens.exporting.keras_code import keras_code
 from convlens.exporting.source import shape_comment
 from convlens.exporting.torch_code import torch_code
 from convlens.network import Network
+from convlens.training import muon
 from convlens.training.recipe import Augmentation, Recipe
 
 Library = Literal["torch", "keras"]
@@ -34,6 +35,9 @@ _AUGMENTATION = frozenset(
     ["shift", "rotate", "scale", "shear", "flip", "crop", "padding", "cutout", "erase"]
 )
 """The settings that the scripts carry out; a recipe that uses another one is refused."""
+
+_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "muon": "Muon", "sgd": "SGD"}
+_MUON = {"coefficients": muon.COEFFICIENTS, "rounds": muon.ROUNDS, "scale": muon.SCALE}
 
 
 def write_model(
@@ -114,7 +118,8 @@ def write_script(
     loading = plan(data)
     augmentation = recipe.augmentation if recipe.augmentation.active else None
     # Adam and SGD of PyTorch add the decay to the gradient, as an L2 penalty on the loss does
-    penalty = recipe.weight_decay / 2 if recipe.optimizer != "adamw" else 0.0
+    decoupled = recipe.optimizer in ("adamw", "muon")
+    penalty = 0.0 if decoupled else recipe.weight_decay / 2
     if library == "torch":
         code: Any = torch_code(network)
     else:
@@ -133,8 +138,12 @@ def write_script(
         imports=_imports(library, loading),
         packages=" ".join(_packages(library, loading)),
         regularizer=penalty if library == "keras" else 0.0,
-        optimizer_title={"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}[recipe.optimizer],
-        uses_ops=recipe.schedule == "one_cycle" or bool(code.classes or augmentation),
+        optimizer_title=_OPTIMIZERS[recipe.optimizer],
+        decoupled=decoupled,
+        muon=_MUON if recipe.optimizer == "muon" else None,
+        uses_ops=recipe.schedule == "one_cycle"
+        or recipe.optimizer == "muon"
+        or bool(code.classes or augmentation),
     )
 
 

@@ -72,7 +72,12 @@ class Choice:
         """Return the context in which the forward pass runs."""
         if self.precision == "float32":
             return contextlib.nullcontext()
-        return torch.autocast(device.type, dtype=torch.bfloat16)
+        return torch.autocast(device.type, dtype=self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the multiplications."""
+        return torch.float32 if self.precision == "float32" else torch.bfloat16
 
     @contextlib.contextmanager
     def in_threads(self) -> Iterator[None]:

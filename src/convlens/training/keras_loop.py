@@ -76,7 +76,8 @@ class KerasFitting:
         factor = optimise.rate_factor(recipe, steps)
         self.rate_at: Callable[[int], float] = lambda step: recipe.learning_rate * factor(step)
         trained = model.logits_model.trainable_variables
-        self.optimizer = keras_optimise.optimizer(trained, recipe, steps)
+        filters = [v for _, v, _, shape in model.variables() if optimise.has_filters(shape)]
+        self.optimizer = keras_optimise.optimizer(trained, recipe, steps, filters)
         model.logits_model.compile(
             self.optimizer,
             keras.losses.CategoricalCrossentropy(

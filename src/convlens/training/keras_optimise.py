@@ -7,9 +7,11 @@ Keras's Adam adds its epsilon before the bias correction and PyTorch's after it;
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from convlens.engines.keras_backend import keras
+from convlens.training import muon
 from convlens.training.recipe import Recipe
 
 ops = keras.ops
@@ -17,7 +19,7 @@ ops = keras.ops
 _register = keras.saving.register_keras_serializable(package="convlens")
 
 
-def optimizer(trained: list[Any], recipe: Recipe, steps: int) -> Any:
+def optimizer(trained: list[Any], recipe: Recipe, steps: int, filters: Sequence[Any] = ()) -> Any:
     """Build the recipe's optimizer; weight decay leaves biases and batch norm alone.
 
     Parameters
@@ -28,6 +30,8 @@ def optimizer(trained: list[Any], recipe: Recipe, steps: int) -> Any:
         Says which optimizer, its settings and its schedule.
     steps : int
         Of the whole training.
+    filters : sequence of keras.Variable
+        Those of the variables that Muon moves; see `optimise.has_filters`.
 
     Returns
     -------
@@ -39,12 +43,17 @@ def optimizer(trained: list[Any], recipe: Recipe, steps: int) -> Any:
         found = SGD(rate, momentum=recipe.momentum, decay=recipe.weight_decay)
     else:
         first, second = recipe.betas
-        moments = {"beta_1": first, "beta_2": second, "epsilon": 1e-8}
-        if recipe.optimizer == "adamw":
-            found = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **moments)
-            found.exclude_from_weight_decay([v for v in trained if len(v.shape) <= 1])
-        else:
+        moments: dict[str, Any] = {"beta_1": first, "beta_2": second, "epsilon": 1e-8}
+        if recipe.optimizer == "adam":
             found = Adam(rate, decay=recipe.weight_decay, **moments)
+        else:
+            if recipe.optimizer == "muon":
+                paths = [variable.path for variable in filters]
+                moments |= {"momentum": recipe.momentum, "filters": paths}
+                found = Muon(rate, weight_decay=recipe.weight_decay, **moments)
+            else:
+                found = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **moments)
+            found.exclude_from_weight_decay([v for v in trained if len(v.shape) <= 1])
     found.build(trained)
     return found
 
@@ -116,6 +125,55 @@ class Adam(_Decayed, keras.optimizers.Adam):  # type: ignore[misc]
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
         super().update_step(self.decayed(gradient, variable), variable, learning_rate)
+
+
+@_register
+class Muon(keras.optimizers.AdamW):  # type: ignore[misc]
+    """AdamW, and what `muon.Muon` does for some filters, by the paths of their variables.
+
+    Keras's own Muon leaves everything that is not a matrix to AdamW.
+    """
+
+    def __init__(
+        self, *args: Any, momentum: float = 0.9, filters: Sequence[str] = (), **settings: Any
+    ) -> None:
+        super().__init__(*args, **settings)
+        self.momentum, self.filters = momentum, frozenset(filters)
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make the state of all variables."""
+        super().build(variables)
+        self._moved = {i for i, v in enumerate(variables) if v.path in self.filters}
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move one variable; its weights have decayed already."""
+        index = self._get_variable_index(variable)
+        if index not in self._moved:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        kept = self._momentums[index]
+        self.assign(kept, self.momentum * kept + (1 - self.momentum) * gradient)
+        ahead = (1 - self.momentum) * gradient + self.momentum * kept
+        matrix = orthogonal(ops.reshape(ahead, (-1, ahead.shape[-1])))
+        length = muon.SCALE * math.sqrt(max(matrix.shape))
+        step = ops.cast(learning_rate, variable.dtype) * length
+        self.assign_sub(variable, step * ops.reshape(matrix, variable.shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "momentum": self.momentum, "filters": sorted(self.filters)}
+
+
+def orthogonal(matrix: Any) -> Any:
+    """Return what `muon.orthogonal` does."""
+    a, b, c = muon.COEFFICIENTS
+    rows, columns = matrix.shape
+    found = matrix if rows <= columns else ops.transpose(matrix)
+    found = found / ops.maximum(ops.norm(found), 1e-7)
+    for _ in range(muon.ROUNDS):
+        gram = found @ ops.transpose(found)
+        found = a * found + (b * gram + c * gram @ gram) @ found
+    return found if rows <= columns else ops.transpose(found)
 
 
 @_register

@@ -135,7 +135,7 @@ class Fitting:
         self.recipe, self.device, self.choice = recipe, device, choice
         self.module = module.to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
         self.steps_per_epoch = len(epoch_sizes(images, recipe))
-        self.optimizer = optimise.optimizer(self.module, recipe)
+        self.optimizer = optimise.optimizer(self.module, recipe, choice.dtype)
         factor = optimise.rate_factor(recipe, self.steps_per_epoch * recipe.epochs)
         self.rate_at: Callable[[int], float] = lambda step: recipe.learning_rate * factor(step)
         self.average: AveragedModel | None = None

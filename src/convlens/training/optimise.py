@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
+from convlens.training.muon import Muon
 from convlens.training.recipe import Recipe
 
 
-def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer(
+    module: nn.Module, recipe: Recipe, dtype: torch.dtype = torch.float32
+) -> torch.optim.Optimizer:
     """Build the recipe's optimizer; weight decay leaves biases and batch norm alone.
 
     Decaying those does not make a network simpler (He et al. 2018, "Bag of tricks",
-    arXiv:1812.01187).
+    arXiv:1812.01187). `dtype` is that of Muon's matrix products.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+    weights = [p for p in parameters if p.ndim > 1]
+    muon, decay = recipe.optimizer == "muon", recipe.weight_decay
+    filters = [p for p in weights if muon and has_filters(p.shape)]
+    rest = [p for p in weights if not (muon and has_filters(p.shape))]
+    groups: list[dict[str, Any]] = [
+        {"params": filters, "weight_decay": decay, "orthogonal": True},
+        {"params": rest, "weight_decay": decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
@@ -27,9 +36,22 @@ def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         nesterov = recipe.momentum > 0
         return torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=nesterov)
-    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
     fused = next(iter(parameters)).device.type in ("cpu", "cuda")
+    if muon:
+        return Muon(
+            groups, rate, betas=recipe.betas, momentum=recipe.momentum, dtype=dtype, fused=fused
+        )
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, rate, betas=recipe.betas, fused=fused)
+
+
+def has_filters(shape: Sequence[int]) -> bool:
+    """Say whether a weight of this shape holds a convolution's filters over several channels.
+
+    Filters of a single channel, the first of a grey image or those of a depthwise convolution, are
+    a handful of numbers each; Muon leaves them to AdamW.
+    """
+    return len(shape) > 2 and shape[1] > 1
 
 
 def rate_factor(recipe: Recipe, steps: int) -> Callable[[int], float]:

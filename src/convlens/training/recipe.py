@@ -112,16 +112,17 @@ class Recipe(BaseModel):
     """Share of the training images that an epoch draws, other ones each time; below 1 where a
     fraction of a large set is enough, or to validate more often."""
     batch_size: Whole = Field(default=128, ge=1, le=1_000_000)
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    optimizer: Literal["adam", "adamw", "muon", "sgd"] = "adamw"
+    """"muon" moves the filters of convolutions as `training/muon.py` says, the rest as AdamW."""
     learning_rate: Number = _number_field(default=0.003, gt=0, le=100)
     """The peak of the schedule."""
     betas: tuple[
         Annotated[float, Field(ge=0, lt=1)],
         Annotated[float, Field(ge=0, lt=1)],
     ] = (0.9, 0.999)
-    """Decay of Adam's and AdamW's running moments."""
+    """Decay of the running moments of Adam, AdamW and what Muon leaves to AdamW."""
     momentum: Number = _number_field(default=0.9, ge=0, lt=1)
-    """Nesterov momentum of SGD."""
+    """Nesterov momentum of SGD and Muon."""
     weight_decay: Number = _number_field(default=0.01, ge=0, le=10)
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     warmup: Number = _number_field(default=0.25, ge=0, lt=1)
