@@ -1,14 +1,14 @@
 """A network computed by ONNX Runtime: predictions in batches, every layer's output on request.
 
-Two sessions of one network, because a graph that has to hand out every layer's output cannot be
-fused: the plain one answers predictions, the other is opened when first asked for.
+Several sessions of one network, each opened when it is first asked for: predictions go from pixels
+to classes in one call, and a graph that has to hand out every layer's output cannot be fused.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,11 @@ from convlens.exporting.onnx_file import onnx_bytes
 from convlens.exporting.onnx_graph import INPUT, LOGITS
 from convlens.inside.look import Subject
 from convlens.network import Network
+from convlens.serve.answer_graph import CLASSES, PIXELS, SHARES, with_answers
 from convlens.weights.tensor_file import Array
+
+TOP = 5
+"""How many classes an answer names."""
 
 
 class OnnxModel:
@@ -39,12 +43,25 @@ class OnnxModel:
         self.network: Network = subject.network
         self.subject = subject
         self._threads = threads
-        self._plain = open_session(onnx_bytes(subject), threads)
+        self._sessions: dict[str, Any] = {}
         self._opening = threading.Lock()
+
+    def answers(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the likeliest classes and their probabilities, both `(N, top)`, largest first.
+
+        Parameters
+        ----------
+        pixels : uint8 array (N, C, H, W)
+            Images before normalisation.
+        """
+        session = self._session("answers", self._answering)
+        order, shares = session.run([CLASSES, SHARES], {PIXELS: pixels})
+        return order, shares
 
     def logits(self, images: Floats) -> NDArray[np.float32]:
         """Return logits `(N, classes)` for normalised float32 images `(N, C, H, W)`."""
-        found: NDArray[np.float32] = self._plain.run([LOGITS], {INPUT: images})[0]
+        session = self._session("logits", lambda: onnx_bytes(self.subject))
+        found: NDArray[np.float32] = session.run([LOGITS], {INPUT: images})[0]
         return found
 
     def activations(
@@ -85,12 +102,19 @@ class OnnxModel:
 
     @property
     def _whole(self) -> Any:
-        with self._opening:
-            if "_opened" not in self.__dict__:
-                self._opened = open_session(
-                    onnx_bytes(self.subject, all_layers=True), self._threads
-                )
-            return self._opened
+        return self._session("layers", lambda: onnx_bytes(self.subject, all_layers=True))
+
+    def _answering(self) -> bytes:
+        return with_answers(onnx_bytes(self.subject), self.subject.preprocessing, TOP)
+
+    def _session(self, name: str, write: Callable[[], bytes]) -> Any:
+        found = self._sessions.get(name)
+        if found is None:
+            with self._opening:
+                if name not in self._sessions:
+                    self._sessions[name] = open_session(write(), self._threads)
+                found = self._sessions[name]
+        return found
 
 
 def open_session(data: bytes, threads: int) -> Any:

@@ -121,7 +121,7 @@ def _answered(model: ServedModel, part: Split, chosen: NDArray[np.int64]) -> lis
     if len(chosen) == 0:
         return []
     images = np.ascontiguousarray(part.images[chosen])
-    order, probabilities = model.compute(images)
+    order, probabilities = model.model.answers(images)
     return [
         {
             "index": int(index),

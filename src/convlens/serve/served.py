@@ -30,15 +30,13 @@ from convlens.inside.windows import window
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.runs.layout import WEIGHTS
-from convlens.serve.batching import Batcher, Computed, Images
+from convlens.serve.batching import Batcher, Images
 from convlens.serve.limits import Limits
 from convlens.serve.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
     from convlens.engines.torch_engine import TorchModel
     from convlens.inside.reasons import Attribution
-
-TOP = 5
 
 
 class ServedModel:
@@ -81,7 +79,7 @@ class ServedModel:
         )
         self._check()
         self.batcher = Batcher(
-            self.compute,
+            self.model.answers,
             most=limits.batch,
             bound=limits.queued_images,
             seconds=limits.request_seconds,
@@ -102,13 +100,7 @@ class ServedModel:
                 "one name a class",
                 "restore the run, or train again",
             )
-        self.compute(np.zeros((1, *self.network.input), np.uint8))  # also warms the session
-
-    def compute(self, images: Images) -> Computed:
-        """Return the likeliest classes and their probabilities, float64, both `(N, top)`."""
-        probabilities = self.probabilities(images)
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
-        return order, np.take_along_axis(probabilities, order, axis=1)
+        self.model.answers(np.zeros((1, *self.network.input), np.uint8))  # also warms the session
 
     def probabilities(self, images: Images) -> NDArray[np.float64]:
         """Return the probabilities `(N, K)` of uint8 images `(N, C, H, W)`."""
@@ -121,7 +113,7 @@ class ServedModel:
         probabilities: NDArray[np.float64],
         notes: Sequence[list[str]],
     ) -> list[dict[str, Any]]:
-        """Return the answers for the images whose rows of `compute` these are."""
+        """Return the answers for the images whose rows of `answers` these are."""
         names = self.classes
         told = []
         # all numbers of a request leave NumPy at once: one by one they cost as much as computing
