@@ -70,4 +70,5 @@ def with_answers(data: bytes, preprocessing: Preprocessing, top: int) -> bytes:
     graph.output.append(value(CLASSES, TensorProto.INT64, ["batch", count]))
     graph.output.append(value(SHARES, TensorProto.DOUBLE, ["batch", count]))
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
+    written: bytes = model.SerializeToString()
+    return written
