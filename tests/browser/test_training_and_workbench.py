@@ -113,7 +113,7 @@ def test_bias_dilation_rate_and_name_change_the_network(open_page):
 
 
 def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: Server):
-    page = open_page(refused=True)  # a run that has only begun has no weights yet
+    page = open_page()
     page.get_by_role("button", name="Workbench").click()
     page.get_by_label("Begin with").select_option("lenet-5")
     page.get_by_text("It fits.").wait_for()

@@ -39,6 +39,7 @@ def test_the_list_and_a_model_are_what_the_run_says(server: Server, served_runs:
     assert told["status"]["state"] == "finished"
     assert told["parameters"] == 215_194
     assert told["has_samples"] is True
+    assert told["has_weights"] is True
     assert told["attributions"] == ["grad-cam", "integrated-gradients", "occlusion", "saliency"]
     assert str(served_runs) not in json.dumps(told)
 

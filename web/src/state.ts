@@ -1,7 +1,7 @@
 /** What the page knows: which run is open, what the image made of it, what is pointed at. */
 import { computed, effect, signal } from "@preact/signals";
 import type { Activations, Backend, Picture } from "./backend/backend";
-import { asProblem, Problem } from "./backend/problem";
+import { asProblem, type Problem } from "./backend/problem";
 import { scaleOf, type Theme } from "./draw/colour";
 import { treeOf, writtenByName } from "./model/tree";
 import type { Tensors } from "./model/tensor";
@@ -98,14 +98,8 @@ export async function open(name: string): Promise<void> {
   const source = backend.value;
   if (!source) return;
   try {
-    const [opened, arrays] = await Promise.all([
-      source.model(name),
-      // a run that has only begun has none yet
-      source.weights(name).catch((thrown: unknown) => {
-        if (thrown instanceof Problem && thrown.status === 409) return null;
-        throw thrown;
-      }),
-    ]);
+    const opened = await source.model(name);
+    const arrays = opened.has_weights ? await source.weights(name) : null;
     activations.value = null;
     selected.value = null;
     hovered.value = null;

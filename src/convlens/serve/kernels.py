@@ -34,7 +34,7 @@ def kernels(run: Run, network: Network, model: ServedModel | None, layer: str) -
     if found:
         return found
     if model is None:
-        raise Problem(404, "no_kernels", "the run has no kernels yet", "an epoch", "wait")
+        raise none_yet()
     return {"weights": np.asarray(model.model.weights()[f"{layer}.weight"], np.float32)}
 
 
@@ -46,3 +46,8 @@ def recorded_kernels(run: Run, layer: str) -> dict[str, Array]:
         for epoch, arrays in run.kernel_snapshots()
         if array in arrays
     }
+
+
+def none_yet() -> Problem:
+    """Return the 404 of a run that has only begun."""
+    return Problem(404, "no_kernels", "the run has no kernels yet", "an epoch", "wait")

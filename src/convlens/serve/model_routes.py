@@ -12,7 +12,7 @@ from convlens.serve import describe, schemas, tensors
 from convlens.serve.api import answers
 from convlens.serve.bodies import SAFETENSORS
 from convlens.serve.house import House
-from convlens.serve.kernels import kernels
+from convlens.serve.kernels import kernels, none_yet
 from convlens.serve.onnx_model import float32
 from convlens.serve.problems import Problem
 from convlens.serve.registry import Registry
@@ -37,7 +37,7 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
         entry = registry.entry(name)
         if entry.training:
             await run(registry.refresh_facts, entry)
-        return json_response(entry.facts)
+        return json_response({**entry.facts, "has_weights": entry.model is not None})
 
     @app.get(
         "/v1/models/{name}/weights",
@@ -97,6 +97,8 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
     )
     async def layer_kernels(name: str, layer: str) -> Response:
         entry = registry.entry(name)
+        if not entry.folder.is_dir():  # a training that is about to begin
+            raise none_yet()
         network = Network.read(entry.facts["network"])
         found = await run(kernels, entry.run, network, entry.model, layer)
         return Response(tensors.to_bytes(found), media_type=SAFETENSORS)

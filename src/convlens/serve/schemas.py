@@ -79,6 +79,7 @@ class Model(_Told):
     parameters: int
     multiply_adds: int
     has_samples: bool
+    has_weights: bool = Field(description="false until a training has saved an epoch")
     attributions: list[str]
 
 

@@ -84,6 +84,8 @@ export interface Model {
   parameters: number;
   multiply_adds: number;
   has_samples: boolean;
+  /** false until a training has saved an epoch. */
+  has_weights: boolean;
   attributions: string[];
 }
 

@@ -19,7 +19,8 @@ export function Filters({ epochs }: { epochs: number }) {
   const [snapshots, setSnapshots] = useState<Snapshot[]>([]);
   const [at, setAt] = useState(0);
   useEffect(() => {
-    if (!layer) return;
+    // a training that has only begun has no filters to show
+    if (!layer || !(epochs || now.has_weights)) return;
     let left = false;
     backend.value!
       .kernels(now.name, layer)
