@@ -4,6 +4,7 @@ import { imageCanvas, prepare, px } from "../draw/canvas";
 import { css, paint, type Theme } from "../draw/colour";
 import { fixed, grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
+import { settingsText } from "../shell/settingsText";
 import { asMaps, type Tensor } from "../model/tensor";
 import { activations, hovered, model, scales, selected, theme } from "../state";
 import { arrived, centre, choose, movedMap } from "./choosing";
@@ -42,15 +43,16 @@ export function LayerColumn({ column }: { column: Column }) {
     return hit(column, event.clientX - box.left, event.clientY - box.top);
   };
   const parameters = row.parameters ? t("layer.parameters", { n: grouped(row.parameters) }) : "";
+  const settings = settingsText(row.settings, t);
   const fits = row.settings.length * 6.1 < column.width && row.settings !== shapeText(row.output);
-  const about = fits ? row.settings : "";
+  const about = fits ? settings : "";
   return (
     <div
       class={`layer${focusChannel !== null ? " is-open" : ""}${arrived.value === row.name ? " is-arrived" : ""}`}
       style={px({ left: column.x, top: column.y, width: column.width })}
       data-layer={row.name}
     >
-      <header title={`${row.kind} ${row.settings}`}>
+      <header title={`${row.kind} ${settings}`}>
         <h3>
           {row.name.split(".").pop()}
           {column.folded.length > 0 && (

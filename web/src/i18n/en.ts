@@ -280,4 +280,16 @@ export const en = {
   "workbench.noData": "There is no data set on this machine.",
   "workbench.json": "as it is written",
   "workbench.default": "as the recipe",
+
+  // a layer's settings, word by word
+  "settings.aChannelOf": "{n} a channel of",
+  "settings.of": "of",
+  "settings.stride": "stride",
+  "settings.same": "same",
+  "settings.pad": "pad",
+  "settings.dilation": "dilation",
+  "settings.groups": "groups",
+  "settings.noBias": "no bias",
+  "settings.slope": "slope",
+  "settings.rate": "rate",
 } as const;

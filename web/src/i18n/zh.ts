@@ -281,4 +281,16 @@ export const zh: Dictionary = {
   "workbench.noData": "这台机器上没有数据集。",
   "workbench.json": "书写形式",
   "workbench.default": "按配方",
+
+  // a layer's settings, word by word
+  "settings.aChannelOf": "每通道 {n} 个",
+  "settings.of": "个",
+  "settings.stride": "步幅",
+  "settings.same": "同尺寸",
+  "settings.pad": "填充",
+  "settings.dilation": "膨胀",
+  "settings.groups": "分组",
+  "settings.noBias": "无偏置",
+  "settings.slope": "斜率",
+  "settings.rate": "比率",
 };

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
+import { settingsText } from "../shell/settingsText";
 import { cellAt } from "../windows/elementwise";
 import { movedCell } from "../explore/choosing";
 import { sizeOf } from "../model/tensor";
@@ -85,7 +86,7 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
           {row.name}
           <small>
             {t(`kind.${row.kind}` as "kind.conv")}
-            {row.settings ? ` · ${row.settings}` : ""} · {shapeText(row.input)} → {shapeText(row.output)}
+            {row.settings ? ` · ${settingsText(row.settings, t)}` : ""} · {shapeText(row.input)} → {shapeText(row.output)}
           </small>
         </h2>
         <p class="where">

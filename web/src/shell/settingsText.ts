@@ -1,0 +1,19 @@
+/** A layer's settings as the server writes them, "32 of 3x3 stride 2", in the reader's language. */
+import type { Key, t } from "../i18n";
+
+const WORDS: [RegExp, Key][] = [
+  [/(\d+) a channel of\b/, "settings.aChannelOf"],
+  [/\bof\b/, "settings.of"],
+  [/\bstride\b/, "settings.stride"],
+  [/\bsame\b/, "settings.same"],
+  [/\bpad\b/, "settings.pad"],
+  [/\bdilation\b/, "settings.dilation"],
+  [/\bgroups\b/, "settings.groups"],
+  [/\bno bias\b/, "settings.noBias"],
+  [/\bslope\b/, "settings.slope"],
+  [/\brate\b/, "settings.rate"],
+];
+
+export function settingsText(written: string, say: typeof t): string {
+  return WORDS.reduce((text, [word, key]) => text.replace(word, (_, n = "") => say(key, { n })), written);
+}
