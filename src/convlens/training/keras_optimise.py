@@ -155,8 +155,7 @@ class Muon(keras.optimizers.AdamW):  # type: ignore[misc]
         self.assign(kept, self.momentum * kept + (1 - self.momentum) * gradient)
         ahead = (1 - self.momentum) * gradient + self.momentum * kept
         matrix = orthogonal(ops.reshape(ahead, (-1, ahead.shape[-1])))
-        length = muon.SCALE * math.sqrt(max(matrix.shape))
-        step = ops.cast(learning_rate, variable.dtype) * length
+        step = ops.cast(learning_rate, variable.dtype) * muon.step_length(matrix.shape)
         self.assign_sub(variable, step * ops.reshape(matrix, variable.shape))
 
     def get_config(self) -> dict[str, Any]:

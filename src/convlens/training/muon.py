@@ -9,7 +9,7 @@ Liu et al. 2025 (arXiv:2502.16982), a learning rate and a weight decay mean what
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -74,11 +74,16 @@ class Muon(torch.optim.AdamW):
                 ahead = filters.grad.lerp(state["momentum"], self.momentum)
                 matrix = orthogonal(ahead.flatten(1), self.dtype)
                 filters.mul_(1 - rate * group["weight_decay"])
-                length = SCALE * math.sqrt(max(matrix.shape))
-                filters.add_(matrix.view(filters.shape), alpha=-rate * length)
+                alpha = -rate * step_length(matrix.shape)
+                filters.add_(matrix.view(filters.shape), alpha=alpha)
                 filters.grad = None  # so that AdamW, below, passes over it
         loss: float | None = super().step(closure)
         return loss
+
+
+def step_length(shape: Sequence[int]) -> float:
+    """Return the factor that makes an orthogonal matrix as long as AdamW's step at rate 1."""
+    return SCALE * math.sqrt(max(shape))
 
 
 def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
