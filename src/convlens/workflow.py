@@ -408,7 +408,7 @@ def fitted(
     )
     shape = tuple(dataset.preprocessing.input)
     if network is None:
-        network = zoo.load("fast-batch-norm" if shape[0] == 1 else "tiny-vgg")
+        network = zoo.load(zoo.default(shape[0]))
     classes = len(dataset.classes)
     if network.input == shape and network.table().output == (classes,):
         return network, dataset, []

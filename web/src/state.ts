@@ -21,6 +21,8 @@ export const backend = signal<Backend | null>(null);
 export const models = signal<ModelSummary[]>([]);
 /** Whether it is known which runs there are. */
 export const listed = signal(false);
+/** There is none: a server that waits for its first run. */
+export const noRun = computed(() => listed.value && models.value.length === 0);
 export const model = signal<Model | null>(null);
 export const weights = signal<Tensors | null>(null);
 export const problem = signal<Problem | null>(null);
@@ -117,16 +119,30 @@ export async function open(name: string): Promise<void> {
 
 export async function start(source: Backend): Promise<void> {
   backend.value = source;
+  await openFirst(source);
+}
+
+/** How long to wait for the first run before looking again, milliseconds. */
+const PAUSE = 1500;
+
+/** Open the run that the address names, or the default; where there is none, as soon as there is one. */
+async function openFirst(source: Backend): Promise<void> {
   try {
     models.value = await source.models();
-    listed.value = true;
+    if (problem.value?.code === "offline") problem.value = null;
     const wanted = new URLSearchParams(location.hash.slice(1)).get("run");
     const first =
       models.value.find((one) => one.name === wanted) ??
       models.value.find((one) => one.default) ??
       models.value[0];
-    if (first) await open(first.name);
+    if (first && !model.value) {
+      // a first run that appears while it is trained: there is its curve to see, and no map yet
+      if (listed.value && first.state === "running") view.value = "training";
+      await open(first.name);
+    }
+    listed.value = true;
   } catch (thrown) {
     problem.value = asProblem(thrown);
   }
+  if (noRun.value) setTimeout(() => void openFirst(source), PAUSE);
 }

@@ -18,7 +18,10 @@ app = new_command()
 def serve(
     references: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN...", help="Runs by name or folder; last follows the newest."),
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs by name or folder; last, or nothing, follows the newest.",
+        ),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Where to listen; beyond this machine only with --token.")
@@ -43,6 +46,6 @@ def serve(
 
     place = server.checked_place(host, port, token)
     limits = replace(Limits(), client_seconds=patience)
-    ended_by = server.serve(references or ["last"], place, root=runs, limits=limits)
+    ended_by = server.serve(references or [], place, root=runs, limits=limits)
     if ended_by == signal.SIGINT:
         raise typer.Exit(130)

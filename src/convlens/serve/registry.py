@@ -65,7 +65,8 @@ class Registry:
     Parameters
     ----------
     references : iterable of str
-        Runs by name or folder, or "last", which follows the newest run.
+        Runs by name or folder, or "last", which follows the newest run. None at all follows it
+        too, from whenever there is one.
     root : Path, optional
         Folder of the runs.
     limits : Limits
@@ -93,10 +94,10 @@ class Registry:
         self.root = runs_root(root)
         self._limits, self._threads, self._on_batch = limits, threads, on_batch
         self.entries: dict[str, Entry] = {}
-        self._follows = False
-        for reference in references:
-            self._follows |= reference == LAST
-            run = newest(self.root) if reference == LAST else runs.find(reference, root)
+        given = list(references)
+        self._follows = LAST in given or not given
+        for reference in given or ([LAST] if newest(self.root) else []):
+            run = self._last() if reference == LAST else runs.find(reference, root)
             known = self.entries.get(run.name)
             if known is not None and known.folder.resolve() != run.folder.resolve():
                 raise InputError(
@@ -107,12 +108,22 @@ class Registry:
             entry = self.entries[run.name] = Entry(run.folder, named=True)
             entry.model = self._open(run)
             self._read(entry)
-        self.default = next(iter(self.entries))
+        self.default = next(iter(self.entries), None)
         self._settled = {path.name for path in _folders(self.root)}
         with suppress(ConvlensError):
             for row in runs.listing(self.root):
                 if row.state == "running":
                     self._settled.discard(row.name)
+
+    def _last(self) -> Run:
+        run = newest(self.root)
+        if run is None:
+            raise RunError(
+                f"there are no runs with weights in {self.root}",
+                "at least one",
+                "train one: convlens train; or start without a run: convlens serve",
+            )
+        return run
 
     def _open(self, run: Run) -> ServedModel:
         return ServedModel(run, self._limits, threads=self._threads, on_batch=self._on_batch)
@@ -132,8 +143,14 @@ class Registry:
         Problem
             400 where it can be no run's name, 404 where there is no such run here.
         """
-        found = self.entries.get(self.default if name == LAST else name)
+        found = self.entries.get((self.default or LAST) if name == LAST else name)
         if found is None:
+            if not self.entries:
+                raise Problem(
+                    *(404, "no_such_model", "there is no run yet"),
+                    "a run that was trained",
+                    "train one: convlens train, or POST /v1/trainings",
+                )
             shown = urllib.parse.quote(name[:60])
             try:
                 check_name(name)
@@ -278,7 +295,10 @@ class Registry:
         old, entry.model = entry.model, model
         log.info("%s: weights opened", model.name)
         if self._next == model.name:
-            self.default, self._next = model.name, None
+            self._next = None
+            self.default = model.name
+        elif self.default is None:  # the first run that there is
+            self.default = model.name
         self._forget()
         if old is not None:
             self._retire(old)
@@ -301,21 +321,13 @@ class Registry:
         asyncio.get_running_loop().call_later(longest, model.close)
 
 
-def newest(root: Path) -> Run:
-    """Return the newest run that has weights.
-
-    Raises
-    ------
-    RunError
-        Where there is none.
-    """
+def newest(root: Path) -> Run | None:
+    """Return the newest run that has weights, if there is one."""
     rows = [row for row in runs.listing(root) if not row.problem]
     for row in reversed(rows):
         if (row.folder / WEIGHTS["best"]).is_file():
             return Run.open(row.folder)
-    raise RunError(
-        f"there are no runs with weights in {root}", "at least one", "train one: convlens train"
-    )
+    return None
 
 
 def _folders(root: Path) -> list[Path]:

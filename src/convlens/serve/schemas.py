@@ -173,6 +173,7 @@ class Zoo(_Told):
     """The named networks."""
 
     networks: list[dict[str, Any]]
+    default: str = Field(description="The one that `convlens train` takes for digits.")
 
 
 class DataSet(_Told):

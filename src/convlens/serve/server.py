@@ -103,7 +103,7 @@ def serve(
     Parameters
     ----------
     references : sequence of str
-        Runs by name or folder, or "last".
+        Runs by name or folder, or "last"; none of them as for `Registry`.
     place : Place
         Where to listen.
     root : path, optional
@@ -148,7 +148,8 @@ def serve(
         number = port.getsockname()[1]
         shown = f"[{place.host}]" if ":" in place.host else place.host
         query = f"/?token={place.token}" if place.token else "/"
-        server.greeting = f"serving {', '.join(registry.entries)} on http://{shown}:{number}{query}"
+        what = ", ".join(registry.entries) or "no run yet"
+        server.greeting = f"serving {what} on http://{shown}:{number}{query}"
         try:
             port.listen(limits.connections)
         except OSError as error:  # another program took it meanwhile

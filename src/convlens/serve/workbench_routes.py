@@ -34,7 +34,7 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
         "/v1/zoo", tags=["workbench"], summary="The named networks", responses=answers(schemas.Zoo)
     )
     async def named() -> Response:
-        return json_response({"networks": await run(_zoo)})
+        return json_response({"networks": await run(_zoo), "default": zoo.default(1)})
 
     @app.get(
         "/v1/datasets",

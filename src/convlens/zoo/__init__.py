@@ -42,6 +42,15 @@ def load(name: str) -> Network:
     return Network.from_toml(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
 
 
+def default(channels: int) -> str:
+    """Return the name of the network that is taken for such images where none is named.
+
+    >>> default(1), default(3)
+    ('fast-batch-norm', 'tiny-vgg')
+    """
+    return "fast-batch-norm" if channels == 1 else "tiny-vgg"
+
+
 def resolve(reference: str | Path, limits: Limits | None = None) -> Network:
     """Return a network by its name in the zoo, or from a `.toml` or `.json` file."""
     path = Path(reference)

@@ -47,8 +47,14 @@ export interface Backend {
   readonly workbench?: Workbench;
 }
 
+export interface Zoo {
+  networks: WrittenNetwork[];
+  /** The name of the one to begin with. */
+  default: string;
+}
+
 export interface Workbench {
-  zoo(): Promise<WrittenNetwork[]>;
+  zoo(): Promise<Zoo>;
   datasets(): Promise<{ name: string; input: [number, number, number]; classes: number }[]>;
   shapes(network: WrittenNetwork, signal: AbortSignal): Promise<ShapesAnswer>;
   train(request: TrainingRequest): Promise<string>;

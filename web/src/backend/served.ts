@@ -1,8 +1,8 @@
 /** The server that this page comes from (`convlens serve`). */
 import { readSafetensors, writeBytes } from "../model/safetensors";
 import type { Tensor } from "../model/tensor";
-import type { Metrics, Model, ModelSummary, Sample, ShapesAnswer, WrittenNetwork } from "../model/types";
-import type { Activations, Backend, Picture, TrainingRequest } from "./backend";
+import type { Metrics, Model, ModelSummary, Sample, ShapesAnswer } from "../model/types";
+import type { Activations, Backend, Picture, TrainingRequest, Zoo } from "./backend";
 import { Problem, problemOf } from "./problem";
 
 const TENSORS = "application/vnd.safetensors";
@@ -101,7 +101,7 @@ export const served: Backend = {
   },
 
   workbench: {
-    zoo: async () => (await json<{ networks: WrittenNetwork[] }>("v1/zoo")).networks,
+    zoo: () => json<Zoo>("v1/zoo"),
     datasets: async () =>
       (
         await json<{

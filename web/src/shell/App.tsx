@@ -5,9 +5,9 @@ import { Explore } from "../explore/Explore";
 import { language, setLanguage, t } from "../i18n";
 import {
   chosenTheme,
-  listed,
   model,
   models,
+  noRun,
   open,
   problem,
   remember,
@@ -22,6 +22,7 @@ import { ProblemNote } from "./ProblemNote";
 const Training = lazy(() => import("../training/Training").then((found) => found.Training));
 const Workbench = lazy(() => import("../workbench/Workbench").then((found) => found.Workbench));
 const VIEWS: View[] = ["explore", "training", "workbench"];
+const WITHOUT_RUN: View[] = ["explore", "workbench"];
 
 export function App() {
   useEffect(() => {
@@ -35,7 +36,11 @@ export function App() {
     <>
       <Header />
       {!model.value ? (
-        <Nothing />
+        view.value === "workbench" ? (
+          <Workbench />
+        ) : (
+          <Nothing />
+        )
       ) : view.value === "explore" ? (
         <Explore />
       ) : view.value === "training" ? (
@@ -49,6 +54,7 @@ export function App() {
 
 function Header() {
   const other = theme.value === "dark" ? "light" : "dark";
+  const views = model.value ? VIEWS : noRun.value ? WITHOUT_RUN : [];
   return (
     <header class="top-bar">
       <a class="brand" href="./" aria-label="convlens">
@@ -57,7 +63,7 @@ function Header() {
       </a>
       {model.value && <RunPicker />}
       <nav aria-label={t("views.label")}>
-        {model.value && VIEWS.map((name) => (
+        {views.map((name) => (
           <button
             key={name}
             aria-current={view.value === name ? "page" : undefined}
@@ -131,11 +137,17 @@ function Nothing() {
       </main>
     );
   }
-  if (listed.value && models.value.length === 0) {
+  if (noRun.value) {
     return (
       <main class="nothing">
         <h1>{t("run.none")}</h1>
         <p>{t("run.first")}</p>
+        <p>
+          <button class="primary" onClick={() => (view.value = "workbench")}>
+            {t("run.build")}
+          </button>
+        </p>
+        <p>{t("run.terminal")}</p>
         <pre>convlens train</pre>
       </main>
     );

@@ -1,5 +1,6 @@
 /** The shape workbench: edit a network, see at once what fits, train it. */
 import { useEffect, useMemo, useState } from "preact/hooks";
+import type { Workbench as Offered, Zoo } from "../backend/backend";
 import { asProblem, type Problem } from "../backend/problem";
 import { grouped } from "../draw/numbers";
 import { t } from "../i18n";
@@ -12,21 +13,33 @@ import { Start } from "./Start";
 const PAUSE = 160;
 
 export function Workbench() {
-  const bench = backend.value!.workbench;
-  const own = model.value!.network;
-  const [network, setNetwork] = useState<WrittenNetwork>(own);
-  const [zoo, setZoo] = useState<WrittenNetwork[]>([]);
+  const offered = backend.value!.workbench;
+  const [zoo, setZoo] = useState<Zoo>({ networks: [], default: "" });
+  const [problem, setProblem] = useState<Problem | null>(null);
+  useEffect(() => {
+    void offered
+      ?.zoo()
+      .then(setZoo)
+      .catch((thrown: unknown) => setProblem(asProblem(thrown)));
+  }, []);
+  if (!offered) return <main class="workbench"><p class="empty">{t("workbench.published")}</p></main>;
+  // where there is no run yet, a network to begin with
+  const first = model.value?.network ?? zoo.networks.find((one) => one.name === zoo.default);
+  if (first) return <Bench bench={offered} zoo={zoo.networks} first={first} />;
+  return (
+    <main class="workbench">
+      {problem ? <ProblemNote problem={problem} /> : <p class="empty">{t("working")}</p>}
+    </main>
+  );
+}
+
+function Bench({ bench, zoo, first }: { bench: Offered; zoo: WrittenNetwork[]; first: WrittenNetwork }) {
+  const own = model.value?.network;
+  const [network, setNetwork] = useState<WrittenNetwork>(first);
   const [answer, setAnswer] = useState<ShapesAnswer | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
   useEffect(() => {
-    void bench
-      ?.zoo()
-      .then(setZoo)
-      .catch(() => setZoo([]));
-  }, []);
-  useEffect(() => {
-    if (!bench) return;
     const control = new AbortController();
     const timer = setTimeout(() => {
       bench
@@ -50,7 +63,6 @@ export function Workbench() {
     () => new Map((problem ? problem.table : (answer?.layers ?? [])).map((row) => [row.name, row])),
     [answer, problem],
   );
-  if (!bench) return <main class="workbench"><p class="empty">{t("workbench.published")}</p></main>;
   const side = (axis: 0 | 1 | 2, text: string) => {
     const input = [...network.input] as [number, number, number];
     input[axis] = Math.max(1, Math.round(Number(text)) || 1);
@@ -69,12 +81,12 @@ export function Workbench() {
             <select
               onChange={(event) => {
                 const name = event.currentTarget.value;
-                setNetwork(name ? (zoo.find((one) => one.name === name) ?? own) : own);
+                setNetwork(zoo.find((one) => one.name === name) ?? own ?? first);
               }}
             >
-              <option value="">{t("workbench.thisRun")}</option>
+              {own && <option value="">{t("workbench.thisRun")}</option>}
               {zoo.map((one) => (
-                <option key={one.name} value={one.name}>
+                <option key={one.name} value={one.name} selected={!own && one.name === first.name}>
                   {one.name}
                 </option>
               ))}
