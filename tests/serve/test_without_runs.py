@@ -42,9 +42,7 @@ def test_nothing_named_serves_what_comes(served_runs: Path, tmp_path: Path) -> N
         (row,) = models_when(server, "finished")
         assert row["name"] == "first"
         body = as_tensor(np.zeros((1, 1, 28, 28), np.uint8))
-        answer = server.ask(
-            "POST", "/v1/models/last:predict", body, {"Content-Type": SAFETENSORS}
-        )
+        answer = server.ask("POST", "/v1/models/last:predict", body, {"Content-Type": SAFETENSORS})
         assert answer.status == 200
 
 
