@@ -70,6 +70,18 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
+ALL_DIVERGED = "Every training diverged: try a lower learning rate."
+
+
 def worked(results: Sequence[Values], key: str) -> list[float]:
     """Return one value of each trial that did not fail."""
     return [float(r[key]) for r in results if "failed" not in r and r.get(key) is not None]
+
+
+def fastest(seconds: Sequence[float]) -> float | None:
+    """Return the shortest time, None where there is none: other work on a machine only adds.
+
+    >>> fastest([2.5, 2.25]), fastest([])
+    (2.25, None)
+    """
+    return min(seconds, default=None)

@@ -9,7 +9,15 @@ from convlens.figures.bars import bars_svg
 from convlens.report import numbers
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
-from convlens.studies.findings import Findings, counted, share_text, spread, worked
+from convlens.studies.findings import (
+    ALL_DIVERGED,
+    Findings,
+    counted,
+    fastest,
+    share_text,
+    spread,
+    worked,
+)
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.choices import Layout, Precision
@@ -47,7 +55,7 @@ def _row(precision: str, layout: str, results: list[Values]) -> Values:
     return {
         "precision": precision,
         "memory_format": layout,
-        "seconds_an_epoch": min(times) if times else None,
+        "seconds_an_epoch": fastest(times),
         "seconds_an_epoch_of_each": times,
         "validation_accuracies": worked(results, "validation_accuracy"),
         "train_losses": worked(results, "train_loss"),
@@ -73,7 +81,7 @@ def _findings(
         ),
     )
     trained = [row for row in rows if row["seconds_an_epoch"]]
-    sentence = "Every training diverged: try a lower learning rate."
+    sentence = ALL_DIVERGED
     figures: tuple[Drawing, ...] = ()
     if trained:
         best = min(trained, key=lambda row: row["seconds_an_epoch"])

@@ -13,7 +13,15 @@ from convlens.network import Network
 from convlens.report import numbers
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
-from convlens.studies.findings import Findings, counted, share_text, spread, worked
+from convlens.studies.findings import (
+    ALL_DIVERGED,
+    Findings,
+    counted,
+    fastest,
+    share_text,
+    spread,
+    worked,
+)
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 
@@ -91,8 +99,7 @@ def _row(
         kind: value,
         "parameters": table.parameters,
         "multiply_adds": table.multiply_adds,
-        # the fastest: other work on the machine only adds
-        "seconds_an_epoch": min(times) if times else None,
+        "seconds_an_epoch": fastest(times),
         "validation_accuracies": accuracies,
         "validation_accuracy_mean": mean,
         "validation_accuracy_std": deviation,
@@ -121,7 +128,7 @@ def _table(kind: str, rows: list[Values], epochs: int, repeats: int) -> Table:
 def _sentence(kind: str, rows: list[Values]) -> str:
     trained = [row for row in rows if row["validation_accuracies"]]
     if not trained:
-        return "Every training diverged: try a lower learning rate."
+        return ALL_DIVERGED
     best = max(trained, key=lambda row: row["validation_accuracy_mean"])
     text = (
         f"The highest validation accuracy has {kind} {best[kind]:g}: "

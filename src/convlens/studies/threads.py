@@ -11,7 +11,7 @@ from convlens.report import numbers
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.studies import child
-from convlens.studies.findings import Findings, counted, worked
+from convlens.studies.findings import ALL_DIVERGED, Findings, counted, fastest, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 
@@ -62,7 +62,7 @@ def _row(bench: Bench, count: int, epochs: int, repeats: range) -> Values:
     times = worked(results, "seconds_an_epoch")
     return {
         "threads": count,
-        "seconds_an_epoch": min(times) if times else None,
+        "seconds_an_epoch": fastest(times),
         "seconds_an_epoch_of_each": times,
         "validation_accuracies": worked(results, "validation_accuracy"),
     }
@@ -93,7 +93,7 @@ def _findings(bench: Bench, rows: list[Values], epochs: int, repeats: int, cores
     )
     figures: tuple[Drawing, ...] = ()
     if not known:
-        sentence = "Every training diverged: try a lower learning rate."
+        sentence = ALL_DIVERGED
     else:
         best = min(known, key=lambda row: row["seconds_an_epoch"])
         sentence = (

@@ -22,16 +22,17 @@ def optimizer(
     arXiv:1812.01187). `dtype` is that of Muon's matrix products.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    weights = [p for p in parameters if p.ndim > 1]
     muon, decay = recipe.optimizer == "muon", recipe.weight_decay
-    filters = [p for p in weights if muon and has_filters(p.shape)]
-    rest = [p for p in weights if not (muon and has_filters(p.shape))]
-    groups: list[dict[str, Any]] = [
-        {"params": filters, "weight_decay": decay, "orthogonal": True},
-        {"params": rest, "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
+    filters: dict[str, Any] = {"params": [], "weight_decay": decay, "orthogonal": True}
+    weights: dict[str, Any] = {"params": [], "weight_decay": decay}
+    others: dict[str, Any] = {"params": [], "weight_decay": 0.0}
+    for parameter in parameters:
+        if muon and has_filters(parameter.shape):
+            group = filters
+        else:
+            group = weights if parameter.ndim > 1 else others
+        group["params"].append(parameter)
+    groups = [group for group in (filters, weights, others) if group["params"]]
     rate = recipe.learning_rate
     if recipe.optimizer == "sgd":
         nesterov = recipe.momentum > 0
