@@ -13,7 +13,13 @@ fastai installs beside torch 2.13.0 without its dependencies, of which one is th
 from __future__ import annotations
 
 import torch
-from fastai.basics import Callback, CrossEntropyLossFlat, DataLoaders, Learner
+from fastai.basics import (
+    Callback,
+    CancelFitException,
+    CrossEntropyLossFlat,
+    DataLoaders,
+    Learner,
+)
 from fastai.callback.schedule import *  # noqa: F403 - adds fit_one_cycle to Learner
 from mnist_of_a_peer import Arguments, Clock, PilMnist
 from pytorch_example import test
@@ -48,7 +54,7 @@ class Timed(Callback):
 
     def after_train(self):
         if not self.clock.report(lambda: test(self.learn.model, self.test_loader)):
-            self.learn.epoch = self.learn.n_epoch  # the last one
+            raise CancelFitException
 
 
 def main():
