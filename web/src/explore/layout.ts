@@ -93,27 +93,12 @@ function placed(
   height: number,
   room: Room,
 ): Layout {
-  const image = imageSize(input, width, height);
-  const columns: Column[] = [
-    {
-      row: null,
-      x: 0,
-      y: 0,
-      width: Math.max(NARROWEST, image.width),
-      top: HEAD,
-      tile: image,
-      gap: 6,
-      across: 1,
-      down: 1,
-      form: "image",
-      folded: [],
-    },
-  ];
-  const blocks: Block[] = [];
+  const stage = new Stage(room);
+  const start = stage.image(imageSize(input, width, height));
   // a last softmax is what the answer beside the network shows
   const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.row.kind !== "softmax");
-  const end = sequence(shown, columns[0]!.width + SPACE + 8, 0, height, room, columns, blocks);
-  return { width: Math.ceil(end - SPACE), height, columns, blocks, side: room.side };
+  const end = stage.sequence(shown, start, 0, height);
+  return { width: Math.ceil(end - SPACE), height, columns: stage.columns, blocks: stage.blocks, side: room.side };
 }
 
 /** The image, as large as there is room beside the network; three planes stand below an RGB one. */
@@ -125,29 +110,62 @@ function imageSize(input: readonly number[], width: number, height: number): Siz
   return proportioned(rows, columns, wide * Math.max(1, rows / columns));
 }
 
-/** Place nodes one after the other; returns the x after the last one and its space. */
-function sequence(
-  nodes: readonly LayerNode[],
-  x: number,
-  y: number,
-  height: number,
-  room: Room,
-  columns: Column[],
-  blocks: Block[],
-): number {
-  for (const node of nodes) {
-    x = node.block
-      ? residual(node, node.block, x, y, height, room, columns, blocks)
-      : one(node, x, y, height, room, columns);
-  }
-  return x;
-}
+/** Columns and blocks as they are placed, from left to right; each step returns where the next begins. */
+class Stage {
+  readonly columns: Column[] = [];
+  readonly blocks: Block[] = [];
 
-function one(node: LayerNode, x: number, y: number, height: number, room: Room, columns: Column[]): number {
-  const { row, folded = [] } = node;
-  const column = grid(row, folded.length, height - HEAD, room);
-  columns.push({ ...column, row, folded, x, y, top: y + HEAD });
-  return x + column.width + SPACE;
+  constructor(private readonly room: Room) {}
+
+  image(size: Size): number {
+    const width = Math.max(NARROWEST, size.width);
+    const place = { row: null, folded: [], x: 0, y: 0, top: HEAD };
+    this.columns.push({ ...place, width, tile: size, gap: 6, across: 1, down: 1, form: "image" });
+    return width + SPACE + 8;
+  }
+
+  sequence(nodes: readonly LayerNode[], x: number, y: number, height: number): number {
+    for (const node of nodes) {
+      x = node.block ? this.residual(node, node.block, x, y, height) : this.one(node, x, y, height);
+    }
+    return x;
+  }
+
+  private one(node: LayerNode, x: number, y: number, height: number): number {
+    const { row, folded = [] } = node;
+    const column = grid(row, folded.length, height - HEAD, this.room);
+    this.columns.push({ ...column, row, folded, x, y, top: y + HEAD });
+    return x + column.width + SPACE;
+  }
+
+  private residual(
+    node: LayerNode,
+    block: NonNullable<LayerNode["block"]>,
+    x: number,
+    y: number,
+    height: number,
+  ): number {
+    const own = block.shortcut.length > 0;
+    const top = y + LANE;
+    const inner = height - LANE - PAD;
+    const lower = own ? Math.round(inner * 0.42) : LANE;
+    const from = x + PAD;
+    const mainEnd = this.sequence(block.main, from, top, inner - lower - PAD);
+    const sideTop = top + inner - lower;
+    const sideEnd = own ? this.sequence(block.shortcut, from, sideTop, lower) : from;
+    const sum = Math.max(mainEnd, sideEnd);
+    const end = this.one(node, sum, top, inner - (own ? 0 : lower));
+    this.blocks.push({
+      name: node.row.name,
+      x,
+      y,
+      width: end - SPACE + PAD - x,
+      height,
+      lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20, end: sideEnd - SPACE },
+      own,
+    });
+    return end + PAD;
+  }
 }
 
 function grid(
@@ -178,38 +196,6 @@ function grid(
   const name = row.name.slice(row.name.lastIndexOf(".") + 1);
   const width = Math.max(NARROWEST, name.length * LETTER + (folded ? CHIP : 0), across * (tile.width + gap) - gap);
   return { width, tile, gap, across, down, form: features ? "features" : "maps" };
-}
-
-function residual(
-  node: LayerNode,
-  block: NonNullable<LayerNode["block"]>,
-  x: number,
-  y: number,
-  height: number,
-  room: Room,
-  columns: Column[],
-  blocks: Block[],
-): number {
-  const own = block.shortcut.length > 0;
-  const top = y + LANE;
-  const inner = height - LANE - PAD;
-  const lower = own ? Math.round(inner * 0.42) : LANE;
-  const from = x + PAD;
-  const mainEnd = sequence(block.main, from, top, inner - lower - PAD, room, columns, blocks);
-  const sideTop = top + inner - lower;
-  const sideEnd = own ? sequence(block.shortcut, from, sideTop, lower, room, columns, blocks) : from;
-  const sum = Math.max(mainEnd, sideEnd);
-  const end = one(node, sum, top, inner - (own ? 0 : lower), room, columns);
-  blocks.push({
-    name: node.row.name,
-    x,
-    y,
-    width: end - SPACE + PAD - x,
-    height,
-    lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20, end: sideEnd - SPACE },
-    own,
-  });
-  return end + PAD;
 }
 
 /** The size of a column's grid of maps. */
