@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { changed, fresh, read, shown } from "../src/workbench/fields";
+import { en } from "../src/i18n/en";
+import { changed, fieldsOf, fresh, read, shown, wordOf } from "../src/workbench/fields";
 import { KINDS, kindOf } from "../src/model/tree";
 import { namesOf } from "../src/workbench/names";
 
@@ -16,6 +17,10 @@ test("an emptied setting goes back to what is usual", () => {
 
 test("a new layer of each kind is of that kind", () => {
   for (const kind of KINDS) expect(kindOf(fresh(kind))).toBe(kind);
+});
+
+test("every field has its word in the texts", () => {
+  for (const field of KINDS.flatMap(fieldsOf)) expect(en, field.key).toHaveProperty([`field.${wordOf(field.key)}`]);
 });
 
 test("layers are numbered by kind, and keep names of their own", () => {

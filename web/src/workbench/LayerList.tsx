@@ -119,9 +119,9 @@ interface SettingProps {
 }
 
 function Setting({ name, field, value, onText, onSwitch }: SettingProps) {
-  const word = wordOf(field.key);
+  const word = t(`field.${wordOf(field.key)}`);
   return (
-    <label data-field={field.key}>
+    <label data-field={field.key} title={field.key}>
       {field.on === undefined ? (
         <>
           <span>{word}</span>
@@ -129,7 +129,7 @@ function Setting({ name, field, value, onText, onSwitch }: SettingProps) {
             type="text"
             style={{ width: `${field.width}px` }}
             value={shown(value)}
-            placeholder={field.usual}
+            placeholder={field.usual === "kernel" ? t("field.kernel") : field.usual}
             aria-label={`${name} ${word}`}
             onInput={(event) => onText(event.currentTarget.value)}
           />

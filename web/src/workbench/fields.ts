@@ -1,4 +1,5 @@
 /** The settings of each kind of layer that the workbench offers, and how they are written. */
+import type { Key } from "../i18n";
 import type { Kind } from "../model/tree";
 import type { WrittenLayer } from "../model/types";
 
@@ -39,8 +40,11 @@ const FIELDS: Partial<Record<Kind, Field[]>> = {
   leaky_relu: [{ key: "leaky_relu", usual: "0.01", width: 56 }],
 };
 
+/** What the texts call a field, `field.stride`. */
+type Word = Key extends infer K ? (K extends `field.${infer Rest}` ? Rest : never) : never;
+
 /** The word beside a field: a kind's own key carries its main setting. */
-const WORDS: Record<string, string> = {
+const WORDS: Record<string, Word> = {
   conv: "filters",
   depthwise: "multiplier",
   max_pool: "kernel",
@@ -54,8 +58,8 @@ export function fieldsOf(kind: Kind): Field[] {
   return FIELDS[kind] ?? [];
 }
 
-export function wordOf(key: string): string {
-  return WORDS[key] ?? key;
+export function wordOf(key: string): Word {
+  return WORDS[key] ?? (key as Word); // a test holds every field to have its text
 }
 
 /** A new layer of a kind, with usual settings. */
