@@ -146,6 +146,14 @@ def serving(*arguments: str | Path, **environment: str) -> Iterator[Server]:
         process.communicate()
 
 
+def status_of_metric(server: Server, route: str, status: int) -> int:
+    """Return how many requests of a route were answered with a status."""
+    text = server.get("/metrics").body.decode()
+    line = rf'^convlens_requests_total{{route="{route}",status="{status}"}} (\S+)'
+    found = re.search(line, text, re.MULTILINE)
+    return int(float(found[1])) if found else 0
+
+
 def as_tensor(images: np.ndarray, name: str = "images") -> bytes:
     """Return uint8 images as a safetensors body."""
     shape, size = list(images.shape), images.nbytes

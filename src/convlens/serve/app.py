@@ -24,10 +24,13 @@ from convlens.serve.inference import Inference
 from convlens.serve.problems import Answer, Problem, answer_of, problem_of, wrong
 from convlens.serve.registry import Registry
 from convlens.serve.site import STATIC
+from convlens.serve.straight import Straight
 
 
-def create_app(registry: Registry, house: House, access: Access, static: Path = STATIC) -> Gate:
-    """Return the ASGI application of a server.
+def create_app(
+    registry: Registry, house: House, access: Access, static: Path = STATIC
+) -> tuple[Gate, Straight]:
+    """Return the ASGI application of a server, and the straight way beside it.
 
     Parameters
     ----------
@@ -74,7 +77,8 @@ def create_app(registry: Registry, house: House, access: Access, static: Path = 
     model_routes.add(app, registry, house)
     workbench_routes.add(app, registry, house)
     page.add(app, static)
-    return Gate(app, access, house.limits, house.counters, short)
+    gate = Gate(app, access, house.limits, house.counters, short)
+    return gate, Straight(gate, inference)
 
 
 def _described(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,29 @@ Computed = tuple[NDArray[Any], ...]
 """What a batch gives: arrays whose first axis is the batch's."""
 
 
-@dataclass(slots=True)
-class _Job:
-    """Images of one request, and the future that waits for their results."""
+Done = Callable[[Computed | Exception], None]
+"""Is told the results for some images, or why there are none; in the event loop, once."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Images of one request, and who waits for their results."""
 
     images: Images
-    future: asyncio.Future[Computed]
+    done: Done
     deadline: float
+    future: asyncio.Future[Computed] | None = None
+    """Whose end is the job's end, where there is one."""
+    over: bool = False
+
+    def cancel(self) -> None:
+        """Take the images out of the queue: nobody waits any more."""
+        self.over = True
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody still waits for the results."""
+        return not self.over and (self.future is None or not self.future.done())
 
 
 class Batcher:
@@ -65,7 +82,8 @@ class Batcher:
     ) -> None:
         self._compute, self._on_batch = compute, on_batch
         self._most, self._bound, self._seconds = most, bound, seconds
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.waiting = 0
         """Images in the queue or being computed; read and written in the event loop only."""
         self._thread = threading.Thread(target=self._work, name="convlens-batches", daemon=True)
@@ -84,21 +102,36 @@ class Batcher:
         Problem
             503, where the queue is full.
         """
+        future: asyncio.Future[Computed] = asyncio.get_running_loop().create_future()
+        self.put(images, partial(_settle, future)).future = future
+        return future
+
+    def put(self, images: Images, done: Done) -> Job:
+        """Put images into the queue, as `submit`, for whoever needs no future.
+
+        Parameters
+        ----------
+        images : uint8 array (N, C, H, W)
+            Of one request.
+        done : callable
+            Is called once, in the event loop, unless the job was cancelled.
+        """
         count = len(images)
         if self.waiting and self.waiting + count > self._bound:
             raise overloaded(f"{self.waiting} images are waiting already")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Computed] = loop.create_future()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        job = Job(images, done, time.monotonic() + self._seconds)
         self.waiting += count
-        self._jobs.put(_Job(images, future, time.monotonic() + self._seconds))
-        return future
+        self._jobs.put(job)
+        return job
 
     def close(self) -> None:
         """End the thread when everything that waits is computed."""
         self._jobs.put(None)
 
     def _work(self) -> None:
-        held: _Job | None = None
+        held: Job | None = None
         while True:
             first = held or self._jobs.get()
             held = None
@@ -120,10 +153,10 @@ class Batcher:
                 size += len(job.images)
             self._answer(batch)
 
-    def _answer(self, batch: list[_Job]) -> None:
+    def _answer(self, batch: list[Job]) -> None:
         now = time.monotonic()
-        # a client that left has cancelled its future: nobody would read the result
-        jobs = [job for job in batch if not job.future.cancelled() and job.deadline >= now]
+        # a client that left has cancelled its job: nobody would read the result
+        jobs = [job for job in batch if job.wanted and job.deadline >= now]
         results: Computed | Exception = ()
         if jobs:
             try:
@@ -133,26 +166,40 @@ class Batcher:
                 results = self._compute(whole)
             except Exception as error:  # told to each of them, never to the thread
                 results = error
-        loop = batch[0].future.get_loop()
+        assert self._loop is not None
         try:
-            loop.call_soon_threadsafe(self._deliver, batch, jobs, results)
+            self._loop.call_soon_threadsafe(self._deliver, batch, jobs, results)
         except RuntimeError:  # the loop has ended: the server is gone
             log.debug("a batch was computed for a server that has ended")
 
-    def _deliver(self, batch: list[_Job], jobs: list[_Job], results: Computed | Exception) -> None:
+    def _deliver(self, batch: list[Job], jobs: list[Job], results: Computed | Exception) -> None:
         """Give each job its rows; runs in the event loop."""
         self.waiting -= sum(len(job.images) for job in batch)
         start = 0
         for job in jobs:
             stop = start + len(job.images)
-            if not job.future.done():
-                if isinstance(results, Exception):
-                    job.future.set_exception(results)
-                else:
-                    job.future.set_result(tuple(array[start:stop] for array in results))
+            if isinstance(results, Exception):
+                _tell(job, results)
+            else:
+                _tell(job, tuple(array[start:stop] for array in results))
             start = stop
         for job in batch:
-            if not job.future.done():
-                job.future.set_exception(
-                    overloaded(f"the request waited longer than {self._seconds:g} s")
-                )
+            if job.wanted:
+                _tell(job, overloaded(f"the request waited longer than {self._seconds:g} s"))
+
+
+def _tell(job: Job, result: Computed | Exception) -> None:
+    if not job.wanted:
+        return
+    job.over = True
+    try:
+        job.done(result)
+    except Exception:  # of one client, and no matter of the others in its batch
+        log.exception("an answer could not be given")
+
+
+def _settle(future: asyncio.Future[Computed], result: Computed | Exception) -> None:
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -61,6 +61,11 @@ _PLAIN = [
 """For answers that are no page: nothing in them may be run, whatever a browser takes them for."""
 
 
+def usual_headers(media_type: str) -> list[tuple[bytes, bytes]]:
+    """Return what every answer that is no page has beside its length and its request's number."""
+    return [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), *_PLAIN]
+
+
 class Gate:
     """An ASGI application around another.
 
@@ -92,13 +97,17 @@ class Gate:
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
+    def next_id(self) -> str:
+        """Return the number of a new request."""
+        return f"{self._prefix}-{next(self._numbers):08x}"
+
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = f"{self._prefix}-{next(self._numbers):08x}"
+        request_id = self.next_id()
         call = Call(scope, receive, self.limits, self.budget)
         out = _Out(send, request_id)
         scope["convlens.call"], scope["convlens.id"] = call, request_id
@@ -164,10 +173,8 @@ class _Out:
 
     async def answer(self, answer: Answer) -> None:
         headers = [
-            (b"content-type", answer.media_type.encode()),
+            *usual_headers(answer.media_type),
             (b"content-length", b"%d" % len(answer.body)),
-            (b"cache-control", b"no-store"),
-            *_PLAIN,
             (b"x-request-id", self._id),
         ]
         if answer.headers:

@@ -30,8 +30,12 @@ from convlens.table import shape_text
 
 Pixels = NDArray[np.uint8]
 
+Shape = tuple[int, int, int]
+
 _JSON = "application/json"
 _MULTIPART = "multipart/form-data"
+ARRAYS = (_JSON, SAFETENSORS)
+"""What a body of numbers is called."""
 _LONGEST_HEADER = 64 * 2**10
 
 
@@ -115,25 +119,46 @@ async def read_images(
     Problem, DataError
         Where there is no such image in the body.
     """
-    kind = call.media_type
-    if kind == _JSON:
-        fields = parse_json(await call.body())
-        key = "image" if one else "images"
-        if key not in fields:
-            raise wrong(key, f'"{key}" is missing', "nested lists of whole numbers 0 to 255")
-        value = fields.pop(key)
-        arrays = _from_lists(value, key, preprocessing.input, limits, one=one)
-    elif kind == SAFETENSORS:
-        arrays, fields = _from_tensor(await call.body(), preprocessing.input, limits, one=one)
-    elif kind == _MULTIPART:
+    kind, shape = call.media_type, preprocessing.input
+    if kind in ARRAYS:
+        arrays, fields = read_arrays(kind, await call.body(), shape, limits, one=one)
+        ready = as_they_are(arrays, fields, shape)
+        if ready is not None:
+            return ready
+        return await decoding.run(_bring, list(arrays), preprocessing, limits, fields)
+    if kind == _MULTIPART:
         form = read_form(call.header(b"content-type"), await call.body(), limits.parts)
         files = _files(form, limits, one=one)
         return await decoding.run(_decode, files, preprocessing, limits, dict(form.texts))
-    else:
-        raise unsupported(kind, _JSON, _MULTIPART, SAFETENSORS)
-    if isinstance(arrays, np.ndarray) and arrays.shape[1:] == preprocessing.input:
+    raise unsupported(kind, _JSON, _MULTIPART, SAFETENSORS)
+
+
+def read_arrays(
+    kind: str, body: bytes, shape: Shape, limits: Limits, *, one: bool
+) -> tuple[Pixels | list[Pixels], dict[str, Any]]:
+    """Read a body of one of the `ARRAYS`: its images, of one shape or of several, and its fields.
+
+    Raises
+    ------
+    Problem
+        Where there is no such image in it.
+    """
+    if kind == SAFETENSORS:
+        return _from_tensor(body, shape, limits, one=one)
+    fields = parse_json(body)
+    key = "image" if one else "images"
+    if key not in fields:
+        raise wrong(key, f'"{key}" is missing', "nested lists of whole numbers 0 to 255")
+    return _from_lists(fields.pop(key), key, shape, limits, one=one), fields
+
+
+def as_they_are(
+    arrays: Pixels | list[Pixels], fields: dict[str, Any], shape: Shape
+) -> Given | None:
+    """Return images that have the network's input shape; None where they must be brought to it."""
+    if isinstance(arrays, np.ndarray) and arrays.shape[1:] == shape:
         return Given(arrays, tuple([] for _ in arrays), fields)
-    return await decoding.run(_bring, list(arrays), preprocessing, limits, fields)
+    return None
 
 
 def _files(form: Form, limits: Limits, *, one: bool) -> list[bytes]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import orjson
 
 from convlens.atomic import finite
 from convlens.serve import tensors
+from convlens.serve.batching import Computed, Job
 from convlens.serve.bodies import SAFETENSORS, Call
-from convlens.serve.given import Given, read_images
+from convlens.serve.given import ARRAYS, Given, as_they_are, read_arrays, read_images
 from convlens.serve.heavy import Heavy
 from convlens.serve.limits import Limits
 from convlens.serve.problems import Answer, Problem, wrong
@@ -19,6 +21,7 @@ from convlens.serve.registry import Registry
 from convlens.serve.served import Activations, ServedModel
 from convlens.weights.tensor_file import Array
 
+PREDICT = ":predict"
 _NAME = re.compile(r"/v1/models/(.+):[a-z]+", re.DOTALL)
 
 
@@ -38,7 +41,7 @@ class Inference:
     def __init__(
         self, registry: Registry, limits: Limits, decoding: Heavy, computing: Heavy
     ) -> None:
-        self._registry, self._limits = registry, limits
+        self._registry, self.limits = registry, limits
         self._decoding, self._computing = decoding, computing
 
     def model(self, call: Call) -> ServedModel:
@@ -52,9 +55,45 @@ class Inference:
         """Classify images; see the API's own description."""
         model = self.model(call)
         given = await self._images(call, model, one=False)
-        order, probabilities = await model.batcher.submit(given.images)
-        found = model.predictions(order, probabilities, given.notes)
-        return Answer(200, orjson.dumps({"predictions": found}))
+        return _classified(model, given.notes, await model.batcher.submit(given.images))
+
+    def straight(
+        self, call: Call, body: bytes, reply: Callable[[Answer | Exception], None]
+    ) -> Job | None:
+        """Put images that need no preparing into the queue.
+
+        Parameters
+        ----------
+        call, body
+            The request.
+        reply : callable
+            Is given the answer later, once, or what went wrong.
+
+        Returns
+        -------
+        Job or None
+            What waits in the queue; None for images that are files or of another shape.
+
+        Raises
+        ------
+        ConvlensError
+            As `predict`.
+        """
+        model = self.model(call)
+        kind, shape = call.media_type, model.preprocessing.input
+        if kind not in ARRAYS:
+            return None
+        given = as_they_are(*read_arrays(kind, body, shape, self.limits, one=False), shape)
+        if given is None:
+            return None
+
+        def done(computed: Computed | Exception) -> None:
+            if isinstance(computed, Exception):
+                reply(computed)
+            else:
+                reply(_classified(model, given.notes, computed))
+
+        return model.batcher.put(given.images, done)
 
     async def activations(self, call: Call) -> Answer:
         """Compute every layer's output for one image."""
@@ -108,7 +147,13 @@ class Inference:
         return Answer(200, body)
 
     async def _images(self, call: Call, model: ServedModel, *, one: bool) -> Given:
-        return await read_images(call, model.preprocessing, self._limits, self._decoding, one=one)
+        return await read_images(call, model.preprocessing, self.limits, self._decoding, one=one)
+
+
+def _classified(model: ServedModel, notes: Sequence[list[str]], computed: Computed) -> Answer:
+    order, probabilities = computed
+    found = model.predictions(order, probabilities, notes)
+    return Answer(200, orjson.dumps({"predictions": found}))
 
 
 def _all_layers(

@@ -22,13 +22,14 @@ from convlens.machine import available_cores
 from convlens.serve.access import Access, is_loopback
 from convlens.serve.app import create_app
 from convlens.serve.counters import Counters
+from convlens.serve.front import front_of
 from convlens.serve.house import House
 from convlens.serve.limits import Limits
 from convlens.serve.protocol import protocol_of
 from convlens.serve.registry import Registry
 
 SHORTEST_TOKEN = 16
-SWITCH_SECONDS = 0.00002
+SWITCH_SECONDS = 0.0002
 """How long a thread that waits for Python's lock lets another keep it; Python's own is 5 ms."""
 GARBAGE_OBJECTS = 20_000
 """New objects until the collector of reference cycles looks at them; Python's own is 700."""
@@ -130,10 +131,10 @@ def serve(
             on_batch=counters.batch,
         )
         house = House.furnish(registry, limits, counters)
-        app = create_app(registry, house, Access(place.local, place.token))
+        app, straight = create_app(registry, house, Access(place.local, place.token))
         config = uvicorn.Config(
             app,
-            http=protocol_of(limits),
+            http=front_of(limits, straight, protocol_of(limits)),
             ws="none",
             lifespan="on",
             log_level="warning",
