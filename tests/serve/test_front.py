@@ -134,10 +134,12 @@ def test_a_client_that_wants_to_be_asked_for_the_body(server: Server, digits: np
 
 
 def test_a_last_request_ends_the_connection(server: Server, digits: np.ndarray) -> None:
-    with Line(server) as line:
-        line.send(request(digits[0], Connection="close"))
-        assert said(line.answer()) == classes(server, digits)[0]
-        assert line.ended()
+    last = request(digits[0], Connection="close")
+    for asked in (last, request(digits[0]).replace(b"HTTP/1.1", b"HTTP/1.0")):
+        with Line(server) as line:
+            line.send(asked)
+            assert said(line.answer()) == classes(server, digits)[0]
+            assert line.ended()
 
 
 def test_the_checks_of_every_request(server: Server, digits: np.ndarray) -> None:

@@ -120,7 +120,7 @@ class Front(asyncio.Protocol):
         self._leave()
         if self._computing is not None:
             self._computing.cancel()
-            self._straight.count(499, self._last)  # nginx's number for it; nobody reads it
+            self._straight.count(499, self._since)  # nginx's number for it; nobody reads it
 
     def shutdown(self) -> None:
         """End when what was asked is answered; uvicorn calls this."""
@@ -176,7 +176,9 @@ class Front(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Note that a request has its end."""
         self._complete += 1
-        self._keep_alive = self._parser.should_keep_alive()
+        # who speaks HTTP/1.0 wants to be told whether the connection stays
+        last = self._parser.get_http_version() != "1.1" or not self._parser.should_keep_alive()
+        self._ours = self._ours and not last
 
     # what becomes of a request
 
@@ -203,10 +205,10 @@ class Front(asyncio.Protocol):
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
-        if self._keep_alive:
-            self._computing = self._straight.begin(
-                self._url, self._headers, self._body, self._reply
-            )
+        self._since = time.perf_counter()
+        self._computing = self._straight.begin(
+            self._url, self._headers, self._body, self._since, self._reply
+        )
         if self._computing is None:
             self._hand_over()
         else:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from convlens.errors import ConvlensError
 from convlens.serve.batching import Job
 from convlens.serve.bodies import Call
 from convlens.serve.gate import Gate, usual_headers
@@ -57,6 +56,7 @@ class Straight:
         url: bytes,
         headers: list[tuple[bytes, bytes]],
         body: bytes,
+        since: float,
         reply: Reply,
     ) -> Job | None:
         """Put a request's images into the queue.
@@ -65,6 +65,8 @@ class Straight:
         ----------
         url, headers, body : bytes
             The whole request, of a head that `takes` took; the names of headers in lower case.
+        since : float
+            When it was read, by `time.perf_counter`.
         reply : callable
             Is given the answer, later and once.
 
@@ -73,14 +75,13 @@ class Straight:
         Job or None
             What waits in the queue; None where it has to go the ordinary way.
         """
-        since = time.perf_counter()
         path = url.decode("latin-1")
         scope = {"method": "POST", "path": path, "query_string": b"", "headers": headers}
         call = Call(scope, _never, self._inference.limits, self._gate.budget)
         try:
             self._gate.access.check(call)
             return self._inference.straight(call, body, partial(self._answer, since, reply))
-        except ConvlensError:
+        except Exception:  # whatever it is, the ordinary way meets it again and tells it
             return None
 
     def _answer(self, since: float, reply: Reply, found: Answer | Exception) -> None:
