@@ -67,7 +67,7 @@ def test_what_does_not_fit_stays_in_the_words_of_the_command_line(open_page):
     page = open_page(language="zh-CN", refused=True)
     page.locator("nav button").nth(2).click()
     page.locator(".fits").wait_for()
-    page.get_by_label("conv2 kernel").fill("3")
+    page.get_by_label("conv2 核").fill("3")
     found, advice, english = told(page)
     assert found == "各层对不上"
     assert "标出的那一层" in advice
