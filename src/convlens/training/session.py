@@ -18,7 +18,12 @@ import torch
 
 from convlens.data import Dataset
 from convlens.engines import Model, build
-from convlens.engines.device import choose_device, describe, limit_threads
+from convlens.engines.device import (
+    choose_device,
+    describe,
+    keep_freed_memory,
+    limit_threads,
+)
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import DataError, Interrupted, NetworkError, RunError, TrainingError
 from convlens.evaluation import Evaluation, evaluate_logits
@@ -87,6 +92,7 @@ def prepare(
             f"use --batch-size {max(1, len(dataset.train) // 10)}, or more images",
         )
     limit_threads()
+    keep_freed_memory()
     if engine == "keras":
         from convlens.training import keras_loop
 
