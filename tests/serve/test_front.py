@@ -107,6 +107,25 @@ def test_requests_before_the_answer_to_the_last(server: Server, digits: np.ndarr
         assert [said(line.answer()) for _ in digits] == classes(server, digits)
 
 
+def test_requests_with_the_very_head_of_the_last_one(server: Server, digits: np.ndarray) -> None:
+    wanted = classes(server, digits)
+    whole = [request(image) for image in digits]
+    named = request(digits[3], **{"X-Name": "another head, a body of the same length"})
+    with Line(server) as line:
+        for number in (0, 1, 2, 0):
+            line.send(whole[number])
+            assert said(line.answer()) == wanted[number]
+        line.send(whole[4][:100], whole[4][100:])  # the same head, but not at once
+        assert said(line.answer()) == wanted[4]
+        for other in (named, request(digits[2:4]), named):
+            line.send(other)
+            status, told = line.answer()
+            assert status == 200
+            assert told["predictions"][-1]["class"] == wanted[3]
+        line.send(whole[5], whole[6] + whole[7])
+        assert [said(line.answer()) for _ in range(3)] == wanted[5:8]
+
+
 def test_other_requests_on_the_same_connection(server: Server, digits: np.ndarray) -> None:
     wrong = request(digits[0]).replace(b'"U8"', b'"F8"')
     with Line(server) as line:

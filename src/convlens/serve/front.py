@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from convlens.serve.batching import Job
+from convlens.serve.bodies import Call
 from convlens.serve.limits import Limits
 from convlens.serve.straight import Straight
 
@@ -79,6 +80,11 @@ class Front(asyncio.Protocol):
         self._slow: asyncio.TimerHandle | None = None
         self._later = b""
         """What came before the answer to the request before it."""
+        self._head = b""
+        """The last request's head, whose `_call` then stands for every request that has it too."""
+        self._length = 0
+        """Bytes of the body that such a head announces."""
+        self._call: Call | None = None
         self._last = time.monotonic()
         self._patience = limits.client_seconds
         self._unread: asyncio.TimerHandle | None = None
@@ -183,6 +189,8 @@ class Front(asyncio.Protocol):
     # what becomes of a request
 
     def _take(self, data: bytes) -> None:
+        if not self._read and self._head and self._again(data):
+            return
         if not self._read:
             self._url, self._body = b"", b""
             self._headers: list[tuple[bytes, bytes]] = []
@@ -201,14 +209,29 @@ class Front(asyncio.Protocol):
         elif self._slow is None:
             self._slow = self._loop.call_later(SOON, self._hand_over)
 
+    def _again(self, data: bytes) -> bool:
+        """Begin a request with the very head of the last one: there is nothing new to parse."""
+        if len(data) != len(self._head) + self._length or not data.startswith(self._head):
+            return False
+        self._read, self._body = data, data[len(self._head) :]
+        self._compute()
+        return True
+
     def _begin(self) -> None:
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
+        self._head, self._call = b"", self._straight.admit(self._url, self._headers)
+        # a body that is not announced by its length would have to be parsed again
+        if (b"content-length", b"%d" % len(self._body)) in self._headers:
+            self._length = len(self._body)
+            self._head = self._read[: len(self._read) - self._length]
+        self._compute()
+
+    def _compute(self) -> None:
         self._since = time.perf_counter()
-        self._computing = self._straight.begin(
-            self._url, self._headers, self._body, self._since, self._reply
-        )
+        if self._call is not None:
+            self._computing = self._straight.begin(self._call, self._body, self._since, self._reply)
         if self._computing is None:
             self._hand_over()
         else:

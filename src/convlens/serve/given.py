@@ -14,6 +14,7 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ _MULTIPART = "multipart/form-data"
 ARRAYS = (_JSON, SAFETENSORS)
 """What a body of numbers is called."""
 _LONGEST_HEADER = 64 * 2**10
+_USUAL_HEADER = 256
 
 
 @dataclass(frozen=True)
@@ -240,26 +242,35 @@ def _from_tensor(
     length = int.from_bytes(body[:8], "little")
     if len(body) < 8 or length > min(_LONGEST_HEADER, len(body) - 8):
         raise wrong("body", "the body is not safetensors", "a header of at most 64 KiB")
-    header = parse_json(body[8 : 8 + length])
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise wrong("__metadata__", "the metadata are not texts", "an object of texts")
     name = "image" if one else "images"
-    match header.get(name) if len(header) == 1 else None:
-        case {"dtype": "U8", "shape": list(written), "data_offsets": [0, int(end)]}:
-            sizes = [n for n in written if type(n) is int and n >= 0]
-        case _:
-            raise wrong(name, "the body holds other tensors", f'one U8 tensor "{name}"')
-    if len(sizes) != len(written) or not 2 <= len(sizes) <= 4 or math.prod(sizes) != end:
-        raise wrong(
-            name, f"the tensor has the shape {str(written)[:80]}", "(N, C, H, W) or (N, H, W)"
-        )
+    read = _layout if length <= _USUAL_HEADER else _layout.__wrapped__
+    sizes, metadata = read(body[8 : 8 + length], name)
+    end = math.prod(sizes)
     if end != len(body) - 8 - length:
         raise wrong(name, "the tensor is not as long as its shape says", f"{end:,} bytes")
     pixels = np.frombuffer(body, np.uint8, end, 8 + length).reshape(sizes)
     if not one:
         _check_count(len(pixels), name, limits)
     return _with_axes(pixels[None] if one else pixels, name, shape), dict(metadata)
+
+
+@lru_cache(maxsize=256)  # a program sends the same few headers again and again
+def _layout(header: bytes, name: str) -> tuple[tuple[int, ...], dict[str, str]]:
+    """Return the shape that a safetensors header gives its only tensor, and its metadata."""
+    tensors = parse_json(header)
+    metadata = tensors.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise wrong("__metadata__", "the metadata are not texts", "an object of texts")
+    match tensors.get(name) if len(tensors) == 1 else None:
+        case {"dtype": "U8", "shape": list(written), "data_offsets": [0, int(end)]}:
+            sizes = tuple(n for n in written if type(n) is int and n >= 0)
+        case _:
+            raise wrong(name, "the body holds other tensors", f'one U8 tensor "{name}"')
+    if len(sizes) != len(written) or not 2 <= len(sizes) <= 4 or math.prod(sizes) != end:
+        raise wrong(
+            name, f"the tensor has the shape {str(written)[:80]}", "(N, C, H, W) or (N, H, W)"
+        )
+    return sizes, metadata
 
 
 def _check_count(count: int, key: str, limits: Limits) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from convlens.errors import ConvlensError
 from convlens.serve.batching import Job
 from convlens.serve.bodies import Call
 from convlens.serve.gate import Gate, usual_headers
@@ -51,20 +52,37 @@ class Straight:
         # who expects something of the server before the body is told so by uvicorn
         return all(name != b"expect" for name, _ in headers)
 
-    def begin(
-        self,
-        url: bytes,
-        headers: list[tuple[bytes, bytes]],
-        body: bytes,
-        since: float,
-        reply: Reply,
-    ) -> Job | None:
+    def admit(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> Call | None:
+        """Check who asks, by the head of a request.
+
+        Parameters
+        ----------
+        url, headers : bytes
+            Of a head that `takes` took; the names of headers in lower case.
+
+        Returns
+        -------
+        Call or None
+            Stands for every request with this head; None where it has to go the ordinary way.
+        """
+        path = url.decode("latin-1")
+        scope = {"method": "POST", "path": path, "query_string": b"", "headers": headers}
+        call = Call(scope, _never, self._inference.limits, self._gate.budget)
+        try:
+            self._gate.access.check(call)
+        except ConvlensError:
+            return None
+        return call
+
+    def begin(self, call: Call, body: bytes, since: float, reply: Reply) -> Job | None:
         """Put a request's images into the queue.
 
         Parameters
         ----------
-        url, headers, body : bytes
-            The whole request, of a head that `takes` took; the names of headers in lower case.
+        call : Call
+            Its head, admitted.
+        body : bytes
+            All of its body.
         since : float
             When it was read, by `time.perf_counter`.
         reply : callable
@@ -75,11 +93,7 @@ class Straight:
         Job or None
             What waits in the queue; None where it has to go the ordinary way.
         """
-        path = url.decode("latin-1")
-        scope = {"method": "POST", "path": path, "query_string": b"", "headers": headers}
-        call = Call(scope, _never, self._inference.limits, self._gate.budget)
         try:
-            self._gate.access.check(call)
             return self._inference.straight(call, body, partial(self._answer, since, reply))
         except Exception:  # whatever it is, the ordinary way meets it again and tells it
             return None
