@@ -8,12 +8,12 @@ memory flat over 100,000 requests.
 Protocol: the network is trained for an epoch on the embedded digits and served by `convlens serve`
 in a process of its own; `http_load` puts load on it over loopback from another one, which takes its
 share of the same cores. Requests carry 1 image as JSON, 1 as safetensors, or 16 and 64 as
-safetensors; each answer holds the five likeliest classes of every image. Highest throughput: 200
-clients (as many as fit into the queue, where that is fewer) in a closed loop. "Directly" is a loop
-over `session.run` in this process on float32 batches of the mean size that the server made (from
-its own /metrics), with the same session settings, and once more with all cores. Latency at 70%:
-requests due at fixed times, counted from when they were due. Memory: the resident size after
-10,000 requests and after 100,000 more.
+safetensors, 15 different ones of each kind in turn; each answer holds the five likeliest classes of
+every image. Highest throughput: 200 clients (as many as fit into the queue, where that is fewer) in
+a closed loop. "Directly" is a loop over `session.run` in this process on float32 batches of the
+mean size that the server made (from its own /metrics), with the same session settings, and once
+more with all cores. Latency at 70%: requests due at fixed times, counted from when they were due.
+Memory: the resident size after 10,000 requests and after 100,000 more.
 
 Beside the goals: `/healthz` under the same load, an answer that computes nothing, is what reading
 and answering HTTP alone allows here; and `deep-batch-norm`, a network ten times as costly, shows
@@ -49,6 +49,8 @@ from http_load import measure
 from measure import keep
 
 CLIENTS = 200
+DIFFERENT = 15
+"""Requests of a kind, so that no two that follow each other are the same."""
 QUEUE = Limits().queued_images
 
 
@@ -144,8 +146,10 @@ class Bench:
         return self.as_served.subject.preprocessing.normalise(images)
 
     def load(self, count: int, *, as_json: bool = False, **how: Any) -> dict[str, Any]:
-        """Put load on the server, so many images a request."""
-        return measure(self.server.port, request(self.images[:count], as_json=as_json), **how)
+        """Put load on the server, so many images a request, other ones each time."""
+        starts = range(0, count * DIFFERENT, count)
+        requests = [request(self.images[n : n + count], as_json=as_json) for n in starts]
+        return measure(self.server.port, requests, **how)
 
     def throughput(self, count: int, seconds: float, *, as_json: bool = False) -> dict[str, Any]:
         """Measure the highest throughput of one kind of request, beside ONNX Runtime alone."""
@@ -191,7 +195,7 @@ def small(bench: Bench, seconds: float, requests: int) -> dict[str, Any]:
         for label, (count, as_json) in KINDS.items()
     }
     health = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    found["nothing_computed"] = measure(bench.server.port, health, seconds=short)
+    found["nothing_computed"] = measure(bench.server.port, [health], seconds=short)
     most = found["throughput"]["1 image, JSON"]["closed_loop"]["requests_per_second"]
     found["at_70_percent"] = bench.load(1, as_json=True, seconds=seconds, rate=0.7 * most)
     alone = bench.load(1, clients=1, seconds=short)

@@ -1,7 +1,8 @@
 """A load generator for one address: raw HTTP over many connections, in a process of its own.
 
-An HTTP library for Python costs more a request than the server that is measured; here a request is
-bytes made beforehand, and of an answer only its status and length are read.
+An HTTP library for Python costs more a request than the server that is measured; here requests are
+bytes made beforehand, sent one after the other, and of an answer only its status and length are
+read.
 
 Two kinds of load. Closed: every client sends its next request when it has the answer to the last,
 which finds the highest throughput. Open: requests are due at fixed times, whatever the server
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import collections
+import itertools
 import json
 import subprocess
 import sys
@@ -51,8 +53,8 @@ class Client(asyncio.Protocol):
 class Load:
     """Clients, and what they were answered."""
 
-    def __init__(self, request: bytes) -> None:
-        self.request = request
+    def __init__(self, requests: list[bytes]) -> None:
+        self.requests = itertools.cycle(requests)
         self.statuses: collections.Counter[str] = collections.Counter()
         self.seconds: list[float] = []
         self.started: dict[Client, float] = {}
@@ -87,13 +89,13 @@ class Load:
                 finished.set()
                 return
             self.started[client] = now
-            client.transport.write(self.request)
+            client.transport.write(next(self.requests))
 
         opened = await self.open(port, clients, done)
         begun = time.perf_counter()
         for client in opened:
             self.started[client] = time.perf_counter()
-            client.transport.write(self.request)
+            client.transport.write(next(self.requests))
         try:
             async with asyncio.timeout(seconds):
                 await finished.wait()
@@ -108,7 +110,7 @@ class Load:
 
         def send(client: Client, when: float) -> None:
             self.started[client] = when
-            client.transport.write(self.request)
+            client.transport.write(next(self.requests))
 
         def done(client: Client, status: int, retry: bool) -> None:
             if not self.running:
@@ -139,7 +141,7 @@ class Load:
 
 def measure(
     port: int,
-    request: bytes,
+    requests: list[bytes],
     *,
     clients: int = 200,
     seconds: float = 10.0,
@@ -156,7 +158,9 @@ def measure(
         str(rate),
         str(most),
     ]
-    ended = subprocess.run(command, input=request, capture_output=True, check=True)
+    sizes = " ".join(str(len(request)) for request in requests)
+    told = b"".join([sizes.encode(), b"\n", *requests])
+    ended = subprocess.run(command, input=told, capture_output=True, check=True)
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
 
@@ -167,7 +171,8 @@ def main() -> None:
         parser.add_argument(name, type=kind)
     parser.add_argument("most", type=int)
     told = parser.parse_args()
-    load = Load(sys.stdin.buffer.read())
+    sizes = map(int, sys.stdin.buffer.readline().split())
+    load = Load([sys.stdin.buffer.read(size) for size in sizes])
     if told.rate:
         work = load.at_rate(told.port, told.clients, told.seconds, told.rate)
     else:

@@ -15,6 +15,7 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,12 @@ def read_arrays(
     key = "image" if one else "images"
     if key not in fields:
         raise wrong(key, f'"{key}" is missing', "nested lists of whole numbers 0 to 255")
+    if not one and b"true" not in body and b"false" not in body:  # which Python takes for 1 and 0
+        usual = _usual(fields[key], shape)
+        if usual is not None:
+            _check_count(len(usual), key, limits)
+            del fields[key]
+            return usual, fields
     return _from_lists(fields.pop(key), key, shape, limits, one=one), fields
 
 
@@ -207,6 +214,29 @@ def _from_lists(
             raise wrong(where, f"{where} is not a rectangle", "rows of one length") from None
         images.append(_with_axes(image[None], where, shape)[0])
     return images
+
+
+def _usual(value: object, shape: Shape) -> Pixels | None:
+    """Read lists of exactly (N, C, H, W), or (N, H, W) where C is 1, in half of NumPy's time.
+
+    None stands for everything else: another shape, other values, or what is no image at all.
+    """
+    channels, height, width = shape
+    try:
+        planes: Any = value
+        if isinstance(planes[0][0][0], list):
+            if any(len(image) != channels for image in planes):
+                return None
+            planes = list(chain.from_iterable(planes))
+        elif channels != 1:
+            return None
+        rows = list(chain.from_iterable(planes))
+        if any(len(plane) != height for plane in planes) or any(len(row) != width for row in rows):
+            return None
+        pixels = bytes(chain.from_iterable(rows))
+    except (TypeError, ValueError, LookupError):
+        return None
+    return np.frombuffer(pixels, np.uint8).reshape(-1, *shape)
 
 
 def _bytes_of(value: object, key: str) -> Pixels:
