@@ -20,7 +20,7 @@ from convlens.exporting.script import write_model, write_script
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.training import recipe as recipes
-from convlens.training.augment import Draws, augment
+from convlens.training.augment import Draws, augment, mix
 from convlens.training.batches import TensorSet, epoch_seed
 from convlens.training.loop import cross_entropy
 from convlens.training.recipe import Augmentation, Recipe
@@ -121,11 +121,21 @@ def test_the_torch_script_repeats_the_runs_losses_epoch_by_epoch(
 
 
 @pytest.mark.slow
-def test_the_torch_scripts_own_random_changes_teach_as_much_as_the_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shift": 0.08, "rotate": 15, "scale": 0.2, "shear": 15, "flip": True},
+        {"crop": 1, "mixup": 0.5, "cutmix": 0.5},
+    ],
+    ids=["moved", "mixed"],
+)
+def test_the_torch_scripts_own_random_changes_teach_as_much_as_the_runs(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
     recipe = Recipe(
         epochs=3,
         learning_rate=0.01,
-        augmentation=Augmentation(shift=0.08, rotate=15, scale=0.2, shear=15, flip=True),
+        augmentation=Augmentation(**changes),
         precision="float32",
         memory_format="contiguous",
     )
@@ -374,6 +384,27 @@ def test_a_script_erases_as_much_as_the_run_does(library: str) -> None:
     assert (covered > 0).mean() == pytest.approx(0.5, abs=4 * 0.5 / 1000**0.5)
     assert covered.mean() == pytest.approx(ours.mean(), abs=4 * ours.std() / 1000**0.5)
     assert covered.max() == pytest.approx(ours.max(), abs=0.03)
+
+
+@pytest.mark.parametrize("alphas", [{"mixup": 0.5}, {"cutmix": 0.5}, {"mixup": 1, "cutmix": 0.5}])
+def test_the_torch_script_mixes_as_the_run_does(alphas: dict[str, float]) -> None:
+    settings = Augmentation(**alphas)
+    about = data.load("digits-5k").to_json()
+    text = write_script(
+        "torch", SMALL, Recipe(augmentation=settings), about, title="", file="script.py"
+    )
+    space: dict[str, Any] = {"__name__": "script"}
+    exec(compile(text, "script", "exec"), space)
+    ones, zeros = torch.ones(4000, 1, 28, 28), torch.zeros(4000, 1, 28, 28)
+    mixed, share = space["mix"](ones, zeros, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(mixed.mean((1, 2, 3)), share)
+    ours, our_share = mix(ones, zeros, torch.arange(4000), settings, Draws(seed=0, epoch=0))
+    for found, expected in ((share, our_share), (mixed.std((2, 3)), ours.std((2, 3)))):
+        error = 4 * expected.std().item() / 4000**0.5
+        assert found.mean().item() == pytest.approx(expected.mean().item(), abs=error)
+    assert share.min() >= 0.48  # a box is rounded to whole pixels
+    with pytest.raises(InputError, match="for which there is no plain code"):
+        write_script("keras", SMALL, Recipe(augmentation=settings), about, title="", file="x.py")
 
 
 def covered_by_us(changes: Augmentation, count: int) -> Any:

@@ -35,6 +35,7 @@ _AUGMENTATION = frozenset(
     ["shift", "rotate", "scale", "shear", "flip", "crop", "padding", "cutout", "erase"]
 )
 """The settings that the scripts carry out; a recipe that uses another one is refused."""
+_AUGMENTATION_TORCH_ONLY = frozenset(["mixup", "cutmix"])
 
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "muon": "Muon", "sgd": "SGD"}
 _MUON = {"coefficients": muon.COEFFICIENTS, "rounds": muon.ROUNDS, "scale": muon.SCALE}
@@ -111,8 +112,10 @@ def write_script(
     InputError
         Where the script could not do as the recipe says, or not load the data.
     """
-    known = _RECIPE | _TORCH_ONLY if library == "torch" else _RECIPE
-    _refuse_unknown(network, recipe, known)
+    known, changes = _RECIPE, _AUGMENTATION
+    if library == "torch":
+        known, changes = known | _TORCH_ONLY, changes | _AUGMENTATION_TORCH_ONLY
+    _refuse_unknown(network, recipe, known, changes)
     preprocessing = Preprocessing.from_dict(data.get("preprocessing"))
     classes = tuple(str(name) for name in data["classes"])
     loading = plan(data)
@@ -171,7 +174,9 @@ def _list(names: tuple[str, ...]) -> str:
     return "[\n" + "".join(f"    {name},\n" for name in quoted) + "]"
 
 
-def _refuse_unknown(network: Network, recipe: Recipe, known: frozenset[str]) -> None:
+def _refuse_unknown(
+    network: Network, recipe: Recipe, known: frozenset[str], changes: frozenset[str]
+) -> None:
     """Refuse what the script would silently leave out."""
     fresh = Recipe()
     extra = [
@@ -183,7 +188,7 @@ def _refuse_unknown(network: Network, recipe: Recipe, known: frozenset[str]) -> 
     extra += [
         f"augmentation.{key}"
         for key in Augmentation.model_fields
-        if key not in _AUGMENTATION and getattr(recipe.augmentation, key) != getattr(plain, key)
+        if key not in changes and getattr(recipe.augmentation, key) != getattr(plain, key)
     ]
     if recipe.augmentation.flip == "alternating":
         extra.append('augmentation.flip "alternating"')
@@ -195,7 +200,7 @@ def _refuse_unknown(network: Network, recipe: Recipe, known: frozenset[str]) -> 
             "a recipe of "
             + ", ".join(sorted(known - {"augmentation"}))
             + "; augmentation of "
-            + ", ".join(sorted(_AUGMENTATION)),
+            + ", ".join(sorted(changes)),
             "take the model alone with --model-only",
         )
 
