@@ -144,6 +144,106 @@ def test_pointing_at_a_map_shows_its_filter_and_statistics(open_page):
     assert page.locator(".links .link").count() == 1
 
 
+def test_the_answer_leads_to_its_score_and_to_its_share(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    logits = acting.logits(page)
+    page.get_by_role("button", name="How it adds up").click()
+    assert "linear1" in page.get_by_test_id("inspector").locator("h2").inner_text()
+    assert acting.total(page) == pytest.approx(logits[7], abs=1e-4)
+    page.get_by_role("button", name="How it does that").click()
+    assert "softmax1" in page.get_by_test_id("inspector").locator("h2").inner_text()
+    shares = np.exp(logits - logits.max())
+    assert acting.total(page) == pytest.approx(shares[7] / shares.sum(), abs=1e-5)
+    assert "class “7”" in page.get_by_test_id("inspector").inner_text()
+
+
+def test_an_empty_sheet_is_said_to_be_empty(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_text("The image is empty").wait_for()
+    acting.draw(page, acting.SEVEN)
+    assert page.get_by_text("The image is empty").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en-US", "finds patterns"), ("zh-CN", "寻找图案")]
+)
+def test_every_layer_says_what_it_does(open_page, language, words):
+    page = open_page(language=language)
+    acting.draw(page, acting.SEVEN)
+    said = page.locator(".layer .does").all_inner_texts()
+    assert len(said) == page.locator(".layer:not(.image)").count()
+    assert said[0] == words
+    acting.open_cell(page, "conv1", 12, 40)
+    assert len(page.locator(".inspector .about").inner_text()) > 10
+
+
+def test_flatten_shows_where_a_cell_stands_in_the_row(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    (index,) = acting.open_cell(page, "flatten1", 20, 100)
+    first = index - index % 36
+    text = page.get_by_test_id("inspector").inner_text()
+    assert f"map {first // 36} is {first} to {first + 35}" in text
+    strip = page.locator(".row-strip")
+    strip.click(position={"x": strip.bounding_box()["width"] * 7.5 / 36, "y": 10})
+    assert page.get_by_test_id("inspector").get_attribute("data-cell") == str(first + 7)
+    page.get_by_label("Map of max_pool2").click(position={"x": 2, "y": 2})
+    assert page.get_by_test_id("inspector").get_attribute("data-cell") == str(first)
+
+
+def test_a_window_on_a_photo_names_its_planes(open_page, explorer: Server):
+    page = open_page(f"http://127.0.0.1:{explorer.port}/#run=photos")
+    acting.open_cell(page, "conv1", 12, 20)
+    inspector = page.get_by_test_id("inspector")
+    assert inspector.locator(".channels button span:first-child").all_inner_texts() == list("RGB")
+    inspector.locator(".channels button").nth(1).click()
+    assert "plane G" in inspector.inner_text()
+
+
+def test_the_pixels_of_a_photo_are_three_numbers_and_the_marked_one_stays_in_view(
+    open_page, explorer: Server
+):
+    page = open_page(f"http://127.0.0.1:{explorer.port}/#run=photos")
+    page.get_by_role("button", name="See the pixels as numbers").click()
+    pixels = page.get_by_test_id("pixels")
+    together = pixels.locator(".where").inner_text()
+    assert together.count(", ") == 6  # row, column: three values, three normalised ones
+    for _ in range(6):
+        pixels.get_by_role("button", name="Larger").click()
+    frame = pixels.locator(".pixel-frame")
+    box = frame.bounding_box()
+    assert box["y"] + box["height"] <= 900
+    seen = """frame => {
+        const canvas = frame.querySelector('canvas');
+        const [unit, box] = [canvas.clientWidth / 64, frame.getBoundingClientRect()];
+        const [y, x] = [32, 32].map(at => at * unit);
+        const inner = canvas.getBoundingClientRect();
+        return inner.left + x >= box.left - 1 && inner.left + x + unit <= box.right + 1
+            && inner.top + y >= box.top - 1 && inner.top + y + unit <= box.bottom + 1;
+    }"""
+    assert frame.evaluate(seen)
+    pixels.get_by_role("button", name="G", exact=True).click()
+    assert pixels.locator(".where").inner_text().count(", ") == 2
+
+
+def test_what_is_no_image_is_told_wherever_it_is_dropped(open_page):
+    page = open_page(refused=True)
+    transfer = page.evaluate_handle(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File(['a,b'], 'table.csv', { type: 'text/csv' }));
+            return transfer;
+        }"""
+    )
+    page.locator(".network").dispatch_event("dragover", {"dataTransfer": transfer})
+    page.locator(".input.is-over").wait_for()
+    page.locator(".network").dispatch_event("drop", {"dataTransfer": transfer})
+    page.get_by_role("heading", name="This image cannot be used").wait_for()
+    assert page.locator(".input.is-over").count() == 0
+
+
 def test_the_image_opens_as_its_numbers(open_page, tmp_path):
     page = open_page()
     acting.give(page, acting.save_digit(tmp_path, 7)[0])

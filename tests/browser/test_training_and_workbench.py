@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 
+from conftest import DESKTOP, PHONE
 from convlens import zoo
 from convlens.errors import NetworkError
 from convlens.layers import KINDS
@@ -144,3 +147,25 @@ def test_a_finished_run_shows_its_curves_and_filters(open_page):
     page.locator(".slider input").fill("0")
     assert "epoch 0" in page.locator(".slider").inner_text()
     assert sheet.screenshot() != trained
+    page.get_by_role("button", name="Play").click()
+    page.locator(".slider", has_text="epoch 4").wait_for()
+    assert sheet.screenshot() == trained
+    page.get_by_label("Layer").select_option("conv2")
+    page.get_by_label("Channel").wait_for()
+    first = sheet.screenshot()
+    page.get_by_label("Channel").select_option("31")
+    assert sheet.screenshot() != first
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_number_of_a_chart_is_cut_off(open_page, explorer: Server, viewport):
+    page = open_page(f"http://127.0.0.1:{explorer.port}/#run=photos", viewport=viewport)
+    page.get_by_role("button", name="Training").click()
+    page.get_by_test_id("accuracy").get_by_text("100.0%").first.wait_for()
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('.chart text')].filter(text => {
+            const [own, all] = [text, text.ownerSVGElement].map(e => e.getBoundingClientRect());
+            return own.left < all.left || own.right > all.right || own.top < all.top;
+        }).map(text => text.textContent)"""
+    )
+    assert cut == []

@@ -1,9 +1,11 @@
 /** The answer: the class that wins, how sure the network is, and what speaks for it. */
-import { percent } from "../draw/numbers";
+import { percent, short } from "../draw/numbers";
 import { t, type Key } from "../i18n";
 import { explain } from "../live";
-import { argmax } from "../model/tensor";
+import { argmax, isFlat } from "../model/tensor";
+import type { LayerRow } from "../model/types";
 import { activations, attribution, attributionMethod, busy, model, problem, selected } from "../state";
+import { choose } from "./choosing";
 
 export function Answer() {
   const [now, of] = [activations.value, model.value!];
@@ -46,12 +48,43 @@ export function Answer() {
               </li>
             ))}
           </ol>
+          {isFlat(now!.image) ? <p class="quiet blank">{t("answer.blank")}</p> : <Origin best={best} />}
           <Why />
         </>
       ) : problem.value ? null : (
         <p class="quiet">{t("answer.none")}</p>
       )}
     </section>
+  );
+}
+
+/** Where the answer came from: the ways to the sum of its score and to its share. */
+function Origin({ best }: { best: number }) {
+  const [now, { layers }] = [activations.value!, model.value!];
+  const last = layers[layers.length - 1];
+  if (last?.kind !== "softmax") return null;
+  const scores = layers.find((row) => row.name === last.source[0]);
+  return (
+    <ul class="origin">
+      {scores && (
+        <Way row={scores} best={best} how={t("answer.scoreHow")}>
+          {t("answer.score", { score: short(now.logits[best]!) })}
+        </Way>
+      )}
+      <Way row={last} best={best} how={t("answer.shareHow")}>
+        {t("answer.share", { share: percent(now.probabilities[best]!) })}
+      </Way>
+    </ul>
+  );
+}
+
+function Way(props: { row: LayerRow; best: number; how: string; children: string }) {
+  return (
+    <li>
+      <button class="plain" onClick={() => choose(props.row, props.best, 0, 0)}>
+        {props.children} <u>{props.how}</u>
+      </button>
+    </li>
   );
 }
 

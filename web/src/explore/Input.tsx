@@ -86,14 +86,32 @@ export function Input() {
     offered.value = null;
   }, [offered.value]);
 
+  // wherever on the page: a browser would leave it for a file that misses the sheet
   useEffect(() => {
     const paste = (event: ClipboardEvent) => {
       const file = imageAmong(event.clipboardData?.files);
       if (file) void take(file);
     };
-    document.addEventListener("paste", paste);
-    return () => document.removeEventListener("paste", paste);
-  }, []);
+    const drag = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      setOver(event.type === "dragover");
+    };
+    // leaving the window, not one of its elements for another
+    const leave = (event: DragEvent) => {
+      if (!event.relatedTarget) setOver(false);
+    };
+    const drop = (event: DragEvent) => {
+      drag(event);
+      const file = imageAmong(event.dataTransfer?.files);
+      if (file) void take(file);
+    };
+    const listeners = { paste, dragover: drag, dragleave: leave, drop };
+    for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener as EventListener);
+    return () => {
+      for (const [name, listener] of Object.entries(listeners)) document.removeEventListener(name, listener as EventListener);
+    };
+  }, [now.name]);
 
   const point = (event: PointerEvent): Point => {
     const { width, height } = canvas.current!;
@@ -108,21 +126,7 @@ export function Input() {
   };
 
   return (
-    <section
-      class={`input${over ? " is-over" : ""}`}
-      aria-label={t("input.label")}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        const file = imageAmong(event.dataTransfer?.files);
-        if (file) void take(file);
-      }}
-    >
+    <section class={`input${over ? " is-over" : ""}`} aria-label={t("input.label")}>
       <h2>{draws ? (digits(now) ? t("input.drawDigit") : t("input.draw")) : t("input.photo")}</h2>
       <div class="sheet" style={{ "--ratio": columnsOf / rowsOf }}>
         <canvas

@@ -4,6 +4,7 @@ import { imageCanvas, prepare, px } from "../draw/canvas";
 import { css, paint, type Theme } from "../draw/colour";
 import { fixed, grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
+import { doesText, kindText } from "../shell/layerText";
 import { settingsText } from "../shell/settingsText";
 import { asMaps, type Tensor } from "../model/tensor";
 import { activations, hovered, model, scales, selected, theme } from "../state";
@@ -52,7 +53,7 @@ export function LayerColumn({ column }: { column: Column }) {
       style={px({ left: column.x, top: column.y, width: column.width })}
       data-layer={row.name}
     >
-      <header title={`${row.kind} ${settings}`}>
+      <header title={`${kindText(row)} ${settings}`}>
         <h3>
           {row.name.split(".").pop()}
           {column.folded.length > 0 && (
@@ -66,6 +67,7 @@ export function LayerColumn({ column }: { column: Column }) {
             </button>
           )}
         </h3>
+        <p class="does">{doesText(row)}</p>
         {about && <p>{about}</p>}
         <p class="shape">{shapeText(row.output)}</p>
         {!about && parameters && <p>{parameters}</p>}
@@ -73,11 +75,12 @@ export function LayerColumn({ column }: { column: Column }) {
       <canvas
         ref={canvas}
         class="maps"
+        style={px({ width, height })}
         tabIndex={0}
         role="application"
         aria-label={t("layer.label", {
           name: row.name,
-          kind: row.kind,
+          kind: kindText(row),
           shape: shapeText(row.output),
           n: row.output[0]!,
         })}
@@ -175,10 +178,13 @@ function drawClasses(
     context.fillText((classes[i] ?? String(i)).slice(0, 5), 0, middle);
     if (!values) continue;
     context.font = "10px system-ui, sans-serif";
-    context.fillStyle = Math.abs(length) > room * 0.4 && share ? "#fff" : faint;
-    context.textAlign = value < 0 ? "right" : "left";
-    if (!share) context.fillText(fixed(value, 1), value < 0 ? column.width - 4 : 38, middle);
-    if (!share) continue;
+    context.fillStyle = faint;
+    if (!share) {
+      // on the side of zero that the bar leaves free
+      context.textAlign = value < 0 ? "left" : "right";
+      context.fillText(fixed(value, Math.abs(value) < 100 ? 1 : 0), zero + (value < 0 ? 3 : -3), middle);
+      continue;
+    }
     context.textAlign = "right";
     context.fillStyle = ink;
     context.fillText(fixed(value, 2), column.width - 5, middle);

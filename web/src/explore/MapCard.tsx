@@ -6,6 +6,7 @@ import { percent, short } from "../draw/numbers";
 import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
 import { asMaps, channel as channelOf } from "../model/tensor";
+import { classOf } from "../shell/layerText";
 import { activations, hovered, rows, scales, theme, weights } from "../state";
 import { hostOf, shownTree } from "./folding";
 
@@ -55,10 +56,14 @@ export function MapCard() {
     if (value === 0) zeros++;
   }
   const filtered = row.kind === "conv" || row.kind === "depthwise";
+  const name = classOf(row, over.channel);
   return (
     <div class="map-card" ref={card} style={place ? px(place) : { visibility: "hidden" }} aria-live="polite">
       <strong>
-        {row.name} · {t(filtered ? "card.filter" : row.output.length === 3 ? "card.map" : "card.feature", { n: over.channel })}
+        {row.name} ·{" "}
+        {name === null
+          ? t(filtered ? "card.filter" : row.output.length === 3 ? "card.map" : "card.feature", { n: over.channel })
+          : t("card.class", { name })}
       </strong>
       {row.output.length === 3 && <canvas ref={canvas} />}
       {filtered && <Kernels layer={row.name} filter={over.channel} />}

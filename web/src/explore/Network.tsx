@@ -76,9 +76,23 @@ export function Network() {
     if (goTo.current) go(goTo.current.name, goTo.current.focus);
   }, [layout]);
   const step = (by: number) => setZoom(Math.max(20, Math.min(96, (zoom ?? layout?.side ?? 32) + by)));
+  const long = scrolls || now.layers.length > FEW;
+  const sizes = (
+    <div class="zoom" role="group" aria-label={t("zoom.label")}>
+      <button onClick={() => step(-8)} aria-label={t("zoom.smaller")}>
+        −
+      </button>
+      <button onClick={() => setZoom(null)} aria-pressed={zoom === null}>
+        {t("zoom.fit")}
+      </button>
+      <button onClick={() => step(8)} aria-label={t("zoom.larger")}>
+        +
+      </button>
+    </div>
+  );
   return (
     <section class="network" aria-label={t("network.label")}>
-      {(scrolls || now.layers.length > FEW) && <Overview inView={inView} onGo={go} />}
+      {long && <Overview inView={inView} onGo={go} zoom={sizes} />}
       <div class="stage-frame" ref={frame} tabIndex={-1} onScroll={look}>
         {layout && (
           <div class="stage" style={px({ width: layout.width, height: layout.height })}>
@@ -94,17 +108,7 @@ export function Network() {
           </div>
         )}
       </div>
-      <div class="zoom" role="group" aria-label={t("zoom.label")}>
-        <button onClick={() => step(-8)} aria-label={t("zoom.smaller")}>
-          −
-        </button>
-        <button onClick={() => setZoom(null)} aria-pressed={zoom === null}>
-          {t("zoom.fit")}
-        </button>
-        <button onClick={() => step(8)} aria-label={t("zoom.larger")}>
-          +
-        </button>
-      </div>
+      {!long && sizes}
       <MapCard />
     </section>
   );

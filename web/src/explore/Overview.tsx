@@ -2,11 +2,13 @@
  * All layers on one strip above the network: residual blocks in brackets, what is in view marked.
  * A click goes to a layer; with the keyboard the strip is one stop, and arrow keys move along it.
  */
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
 import type { LayerNode } from "../model/tree";
 import { model, rows, selected, tree } from "../state";
+import { kindText } from "../shell/layerText";
 import { isFolded, setFolded } from "./folding";
 import { KindMark } from "./KindMark";
 
@@ -15,6 +17,8 @@ interface Props {
   inView: ReadonlySet<string | null>;
   /** Go to a layer, with the keyboard's focus where that was used. */
   onGo: (layer: string | null, focus: boolean) => void;
+  /** What changes the size of the maps: over a long network it would stand on them. */
+  zoom: ComponentChildren;
 }
 
 /** The image, then every layer that has a column. */
@@ -28,7 +32,7 @@ function strip(nodes: readonly LayerNode[]): (string | null)[] {
   return [null, ...names(nodes)];
 }
 
-export function Overview({ inView, onGo }: Props) {
+export function Overview({ inView, onGo, zoom }: Props) {
   const nodes = tree.value.filter((node, i, all) => i < all.length - 1 || node.row.kind !== "softmax");
   const order = useMemo(() => strip(nodes), [tree.value]);
   const bar = useRef<HTMLDivElement>(null);
@@ -111,6 +115,7 @@ export function Overview({ inView, onGo }: Props) {
           <input type="checkbox" checked={isFolded.value} onChange={(event) => setFolded(event.currentTarget.checked)} />
           <span>{t("overview.fold")}</span>
         </label>
+        {zoom}
       </div>
     </div>
   );
@@ -127,5 +132,5 @@ function wide(nodes: readonly LayerNode[]): number {
 function textOf(name: string | null): string {
   if (name === null) return `${t("image.title")} · ${shapeText(model.value!.network.input)}`;
   const row = rows.value.get(name);
-  return row ? `${name} · ${t(`kind.${row.kind}` as "kind.conv")} · ${shapeText(row.output)}` : name;
+  return row ? `${name} · ${kindText(row)} · ${shapeText(row.output)}` : name;
 }

@@ -47,7 +47,7 @@ export interface Layout {
   side: number;
 }
 
-export const HEAD = 58;
+export const HEAD = 66;
 const SPACE = 18;
 const NARROWEST = 72;
 /** Of a layer's name. */
@@ -57,6 +57,7 @@ const CHIP = 34;
 const LANE = 34;
 const PAD = 12;
 const CLASS_ROW = 22;
+const CLASS_WIDTH = 98;
 
 interface Room {
   /** The longer side of a map of the image's size, in pixels of the page and of the image. */
@@ -148,7 +149,7 @@ class Stage {
     const own = block.shortcut.length > 0;
     const top = y + LANE;
     const inner = height - LANE - PAD;
-    const lower = own ? Math.round(inner * 0.42) : LANE;
+    const lower = own ? Math.round(inner * 0.46) : LANE;
     const from = x + PAD;
     const mainEnd = this.sequence(block.main, from, top, inner - lower - PAD);
     const sideTop = top + inner - lower;
@@ -176,8 +177,8 @@ function grid(
 ): Omit<Column, "row" | "folded" | "x" | "y" | "top"> {
   const [count, rows, columns] = [row.output[0] ?? 1, row.output[1] ?? 1, row.output[2] ?? 1];
   if (row.output.length === 1 && count === room.classes && count * CLASS_ROW <= height) {
-    const tile = { width: 92, height: CLASS_ROW };
-    return { width: 92, tile, gap: 0, across: 1, down: count, form: "classes" };
+    const tile = { width: CLASS_WIDTH, height: CLASS_ROW };
+    return { width: CLASS_WIDTH, tile, gap: 0, across: 1, down: count, form: "classes" };
   }
   const features = row.output.length === 1 || rows * columns === 1;
   let tile: Size;

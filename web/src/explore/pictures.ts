@@ -6,7 +6,8 @@ export function fromDataUrl(url: string): Blob {
   return new Blob([bytes], { type: head.slice(5).split(";")[0] ?? "image/png" });
 }
 
-/** The first image among what was dropped or pasted. */
+/** The first image among what was chosen, dropped or pasted; else the first file, for the reader to be told. */
 export function imageAmong(files: FileList | null | undefined): File | null {
-  return Array.from(files ?? []).find((file) => file.type.startsWith("image/")) ?? null;
+  const given = Array.from(files ?? []);
+  return given.find((file) => file.type.startsWith("image/")) ?? given[0] ?? null;
 }

@@ -2,10 +2,10 @@
 import { t } from "../i18n";
 import type { Addition } from "../windows/step";
 import { Total } from "./CorrelationView";
-import { mapOf } from "./maps";
+import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { OutputMap } from "./OutputMap";
-import { Part, Sign, type StepProps } from "./Inspector";
+import { Part, Then, type StepProps } from "./Inspector";
 
 export function AdditionView({ row, cell, step, sliding }: StepProps<Addition>) {
   const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];
@@ -15,18 +15,20 @@ export function AdditionView({ row, cell, step, sliding }: StepProps<Addition>) 
   return (
     <>
       {main && (
-        <Part title={t("residual.main")} note={names[0]!}>
+        <Part title={t("residual.main")} note={`${names[0]!} · ${mapText(step.sources[0], cell[0]!)}`}>
           <MapView {...main} region={at} label={names[0]!} />
         </Part>
       )}
-      <Sign>+</Sign>
       {side && (
-        <Part title={t("residual.shortcut")} note={names[1]!}>
-          <MapView {...side} region={at} label={names[1]!} />
-        </Part>
+        <Then sign="+">
+          <Part title={t("residual.shortcut")} note={`${names[1]!} · ${mapText(step.sources[1], cell[0]!)}`}>
+            <MapView {...side} region={at} label={names[1]!} />
+          </Part>
+        </Then>
       )}
-      <Sign>=</Sign>
-      <OutputMap row={row} cell={cell} sliding={sliding} />
+      <Then sign="=">
+        <OutputMap row={row} cell={cell} sliding={sliding} />
+      </Then>
       <Part title={t("part.total")} grow>
         <Total
           terms={[

@@ -7,11 +7,11 @@ import { short } from "../draw/numbers";
 import { windowRegion } from "../windows/geometry";
 import type { Correlation } from "../windows/step";
 import { strongest } from "../windows/weightedSum";
-import { mapOf } from "./maps";
+import { channelText, mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
-import { NumberGrid } from "./NumberGrid";
+import { gridHeight, NumberGrid } from "./NumberGrid";
 import { OutputMap } from "./OutputMap";
-import { Part, Sign, type StepProps } from "./Inspector";
+import { Part, Then, type StepProps } from "./Inspector";
 
 export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlation>) {
   const source = row.source[0] ?? null;
@@ -21,20 +21,21 @@ export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlat
   const taps = step.rows.length * step.columns.length;
   const part = (values: Float64Array) => values.subarray(k * taps, (k + 1) * taps);
   const input = mapOf(source, channel);
-  const many = step.channels.length > 1;
   const name = source ?? t("image.title");
+  const map = mapText(source, channel);
+  const level = gridHeight(step.rows.length, step.columns.length);
   return (
     <>
       {input && (
-        <Part title={name} note={many || source ? t("part.map", { n: channel }) : t("part.pixels")}>
+        <Part title={name} note={map} place="in">
           <MapView
             {...input}
             region={windowRegion(row, cell[1]!, cell[2]!)}
-            label={t("part.windowOn", { name, n: channel })}
+            label={t("part.windowOn", { name, map })}
           />
         </Part>
       )}
-      <Part title={t("part.patch")} note={t("part.rowsColumns", { rows: range(step.rows), columns: range(step.columns) })}>
+      <Part title={t("part.patch")} note={windowText(step)}>
         <NumberGrid
           values={part(step.patch)}
           columns={step.columns.length}
@@ -43,34 +44,43 @@ export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlat
           testid="patch"
         />
       </Part>
-      <Sign>×</Sign>
-      <Part title={t("part.kernel")} note={t("part.filter", { n: cell[0]! })}>
-        <NumberGrid values={part(step.kernel)} columns={step.columns.length} scale={scaleOf(step.kernel)} testid="kernel" />
-      </Part>
-      <Sign>=</Sign>
-      <Part title={t("part.products")} note={t("part.sum", { value: short(step.channelSums[k]!) })}>
-        <NumberGrid
-          values={part(step.products)}
-          columns={step.columns.length}
-          scale={scaleOf(step.products)}
-          testid="products"
-        />
-      </Part>
-      <Sign>→</Sign>
-      <Sum step={step} chosen={channel} />
+      <Then sign="×" level={level}>
+        <Part title={t("part.kernel")} note={t("part.filter", { n: cell[0]! })}>
+          <NumberGrid values={part(step.kernel)} columns={step.columns.length} scale={scaleOf(step.kernel)} testid="kernel" />
+        </Part>
+      </Then>
+      <Then sign="=" level={level}>
+        <Part title={t("part.products")} note={t("part.sum", { value: short(step.channelSums[k]!) })}>
+          <NumberGrid
+            values={part(step.products)}
+            columns={step.columns.length}
+            scale={scaleOf(step.products)}
+            testid="products"
+          />
+        </Part>
+      </Then>
+      <Then sign="→" level={level} grow>
+        <Sum step={step} chosen={channel} source={source} />
+      </Then>
       <OutputMap row={row} cell={cell} sliding={sliding} />
     </>
   );
 }
 
-export function range(positions: readonly number[]): string {
+/** Where a window lies: "rows 2–4, columns 7–9". */
+export function windowText({ rows, columns }: { rows: readonly number[]; columns: readonly number[] }): string {
+  if (rows.length === 1 && columns.length === 1) return t("part.rowColumn", { row: range(rows), column: range(columns) });
+  return t("part.rowsColumns", { rows: range(rows), columns: range(columns) });
+}
+
+function range(positions: readonly number[]): string {
   const [first, last] = [positions[0]!, positions[positions.length - 1]!];
   const text = (n: number) => (n < 0 ? `−${-n}` : `${n}`);
   return first === last ? text(first) : `${text(first)}–${text(last)}`;
 }
 
 /** The sum: each channel's share as a bar, the bias, the total. */
-function Sum({ step, chosen }: { step: Correlation; chosen: number }) {
+function Sum({ step, chosen, source }: { step: Correlation; chosen: number; source: string | null }) {
   const largest = scaleOf(step.channelSums);
   const list = useRef<HTMLUListElement>(null);
   const many = step.channels.length > 1;
@@ -88,9 +98,9 @@ function Sum({ step, chosen }: { step: Correlation; chosen: number }) {
                 class="plain"
                 aria-pressed={channel === chosen}
                 onClick={() => (inputChannel.value = channel)}
-                title={t("part.map", { n: channel })}
+                title={mapText(source, channel)}
               >
-                <span>{channel}</span>
+                <span>{channelText(source, channel)}</span>
                 <Bar share={step.channelSums[k]! / largest} />
                 <span class="number">{short(step.channelSums[k]!)}</span>
               </button>

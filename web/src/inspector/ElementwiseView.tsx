@@ -1,13 +1,14 @@
-/** One value and what a layer makes of it: activations, batch normalisation, flatten, dropout. */
+/** One value and what a layer makes of it: activations, batch normalisation, dropout. */
 import { percent, short } from "../draw/numbers";
 import { t } from "../i18n";
+import { kindText } from "../shell/layerText";
 import type { Elementwise } from "../windows/step";
 import { Total } from "./CorrelationView";
 import { Curve } from "./Curve";
-import { mapOf } from "./maps";
+import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { OutputMap } from "./OutputMap";
-import { Part, Sign, type StepProps } from "./Inspector";
+import { Part, Then, type StepProps } from "./Inspector";
 
 export function ElementwiseView({ row, cell, step, sliding }: StepProps<Elementwise>) {
   const source = row.source[0] ?? null;
@@ -15,17 +16,18 @@ export function ElementwiseView({ row, cell, step, sliding }: StepProps<Elementw
   const input = maps ? mapOf(source, step.source[0]!) : null;
   const [, y, x] = step.source as [number, number, number];
   const at = { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
+  const [name, map] = [source ?? t("image.title"), mapText(source, step.source[0]!)];
   return (
     <>
       {input && (
-        <Part title={source ?? t("image.title")} note={t("part.map", { n: step.source[0]! })}>
-          <MapView {...input} region={at} label={t("part.windowOn", { name: source ?? "", n: step.source[0]! })} />
+        <Part title={name} note={map} place="in">
+          <MapView {...input} region={at} label={t("part.windowOn", { name, map })} />
         </Part>
       )}
-      <Part title={t(`kind.${row.kind}` as "kind.relu")} grow>
-        <Formula row={row} step={step} cell={cell} />
+      <Part title={kindText(row)} grow>
+        <Formula row={row} step={step} />
         {row.kind === "relu" && input && <Cut values={input.values} />}
-        <Total terms={[["x", step.value]]} total={step.total} />
+        <Total terms={row.kind === "dropout" ? [] : [["x", step.value]]} total={step.total} />
       </Part>
       {["relu", "leaky_relu", "gelu", "silu"].includes(row.kind) && (
         <Part title={t("curve.title")}>
@@ -33,16 +35,15 @@ export function ElementwiseView({ row, cell, step, sliding }: StepProps<Elementw
         </Part>
       )}
       {row.output.length === 3 && (
-        <>
-          <Sign>→</Sign>
+        <Then sign="→" place="out">
           <OutputMap row={row} cell={cell} sliding={sliding} />
-        </>
+        </Then>
       )}
     </>
   );
 }
 
-function Formula({ row, step, cell }: Pick<StepProps<Elementwise>, "row" | "step" | "cell">) {
+function Formula({ row, step }: Pick<StepProps<Elementwise>, "row" | "step">) {
   const { value: x, total } = step;
   const c = (name: string) => short(step.constants[name] ?? 0);
   switch (row.kind) {
@@ -85,18 +86,6 @@ function Formula({ row, step, cell }: Pick<StepProps<Elementwise>, "row" | "step
           <li class="quiet">{t("norm.learned")}</li>
         </ol>
       );
-    case "flatten": {
-      const [, height, width] = row.input as [number, number, number];
-      const [channel, y, x2] = step.source as [number, number, number];
-      return (
-        <>
-          <p class="formula">
-            {channel} × {height * width} + {y} × {width} + {x2} = {cell[0]}
-          </p>
-          <p class="say">{t("flatten.order")}</p>
-        </>
-      );
-    }
     case "dropout":
       return <p class="say">{t("dropout.idle")}</p>;
     default:

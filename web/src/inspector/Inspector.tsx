@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
+import { aboutText, classOf, kindText } from "../shell/layerText";
 import { settingsText } from "../shell/settingsText";
 import { cellAt } from "../windows/elementwise";
 import { movedCell } from "../explore/choosing";
@@ -14,6 +15,7 @@ import type { Step } from "../windows/step";
 import { AdditionView } from "./AdditionView";
 import { CorrelationView } from "./CorrelationView";
 import { ElementwiseView } from "./ElementwiseView";
+import { FlattenView } from "./FlattenView";
 import { PixelsView } from "./PixelsView";
 import { PoolingView } from "./PoolingView";
 import { SoftmaxView } from "./SoftmaxView";
@@ -64,6 +66,7 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
   }, [playing, index, speed]);
 
   const maps = row.output.length === 3;
+  const name = classOf(row, cell[0]!);
   const props = { row, cell, sliding: playing };
   return (
     <section
@@ -82,17 +85,22 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
       }}
     >
       <header>
-        <h2>
-          {row.name}
-          <small>
-            {t(`kind.${row.kind}` as "kind.conv")}
-            {row.settings ? ` · ${settingsText(row.settings, t)}` : ""} · {shapeText(row.input)} → {shapeText(row.output)}
-          </small>
-        </h2>
+        <div class="what">
+          <h2>
+            {row.name}
+            <small>
+              {kindText(row)}
+              {row.settings ? ` · ${settingsText(row.settings, t)}` : ""} · {shapeText(row.input)} → {shapeText(row.output)}
+            </small>
+          </h2>
+          <p class="about">{aboutText(row)}</p>
+        </div>
         <p class="where">
           {maps
             ? t("inspector.cell", { map: cell[0]!, row: cell[1]!, column: cell[2]! })
-            : t("inspector.feature", { index: cell[0]! })}
+            : name === null
+              ? t("inspector.feature", { index: cell[0]! })
+              : t("inspector.class", { name })}
         </p>
         {sizeOf(row.output) > 1 && (
           <div class="player" role="group" aria-label={t("player.label")}>
@@ -107,7 +115,7 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
               }}
               data-testid="play"
             >
-              {playing ? t("player.pause") : t("player.play")}
+              {t(playing ? "player.pause" : maps ? "player.play" : "player.walk")}
             </button>
             <button onClick={() => go(index + 1)} aria-label={t("player.next")} title={t("player.next")}>
               ›
@@ -128,7 +136,12 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
         {step.family === "correlation" && <CorrelationView {...props} step={step} />}
         {step.family === "pooling" && <PoolingView {...props} step={step} />}
         {step.family === "weighted-sum" && <WeightedSumView {...props} step={step} />}
-        {step.family === "elementwise" && <ElementwiseView {...props} step={step} />}
+        {step.family === "elementwise" &&
+          (row.kind === "flatten" && row.input.length === 3 ? (
+            <FlattenView {...props} step={step} />
+          ) : (
+            <ElementwiseView {...props} step={step} />
+          ))}
         {step.family === "softmax" && <SoftmaxView {...props} step={step} />}
         {step.family === "addition" && <AdditionView {...props} step={step} />}
       </div>
@@ -156,16 +169,19 @@ export function Part({
   children,
   grow,
   dense,
+  place,
 }: {
   title: string;
   note?: string;
   children: ComponentChildren;
   grow?: boolean;
+  /** The map that is read or made: on a phone both stand above the rest. */
+  place?: Place;
   /** No room is left below the title: for tall tables. */
   dense?: boolean;
 }) {
   return (
-    <figure class={`part${grow ? " grow" : ""}${dense ? " dense" : ""}`}>
+    <figure class={`part${grow ? " grow" : ""}${dense ? " dense" : ""} ${place ?? ""}`}>
       <figcaption>
         {title}
         {note && <small>{note}</small>}
@@ -175,11 +191,24 @@ export function Part({
   );
 }
 
-export function Sign({ children }: { children: string }) {
+type Place = "in" | "out";
+
+/** A part with the sign between it and the one before; both stay on one line. */
+export function Then(props: {
+  sign: string;
+  /** The sign stands beside something so high, in pixels; as it is, beside a map. */
+  level?: number;
+  grow?: boolean;
+  place?: Place;
+  children: ComponentChildren;
+}) {
   return (
-    <span class="sign" aria-hidden="true">
-      {children}
-    </span>
+    <div class={`then${props.grow ? " grow" : ""} ${props.place ?? ""}`} data-sign={props.sign} style={props.level ? { "--level": `${props.level}px` } : {}}>
+      <span class="sign" aria-hidden="true">
+        {props.sign}
+      </span>
+      {props.children}
+    </div>
   );
 }
 

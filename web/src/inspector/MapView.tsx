@@ -6,7 +6,13 @@ import { short } from "../draw/numbers";
 import { theme } from "../state";
 import type { Region } from "../windows/geometry";
 
-export const LARGE = 196;
+/** On a phone the map that is read and the one that is made stand beside each other. */
+const [LARGE, SMALL] = [196, 168];
+
+export function narrow(): boolean {
+  return window.matchMedia("(max-width: 900px)").matches;
+}
+
 /** A cell must be so wide for its number to be legible. */
 const LEGIBLE = 30;
 
@@ -21,13 +27,12 @@ interface Props {
   /** Cells from this index on are faint: the window has not reached them. */
   reached?: number | undefined;
   label: string;
-  side?: number;
   onPick?: (row: number, column: number) => void;
 }
 
 export function MapView(props: Props) {
   const { values, height, width, scale, region, mark, reached, label, onPick } = props;
-  const side = props.side ?? LARGE;
+  const side = narrow() ? SMALL : LARGE;
   const canvas = useRef<HTMLCanvasElement>(null);
   const unit = side / Math.max(height, width);
   const [w, h] = [Math.round(unit * width), Math.round(unit * height)];

@@ -16,11 +16,25 @@ interface Props {
   testid?: string;
 }
 
+const GAP = 2;
+
+function cellSide(rows: number, columns: number): number {
+  const side = Math.max(rows, columns);
+  if (side > LEGIBLE) return Math.max(4, Math.floor(190 / side));
+  return side <= 3 ? 46 : side <= 5 ? 36 : 28;
+}
+
+/** How high a matrix stands, in pixels. */
+export function gridHeight(rows: number, columns: number): number {
+  const gap = Math.max(rows, columns) > LEGIBLE ? 0 : GAP;
+  return rows * (cellSide(rows, columns) + gap) - gap;
+}
+
 export function NumberGrid({ values, columns, scale, padding, mark, testid }: Props) {
   const shown = theme.value;
   const side = Math.max(columns, values.length / columns);
   const legible = side <= LEGIBLE;
-  const cell = legible ? (side <= 3 ? 46 : side <= 5 ? 36 : 28) : Math.max(4, Math.floor(190 / side));
+  const cell = cellSide(values.length / columns, columns);
   return (
     <div
       class={`numbers${legible ? "" : " tight"}`}

@@ -10,7 +10,7 @@ export function OutputMap({ row, cell, sliding }: Pick<StepProps, "row" | "cell"
   if (!output) return null;
   const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];
   return (
-    <Part title={row.name} note={t("part.map", { n: cell[0]! })}>
+    <Part title={row.name} note={t("part.map", { n: cell[0]! })} place="out">
       <MapView
         {...output}
         region={{ firstRow: y, lastRow: y, firstColumn: x, lastColumn: x }}

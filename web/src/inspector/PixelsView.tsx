@@ -1,4 +1,4 @@
-/** The image as the numbers it is: zoom until they stand in the cells; RGB as three planes. */
+/** The image as the numbers it is: zoom until they stand in the cells; RGB together or as three planes. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pictureCanvas, prepare } from "../draw/canvas";
 import { readable } from "../draw/colour";
@@ -7,8 +7,11 @@ import { t } from "../i18n";
 import { activations, selected } from "../state";
 import { bringIntoView } from "./Inspector";
 
-const LEGIBLE = 22;
+/** A cell must be so wide for its number to be legible, and for three of them above each other. */
+const [LEGIBLE, LEGIBLE_RGB] = [22, 40];
 const WIDEST = 84;
+/** Stands for all planes together. */
+export const TOGETHER = 3;
 
 export function PixelsView({ plane }: { plane: number }) {
   const image = activations.value!.image;
@@ -19,7 +22,8 @@ export function PixelsView({ plane }: { plane: number }) {
   const [unit, setUnit] = useState(8);
   const [at, setAt] = useState<[number, number]>([Math.floor(height / 2), Math.floor(width / 2)]);
   const cells = height * width;
-  const value = (y: number, x: number, c = plane) => image.data[c * cells + y * width + x]!;
+  const planes = plane < channels ? [plane] : [0, 1, 2];
+  const value = (y: number, x: number, c: number) => image.data[c * cells + y * width + x]!;
   const zoom = (by: number) => setUnit((now) => Math.max(3, Math.min(WIDEST, Math.round(now * by))));
 
   useEffect(() => bringIntoView(section.current!), []);
@@ -30,30 +34,49 @@ export function PixelsView({ plane }: { plane: number }) {
     setUnit(Math.max(4, Math.min(WIDEST, Math.floor(clientWidth / width), Math.floor(clientHeight / height))));
   }, [width, height]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const context = prepare(canvas.current!, width * unit, height * unit);
-    context.drawImage(pictureCanvas(image, channels === 1 ? undefined : plane), 0, 0, width * unit, height * unit);
-    if (unit >= LEGIBLE) {
-      context.font = `${Math.min(14, Math.floor(unit * 0.38))}px ui-monospace, monospace`;
+    context.drawImage(pictureCanvas(image, planes.length === 1 && channels > 1 ? plane : undefined), 0, 0, width * unit, height * unit);
+    if (unit >= (planes.length === 1 ? LEGIBLE : LEGIBLE_RGB)) {
+      const line = unit / (planes.length + 0.4);
+      context.font = `${Math.min(14, Math.floor(planes.length === 1 ? unit * 0.38 : line * 0.85))}px ui-monospace, monospace`;
       context.textAlign = "center";
       context.textBaseline = "middle";
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) {
-          const shown = value(y, x);
-          const tint = [0, 1, 2].map((c) => (channels === 1 || c === plane ? shown : 0)) as [number, number, number];
-          context.fillStyle = readable(...tint);
-          context.globalAlpha = shown === 0 ? 0.35 : 1;
-          context.fillText(String(shown), (x + 0.5) * unit, (y + 0.5) * unit);
+          const ground = [0, 1, 2].map((c) =>
+            channels === 1 ? value(y, x, 0) : planes.includes(c) ? value(y, x, c) : 0,
+          ) as [number, number, number];
+          context.fillStyle = readable(...ground);
+          planes.forEach((c, i) => {
+            const shown = value(y, x, c);
+            context.globalAlpha = shown === 0 && planes.length === 1 ? 0.35 : 1;
+            context.fillText(String(shown), (x + 0.5) * unit, (y + 0.5) * unit + (i - (planes.length - 1) / 2) * line);
+          });
         }
       }
       context.globalAlpha = 1;
     }
-    context.lineWidth = 2;
-    context.strokeStyle = "#ff8a3d";
-    context.strokeRect(at[1] * unit, at[0] * unit, unit, unit);
+    // black around orange: seen on every colour
+    for (const [thick, colour] of [[5, "#000"], [2, "#ff8a3d"]] as const) {
+      context.lineWidth = thick;
+      context.strokeStyle = colour;
+      context.strokeRect(at[1] * unit, at[0] * unit, unit, unit);
+    }
   }, [image, plane, unit, at]);
 
-  const normalised = activations.value!.normalised.data[plane * cells + at[0] * width + at[1]]!;
+  // what is marked stays in view, wherever it is and however large
+  useLayoutEffect(() => {
+    const { clientWidth, clientHeight, scrollLeft, scrollTop } = frame.current!;
+    const place = (from: number, to: number, start: number, room: number) =>
+      from < start || to > start + room ? (from + to) / 2 - room / 2 : start;
+    frame.current!.scrollTo({
+      left: place(at[1] * unit, (at[1] + 1) * unit, scrollLeft, clientWidth),
+      top: place(at[0] * unit, (at[0] + 1) * unit, scrollTop, clientHeight),
+    });
+  }, [at, unit]);
+
+  const normalised = (c: number) => activations.value!.normalised.data[c * cells + at[0] * width + at[1]]!;
   return (
     <section ref={section} class="inspector pixels" aria-label={t("pixels.label")} data-testid="pixels">
       <header>
@@ -65,13 +88,13 @@ export function PixelsView({ plane }: { plane: number }) {
           {t("pixels.value", {
             row: at[0],
             column: at[1],
-            value: value(...at),
-            normalised: short(normalised),
+            value: planes.map((c) => value(...at, c)).join(", "),
+            normalised: planes.map((c) => short(normalised(c))).join(", "),
           })}
         </p>
         {channels === 3 && (
           <div class="segmented" role="group" aria-label={t("pixels.planes")}>
-            {["R", "G", "B"].map((name, index) => (
+            {["R", "G", "B", "RGB"].map((name, index) => (
               <button
                 key={name}
                 aria-pressed={plane === index}

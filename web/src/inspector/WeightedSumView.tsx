@@ -5,20 +5,20 @@ import { scaleOf } from "../draw/colour";
 import { short } from "../draw/numbers";
 import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
-import { model, theme } from "../state";
+import { classOf } from "../shell/layerText";
+import { theme } from "../state";
 import type { WeightedSum } from "../windows/step";
 import { cellAt } from "../windows/elementwise";
 import { byMap, strongest } from "../windows/weightedSum";
 import { Bar, Total } from "./CorrelationView";
-import { Part, Sign, type StepProps } from "./Inspector";
+import { Part, Then, type StepProps } from "./Inspector";
 
 const SHOWN = 10;
 
 export function WeightedSumView({ row, cell, step }: StepProps<WeightedSum>) {
   const { top, rest } = strongest(step.products, SHOWN);
   const largest = Math.abs(top[0]?.value ?? 1) || 1;
-  const classes = model.value!.classes;
-  const answer = row.output[0] === classes.length ? classes[cell[0]!] : undefined;
+  const answer = classOf(row, cell[0]!);
   return (
     <>
       {step.maps && step.maps[1] * step.maps[2] > 1 && <Maps step={step} maps={step.maps} />}
@@ -40,17 +40,18 @@ export function WeightedSumView({ row, cell, step }: StepProps<WeightedSum>) {
           </tbody>
         </table>
       </Part>
-      <Sign>→</Sign>
-      <Part title={answer === undefined ? t("inspector.feature", { index: cell[0]! }) : t("linear.class", { name: answer })}>
-        <Total
-          terms={[
-            [t("linear.top", { n: top.length }), top.reduce((sum, one) => sum + one.value, 0)],
-            ...(step.products.length > top.length ? [[`+ ${t("linear.rest")}`, rest] as [string, number]] : []),
-            ...(step.bias === null ? [] : [[`+ ${t("part.bias")}`, step.bias] as [string, number]]),
-          ]}
-          total={step.total}
-        />
-      </Part>
+      <Then sign="→">
+        <Part title={answer === null ? t("inspector.feature", { index: cell[0]! }) : t("linear.class", { name: answer })}>
+          <Total
+            terms={[
+              [t("linear.top", { n: top.length }), top.reduce((sum, one) => sum + one.value, 0)],
+              ...(step.products.length > top.length ? [[`+ ${t("linear.rest")}`, rest] as [string, number]] : []),
+              ...(step.bias === null ? [] : [[`+ ${t("part.bias")}`, step.bias] as [string, number]]),
+            ]}
+            total={step.total}
+          />
+        </Part>
+      </Then>
     </>
   );
 }

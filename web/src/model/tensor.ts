@@ -26,6 +26,13 @@ export function channel(maps: Tensor, index: number): Float32Array {
   return maps.data.subarray(index * cells, (index + 1) * cells);
 }
 
+/** Whether every channel has one value throughout: an empty sheet, a wall. */
+export function isFlat(maps: Tensor): boolean {
+  return Array.from({ length: maps.shape[0] ?? 0 }, (_, index) => channel(maps, index)).every((values) =>
+    values.every((value) => value === values[0]),
+  );
+}
+
 export function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) {

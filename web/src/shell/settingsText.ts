@@ -1,4 +1,7 @@
-/** A layer's settings as the server writes them, "32 of 3x3 stride 2", in the reader's language. */
+/**
+ * A layer's settings as the server writes them, "32 of 3x3 stride 2", in the reader's language and
+ * with the sign that the page has between sizes.
+ */
 import type { Key, t } from "../i18n";
 
 const WORDS: [RegExp, Key][] = [
@@ -15,5 +18,6 @@ const WORDS: [RegExp, Key][] = [
 ];
 
 export function settingsText(written: string, say: typeof t): string {
-  return WORDS.reduce((text, [word, key]) => text.replace(word, (_, n = "") => say(key, { n })), written);
+  const text = WORDS.reduce((so, [word, key]) => so.replace(word, (_, n = "") => say(key, { n })), written);
+  return text.replace(/(\d)x(?=\d)/g, "$1×");
 }

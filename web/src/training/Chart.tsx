@@ -12,10 +12,12 @@ export interface Series {
 }
 
 const HEIGHT = 250;
-const MARGIN = { top: 12, right: 58, bottom: 30, left: 44 };
+const MARGIN = { top: 12, right: 66, bottom: 30, left: 52 };
 
 interface Props {
   title: string;
+  /** What the curve says, in a sentence. */
+  means: string;
   epochs: number[];
   /** How many there will be: the axis does not move while they come in. */
   most: number;
@@ -25,7 +27,7 @@ interface Props {
   testid: string;
 }
 
-export function Chart({ title, epochs, most, series, best, format = short, testid }: Props) {
+export function Chart({ title, means, epochs, most, series, best, format = short, testid }: Props) {
   const frame = useRef<HTMLElement>(null);
   const [width, setWidth] = useState(520);
   const [over, setOver] = useState<number | null>(null);
@@ -46,6 +48,7 @@ export function Chart({ title, epochs, most, series, best, format = short, testi
     <section class="chart" ref={frame} aria-label={title}>
       <header>
         <h3>{title}</h3>
+        <p class="quiet">{means}</p>
         <ul>
           {series.map((one) => (
             <li key={one.name} class={one.className}>
@@ -88,6 +91,9 @@ export function Chart({ title, epochs, most, series, best, format = short, testi
               {tick}
             </text>
           ))}
+        <text class="tick" x={width - MARGIN.right + 12} y={HEIGHT - 10}>
+          {t("training.epoch")}
+        </text>
         {best !== undefined && (
           <line class="best" x1={x(best)} x2={x(best)} y1={MARGIN.top} y2={HEIGHT - MARGIN.bottom} />
         )}

@@ -44,7 +44,7 @@ export function Training() {
         )}
         {best !== undefined && <Fact name={t("training.best")} value={String(best)} />}
         {typeof status.train_seconds === "number" && (
-          <Fact name="" value={t("training.seconds", { n: status.train_seconds.toFixed(1) })} small />
+          <Fact name={t("training.time")} value={t("training.seconds", { n: status.train_seconds.toFixed(1) })} />
         )}
         {running && backend.value?.workbench && (
           <button
@@ -65,6 +65,7 @@ export function Training() {
         <div class="charts">
           <Chart
             title={t("training.loss")}
+            means={t("training.lossMeans")}
             testid="loss"
             epochs={epochs}
             most={most}
@@ -76,6 +77,7 @@ export function Training() {
           />
           <Chart
             title={t("training.accuracy")}
+            means={t("training.accuracyMeans")}
             testid="accuracy"
             epochs={epochs}
             most={most}
@@ -90,6 +92,7 @@ export function Training() {
               },
             ]}
           />
+          <p class="quiet measured">{t("training.measured")}</p>
         </div>
       )}
       <div class="below">
@@ -116,7 +119,15 @@ function stateText(state: string | undefined): string {
 function Ended({ state, message }: { state: string | undefined; message: string | undefined }) {
   const known: Record<string, Key> = { diverged: "training.diverged", failed: "training.failed" };
   const key = known[state ?? ""];
-  if (!key) return message && state !== "running" ? <p class="quiet" lang="en">{message}</p> : null;
+  if (state === "interrupted") {
+    return (
+      <div class="ended">
+        <p>{t("training.interrupted")}</p>
+        {message && <p class="quiet" lang="en">{message}</p>}
+      </div>
+    );
+  }
+  if (!key) return message && state !== "running" ? <p class="quiet ended" lang="en">{message}</p> : null;
   return (
     <div class="problem">
       <h3>{stateText(state)}</h3>
@@ -126,9 +137,9 @@ function Ended({ state, message }: { state: string | undefined; message: string 
   );
 }
 
-function Fact(props: { name: string; value: string; small?: boolean; children?: preact.ComponentChildren }) {
+function Fact(props: { name: string; value: string; children?: preact.ComponentChildren }) {
   return (
-    <div class={`fact${props.small ? " small" : ""}`}>
+    <div class="fact">
       <span>{props.name}</span>
       <strong>{props.value}</strong>
       {props.children}

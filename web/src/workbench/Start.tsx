@@ -73,7 +73,7 @@ export function Start({ network, fits }: { network: WrittenNetwork; fits: boolea
             <select value={data} onChange={(event) => setData(event.currentTarget.value)}>
               {(sets ?? []).map((one) => (
                 <option key={one.name} value={one.name}>
-                  {one.name} · {shapeText(one.input)} · {one.classes}
+                  {one.name} · {shapeText(one.input)} · {t("workbench.classes", { n: one.classes })}
                 </option>
               ))}
             </select>

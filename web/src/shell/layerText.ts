@@ -1,0 +1,36 @@
+/** What a layer is and does, in the reader's language. */
+import { t } from "../i18n";
+import type { LayerRow } from "../model/types";
+import { model } from "../state";
+
+type Named = "conv";
+
+export function kindText(row: LayerRow): string {
+  return t(`kind.${row.kind as Named}`);
+}
+
+/** What it does, in a word or two. */
+export function doesText(row: LayerRow): string {
+  return t(`does.${roleOf(row) as Named}`);
+}
+
+/** What it does, in a sentence. */
+export function aboutText(row: LayerRow): string {
+  return t(`about.${roleOf(row) as Named}`);
+}
+
+/** The name of a class, where a layer has one feature a class and nothing but softmax comes after it. */
+export function classOf(row: LayerRow, feature: number): string | null {
+  return isOfClasses(row) ? (model.value!.classes[feature] ?? null) : null;
+}
+
+function isOfClasses(row: LayerRow): boolean {
+  const { layers, classes } = model.value!;
+  const last = layers[layers.length - 1];
+  const scores = last?.kind === "softmax" ? last.source[0] : last?.name;
+  return row.output.length === 1 && row.output[0] === classes.length && [last?.name, scores].includes(row.name);
+}
+
+function roleOf(row: LayerRow): string {
+  return row.kind === "linear" && isOfClasses(row) ? "scores" : row.kind;
+}
