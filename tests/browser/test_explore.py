@@ -125,13 +125,27 @@ def test_the_keyboard_reaches_maps_and_cells_and_escape_closes(open_page):
     page.keyboard.press("Enter")
     inspector = page.get_by_test_id("inspector")
     assert (inspector.get_attribute("data-cell") or "").startswith("1,")
-    page.locator(".inspector .pickable").last.focus()
+    # the focus goes into the window, to the map that the cell is in, and back
+    page.wait_for_function("() => document.activeElement.matches('.inspector .pickable')")
     before = [int(n) for n in (inspector.get_attribute("data-cell") or "").split(",")]
     page.keyboard.press("ArrowDown")
     after = [int(n) for n in (inspector.get_attribute("data-cell") or "").split(",")]
     assert after == [before[0], before[1] + 1, before[2]]
     page.keyboard.press("Escape")
     assert page.get_by_test_id("inspector").count() == 0
+    assert page.evaluate("document.activeElement.parentElement.dataset.layer") == "conv1"
+
+
+def test_on_a_low_screen_the_whole_window_comes_into_view(open_page):
+    page = open_page(viewport={"width": 1366, "height": 650})
+    acting.draw(page, acting.SEVEN)
+    assert page.locator(".overview").count() == 0  # the network fits the page
+    acting.open_cell(page, "conv2", 20, 60)
+    page.wait_for_function(
+        "() => document.querySelector('.dock').getBoundingClientRect().bottom <= innerHeight + 1"
+    )
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => scrollY === 0")
 
 
 def test_pointing_at_a_map_shows_its_filter_and_statistics(open_page):
@@ -315,6 +329,10 @@ def test_what_is_no_image_is_refused_in_three_parts(open_page, tmp_path):
     alert = page.get_by_role("alert")
     alert.wait_for()
     assert "What is wrong" in alert.inner_text()
+    alert.get_by_role("button", name="Close").click()
+    assert page.get_by_role("alert").count() == 0
+    page.get_by_test_id("file").set_input_files(path)
+    alert.wait_for()
     acting.draw(page, acting.SEVEN)
     assert page.get_by_role("alert").count() == 0
 

@@ -26,7 +26,7 @@ export function Explore() {
       <Input />
       {problem.value && (
         <div class="trouble">
-          <ProblemNote problem={problem.value} />
+          <ProblemNote problem={problem.value} onClose={() => (problem.value = null)} />
         </div>
       )}
       <Network />

@@ -12,7 +12,7 @@ import { hostOf, shownTree } from "./folding";
 
 /** Of the map in large. */
 const SIDE = 160;
-const MOST_KERNELS = 16;
+const MOST_KERNELS = 32;
 
 export function MapCard() {
   const over = hovered.value;
@@ -43,8 +43,9 @@ export function MapCard() {
     const right = box.right + 14 - network.left;
     const source = document.querySelector(`[data-layer="${CSS.escape(hostOf(shownTree.value, row?.source[0] ?? ""))}"]`);
     const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
-    const left = right + width < network.width ? right : before - network.left - width - 14;
-    setPlace({ left: Math.max(6, left), top: Math.max(6, Math.min(box.top - network.top + 40, network.height - height - 6)) });
+    const left = before - network.left - width - 14;
+    const last = network.width - width - 6;
+    setPlace({ left: right <= last ? right : left >= 6 ? left : last, top: Math.max(6, Math.min(box.top - network.top + 40, network.height - height - 6)) });
   }, [over?.layer]);
   if (!over || !row || !values) return null;
   const map = channelOf(values, over.channel);

@@ -48,7 +48,8 @@ export interface Layout {
 }
 
 export const HEAD = 66;
-const SPACE = 18;
+/** Between columns; less where the network would not fit the page otherwise. */
+const [SPACE, CLOSE] = [18, 14];
 const NARROWEST = 72;
 /** Of a layer's name. */
 const LETTER = 7.6;
@@ -64,6 +65,7 @@ interface Room {
   side: number;
   pixels: number;
   classes: number;
+  space: number;
 }
 
 /** Lay the network out with the largest maps that still fit the width, or a legible size. */
@@ -76,12 +78,14 @@ export function layOut(
   zoom: number | null,
 ): Layout {
   const pixels = Math.max(input[1] ?? 1, input[2] ?? 1);
-  const place = (side: number) => placed(nodes, input, width, height, { side, pixels, classes });
+  const place = (side: number, space = SPACE) => placed(nodes, input, width, height, { side, pixels, classes, space });
   if (zoom !== null) return place(zoom);
   for (let side = 72; side >= 26; side -= 2) {
     const found = place(side);
     if (found.width <= width) return found;
   }
+  const close = place(26, CLOSE);
+  if (close.width <= width) return close;
   // too long for one look: large maps where a layer has few, and scrolling
   const most = Math.max(...nodes.map((node) => (node.row.output.length === 3 ? node.row.output[0]! : 0)));
   return place(most <= 16 ? 52 : 34);
@@ -99,7 +103,7 @@ function placed(
   // a last softmax is what the answer beside the network shows
   const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.row.kind !== "softmax");
   const end = stage.sequence(shown, start, 0, height);
-  return { width: Math.ceil(end - SPACE), height, columns: stage.columns, blocks: stage.blocks, side: room.side };
+  return { width: Math.ceil(end - room.space), height, columns: stage.columns, blocks: stage.blocks, side: room.side };
 }
 
 /** The image, as large as there is room beside the network; three planes stand below an RGB one. */
@@ -122,7 +126,7 @@ class Stage {
     const width = Math.max(NARROWEST, size.width);
     const place = { row: null, folded: [], x: 0, y: 0, top: HEAD };
     this.columns.push({ ...place, width, tile: size, gap: 6, across: 1, down: 1, form: "image" });
-    return width + SPACE + 8;
+    return width + this.room.space + 8;
   }
 
   sequence(nodes: readonly LayerNode[], x: number, y: number, height: number): number {
@@ -136,7 +140,7 @@ class Stage {
     const { row, folded = [] } = node;
     const column = grid(row, folded.length, height - HEAD, this.room);
     this.columns.push({ ...column, row, folded, x, y, top: y + HEAD });
-    return x + column.width + SPACE;
+    return x + column.width + this.room.space;
   }
 
   private residual(
@@ -160,9 +164,9 @@ class Stage {
       name: node.row.name,
       x,
       y,
-      width: end - SPACE + PAD - x,
+      width: end - this.room.space + PAD - x,
       height,
-      lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20, end: sideEnd - SPACE },
+      lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20, end: sideEnd - this.room.space },
       own,
     });
     return end + PAD;

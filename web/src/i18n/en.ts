@@ -319,7 +319,7 @@ export const en = {
 
   "workbench.title": "Build a network",
   "workbench.hint": "Every change is walked through at once: shapes, parameters, multiply-adds, and what does not fit.",
-  "workbench.published": "Editing and training need Python: install convlens and run convlens serve.",
+  "workbench.published": "This is a published page: it shows one trained network. Editing and training need Python, on a machine of your own:",
   "workbench.start": "Begin with",
   "workbench.thisRun": "this run's network",
   "workbench.input": "Input",

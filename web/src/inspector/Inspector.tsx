@@ -44,6 +44,7 @@ export function Inspector() {
 function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Step }) {
   const section = useRef<HTMLElement>(null);
   useEffect(() => bringIntoView(section.current!), []);
+  useEffect(() => takeFocus(section.current!), []);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
   const count = row.output.length === 3 ? row.output[1]! * row.output[2]! : row.output[0]!;
@@ -72,6 +73,7 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
     <section
       ref={section}
       class="inspector"
+      tabIndex={-1}
       aria-label={t("inspector.label", { layer: row.name })}
       data-testid="inspector"
       data-total={step.total}
@@ -149,14 +151,34 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
   );
 }
 
-/** On a phone the window opens below what was tapped: go there, and back when it is closed. */
+/** From a map that was opened with the keyboard its focus goes into the window, and back when that closes. */
+function takeFocus(section: HTMLElement): () => void {
+  const from = document.activeElement;
+  if (from instanceof HTMLElement && from.matches(".maps:focus-visible")) {
+    const map = Array.from(section.querySelectorAll<HTMLElement>(".pickable")).at(-1);
+    (map ?? section).focus({ preventScroll: true });
+  }
+  return () => {
+    const now = document.activeElement;
+    const lost = now === document.body || section.contains(now);
+    if (lost && selected.peek() === null && from instanceof HTMLElement) from.focus({ preventScroll: true });
+  };
+}
+
+/**
+ * On a phone the window opens below what was tapped, and on a low screen a part of it is below the
+ * page's end: go there, and back when it is closed.
+ */
 export function bringIntoView(section: HTMLElement): () => void {
   const from = window.scrollY;
   const phone = window.matchMedia("(max-width: 900px)").matches;
-  const away = phone && section.getBoundingClientRect().top > window.innerHeight * 0.6;
+  const { top } = section.getBoundingClientRect();
+  const { bottom } = section.parentElement!.getBoundingClientRect();
+  const away = phone ? top > window.innerHeight * 0.6 : bottom > window.innerHeight + 1;
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const behavior = still ? "auto" : "smooth";
-  if (away) section.scrollIntoView({ block: "start", behavior });
+  if (away && phone) section.scrollIntoView({ block: "start", behavior });
+  else if (away) section.parentElement!.scrollIntoView({ block: "end", behavior });
   return () => {
     if (away && selected.peek() === null) window.scrollTo({ top: from, behavior });
   };

@@ -7,10 +7,15 @@ import type { Problem } from "../backend/problem";
 import { language, t } from "../i18n";
 import { adviceOn, titleOf } from "./problemTexts";
 
-export function ProblemNote({ problem }: { problem: Problem }) {
+export function ProblemNote({ problem, onClose }: { problem: Problem; onClose?: () => void }) {
   return (
     <div class="problem" role="alert" data-code={problem.code}>
       <h3>{titleOf(problem)}</h3>
+      {onClose && (
+        <button class="close" onClick={onClose} aria-label={t("close")} title={t("close")}>
+          ×
+        </button>
+      )}
       {language.value !== "en" && <p>{adviceOn(problem)}</p>}
       <dl>
         <Part name={t("problem.what")} text={problem.message} />

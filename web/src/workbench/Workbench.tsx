@@ -22,13 +22,24 @@ export function Workbench() {
       .then(setZoo)
       .catch((thrown: unknown) => setProblem(asProblem(thrown)));
   }, []);
-  if (!offered) return <main class="workbench"><p class="empty">{t("workbench.published")}</p></main>;
+  if (!offered) return <Elsewhere />;
   // where there is no run yet, a network to begin with
   const first = model.value?.network ?? zoo.networks.find((one) => one.name === zoo.default);
   if (first) return <Bench bench={offered} zoo={zoo.networks} first={first} />;
   return (
     <main class="workbench">
       {problem ? <ProblemNote problem={problem} /> : <p class="empty">{t("working")}</p>}
+    </main>
+  );
+}
+
+/** A published page has no workbench. */
+function Elsewhere() {
+  return (
+    <main class="nothing">
+      <h1>{t("workbench.title")}</h1>
+      <p>{t("workbench.published")}</p>
+      <pre>{'pip install "convlens[serve]"\nconvlens serve'}</pre>
     </main>
   );
 }
