@@ -47,6 +47,13 @@ def test_every_layer_is_one_click_away(deep):
         assert in_view(deep, layer), layer
 
 
+def test_the_answer_brings_the_layer_of_its_score_into_view(deep):
+    assert not in_view(deep, "linear1")
+    deep.get_by_role("button", name="How it adds up").click()
+    deep.locator('[data-layer="linear1"].is-open').wait_for()
+    assert in_view(deep, "linear1")
+
+
 def test_the_strip_marks_what_is_in_view(deep):
     assert deep.locator('[data-strip="conv1"].in-view').count() == 1
     assert deep.locator('[data-strip="linear1"].in-view').count() == 0

@@ -172,6 +172,25 @@ def test_the_answer_leads_to_its_score_and_to_its_share(open_page):
     assert "class “7”" in page.get_by_test_id("inspector").inner_text()
 
 
+def test_long_names_of_classes_are_written_out(open_page, explorer: Server):
+    page = open_page()
+
+    def renamed(route):
+        answer = route.fetch()
+        route.fulfill(json={**answer.json(), "classes": ["automobile", "lighthouse"]})
+
+    page.route("**/v1/models/photos", renamed)
+    page.get_by_label("Run", exact=True).select_option("photos")
+    page.wait_for_function("() => document.querySelectorAll('.plane').length === 3")
+    winner = page.locator(".winner strong")
+    winner.wait_for()
+    assert winner.inner_text() in ("automobile", "lighthouse")
+    assert winner.bounding_box()["height"] < 45  # one line
+    cut = "names => names.filter(name => name.scrollWidth > name.clientWidth + 1).length"
+    assert page.locator(".top .name").count() == 2
+    assert page.locator(".top .name").evaluate_all(cut) == 0
+
+
 def test_an_empty_sheet_is_said_to_be_empty(open_page):
     page = open_page()
     page.get_by_role("button", name="Clear").click()

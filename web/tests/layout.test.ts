@@ -5,7 +5,8 @@ import { treeOf } from "../src/model/tree";
 import type { LayerRow } from "../src/model/types";
 
 const rows = fixtures[0]!.rows as unknown as LayerRow[];
-const layout = (width: number, zoom: number | null = null) => layOut(treeOf(rows), [2, 9, 10], 3, width, 480, zoom);
+const CLASSES = ["left", "right", "automobile"];
+const layout = (width: number, zoom: number | null = null) => layOut(treeOf(rows), [2, 9, 10], CLASSES, width, 480, zoom);
 
 test("every layer has a column, but for the last softmax, which is the answer", () => {
   const names = layout(900).columns.map((column) => column.row?.name ?? "image");
@@ -44,11 +45,19 @@ test("blocks hold their layers and shortcuts", () => {
 test("maps and the image keep their proportions", () => {
   const wide: LayerRow = { ...rows[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null] };
   const tall: LayerRow = { ...wide, name: "tall", output: [4, 30, 10], source: ["wide"] };
-  const { columns } = layOut(treeOf([wide, tall]), [1, 20, 40], 10, 900, 480, null);
+  const { columns } = layOut(treeOf([wide, tall]), [1, 20, 40], CLASSES, 900, 480, null);
   const shapes = columns.map(({ tile }) => tile.width / tile.height);
   expect(shapes).toEqual([2, 2, expect.closeTo(1 / 3, 1)]);
   const column = columns[1]!;
   const { x, y } = tileRect(column, 1);
   const at = { x: x - column.x + (30.5 * column.tile.width) / 40, y: y - column.top + (2.5 * column.tile.height) / 20 };
   expect(hit(column, at.x, at.y)).toEqual({ channel: 1, row: 2, column: 30 });
+});
+
+test("the names of classes have the room that they need", () => {
+  const scores: LayerRow = { ...rows[0]!, name: "scores", kind: "linear", input: [7], output: [3], source: [null] };
+  const column = (classes: string[]) => layOut(treeOf([scores]), [1, 9, 9], classes, 900, 480, null).columns[1]!;
+  expect(column(["0", "1", "2"]).label).toBeLessThan(40);
+  expect(column(CLASSES).label).toBeGreaterThan(10 * 7);
+  expect(column(CLASSES).width).toBe(column(CLASSES).label + column(["0", "1", "2"]).width - column(["0", "1", "2"]).label);
 });

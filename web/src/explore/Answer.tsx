@@ -5,7 +5,7 @@ import { explain } from "../live";
 import { argmax, isFlat } from "../model/tensor";
 import type { LayerRow } from "../model/types";
 import { activations, attribution, attributionMethod, busy, model, problem, selected } from "../state";
-import { choose } from "./choosing";
+import { bring, choose } from "./choosing";
 
 export function Answer() {
   const [now, of] = [activations.value, model.value!];
@@ -28,10 +28,10 @@ export function Answer() {
       {best !== null && probabilities ? (
         <>
           <p class="winner" data-testid="winner" aria-live="polite">
-            <strong class={(of.classes[best] ?? "").length > 2 ? "long" : ""}>{of.classes[best]}</strong>
+            <Name>{of.classes[best] ?? ""}</Name>
             <span>{percent(probabilities[best]!)}</span>
           </p>
-          <ol class="top">
+          <ol class={`top${order.some((index) => (of.classes[index] ?? "").length > 5) ? " long" : ""}`}>
             {order.map((index) => (
               <li key={index}>
                 <button
@@ -58,6 +58,16 @@ export function Answer() {
   );
 }
 
+/** The winner's name, as large as it fits on one line. */
+function Name({ children: name }: { children: string }) {
+  if (name.length <= 2) return <strong>{name}</strong>;
+  return (
+    <strong class="long" style={{ fontSize: `${Math.max(16, Math.min(30, Math.floor(258 / name.length)))}px` }}>
+      {name}
+    </strong>
+  );
+}
+
 /** Where the answer came from: the ways to the sum of its score and to its share. */
 function Origin({ best }: { best: number }) {
   const [now, { layers }] = [activations.value!, model.value!];
@@ -81,7 +91,10 @@ function Origin({ best }: { best: number }) {
 function Way(props: { row: LayerRow; best: number; how: string; children: string }) {
   return (
     <li>
-      <button class="plain" onClick={() => choose(props.row, props.best, 0, 0)}>
+      <button class="plain" onClick={() => {
+          choose(props.row, props.best, 0, 0);
+          bring(props.row.kind === "softmax" ? (props.row.source[0] ?? null) : props.row.name);
+        }}>
         {props.children} <u>{props.how}</u>
       </button>
     </li>

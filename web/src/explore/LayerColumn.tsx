@@ -150,6 +150,14 @@ function drawMaps(
   }
 }
 
+/** A text that fits a width, with a sign where it was cut. */
+function shortened(context: CanvasRenderingContext2D, text: string, width: number): string {
+  if (context.measureText(text).width <= width) return text;
+  let kept = text;
+  while (kept && context.measureText(`${kept}…`).width > width) kept = kept.slice(0, -1);
+  return `${kept}…`;
+}
+
 function drawClasses(
   context: CanvasRenderingContext2D,
   column: Column,
@@ -161,21 +169,22 @@ function drawClasses(
   const style = getComputedStyle(document.documentElement);
   const [ink, faint] = [style.getPropertyValue("--ink"), style.getPropertyValue("--ink-3")];
   const share = column.row!.kind === "softmax";
-  const room = column.width - 40;
+  const { label } = column;
+  const room = column.width - label - 4;
   context.textBaseline = "middle";
   for (let i = 0; i < column.down; i++) {
     const value = values?.data[i] ?? 0;
     const middle = (i + 0.5) * column.tile.height;
-    const zero = share ? 36 : 36 + room / 2;
+    const zero = share ? label : label + room / 2;
     const length = (value / scale) * (share ? room : room / 2);
     context.fillStyle = css(0, shown, 1);
-    context.fillRect(36, middle - 6, room, 12);
+    context.fillRect(label, middle - 6, room, 12);
     context.fillStyle = css(Math.sign(value) * 0.62, shown, 1);
     context.fillRect(Math.min(zero, zero + length), middle - 6, Math.abs(length), 12);
     context.font = "12px system-ui, sans-serif";
     context.fillStyle = ink;
     context.textAlign = "left";
-    context.fillText((classes[i] ?? String(i)).slice(0, 5), 0, middle);
+    context.fillText(shortened(context, classes[i] ?? String(i), label - 6), 0, middle);
     if (!values) continue;
     context.font = "10px system-ui, sans-serif";
     context.fillStyle = faint;

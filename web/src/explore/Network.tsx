@@ -4,7 +4,7 @@ import { px } from "../draw/canvas";
 import { t } from "../i18n";
 import { model } from "../state";
 import { Blocks } from "./Blocks";
-import { arrived } from "./choosing";
+import { arrived, wanted } from "./choosing";
 import { hostOf, openFolded, shownTree } from "./folding";
 import { ImageColumn } from "./ImageColumn";
 import { LayerColumn } from "./LayerColumn";
@@ -38,7 +38,7 @@ export function Network() {
   const layout = useMemo(
     () =>
       size[0] > 0
-        ? layOut(shownTree.value, now.network.input, now.classes.length, size[0], size[1], zoom)
+        ? layOut(shownTree.value, now.network.input, now.classes, size[0], size[1], zoom)
         : null,
     [shownTree.value, now, size[0], size[1], zoom],
   );
@@ -75,6 +75,13 @@ export function Network() {
   useLayoutEffect(() => {
     if (goTo.current) go(goTo.current.name, goTo.current.focus);
   }, [layout]);
+  // by others than the strip
+  useLayoutEffect(() => {
+    if (wanted.value === null || !layout) return;
+    go(wanted.value, false);
+    arrived.value = null;
+    wanted.value = null;
+  }, [wanted.value, layout]);
   const step = (by: number) => setZoom(Math.max(20, Math.min(96, (zoom ?? layout?.side ?? 32) + by)));
   const long = scrolls || now.layers.length > FEW;
   const sizes = (

@@ -6,6 +6,13 @@ import { inputChannel, selected } from "../state";
 /** The layer that the reader was last brought to by the overview. */
 export const arrived = signal<string | null>(null);
 
+/** The layer that the network is to bring into view; null: none, or it did. */
+export const wanted = signal<string | null>(null);
+
+export function bring(layer: string | null): void {
+  wanted.value = layer;
+}
+
 export function choose(row: LayerRow, channel: number, y: number, x: number): void {
   inputChannel.value = null;
   selected.value = {

@@ -22,6 +22,8 @@ export interface Column {
   down: number;
   /** How the values are drawn. */
   form: "maps" | "features" | "classes" | "image";
+  /** Of the names beside the values of classes. */
+  label: number;
   /** Layers that stand with this one. */
   folded: readonly LayerRow[];
 }
@@ -58,13 +60,16 @@ const CHIP = 34;
 const LANE = 34;
 const PAD = 12;
 const CLASS_ROW = 22;
-const CLASS_WIDTH = 98;
+/** Of the bars of classes. */
+const BARS = 62;
+/** Of a class's name: per letter, at least, and at most. */
+const [NAME_LETTER, SHORTEST, LONGEST] = [7.2, 36, 104];
 
 interface Room {
   /** The longer side of a map of the image's size, in pixels of the page and of the image. */
   side: number;
   pixels: number;
-  classes: number;
+  classes: readonly string[];
   space: number;
 }
 
@@ -72,7 +77,7 @@ interface Room {
 export function layOut(
   nodes: readonly LayerNode[],
   input: readonly number[],
-  classes: number,
+  classes: readonly string[],
   width: number,
   height: number,
   zoom: number | null,
@@ -124,7 +129,7 @@ class Stage {
 
   image(size: Size): number {
     const width = Math.max(NARROWEST, size.width);
-    const place = { row: null, folded: [], x: 0, y: 0, top: HEAD };
+    const place = { row: null, folded: [], x: 0, y: 0, top: HEAD, label: 0 };
     this.columns.push({ ...place, width, tile: size, gap: 6, across: 1, down: 1, form: "image" });
     return width + this.room.space + 8;
   }
@@ -180,9 +185,11 @@ function grid(
   room: Room,
 ): Omit<Column, "row" | "folded" | "x" | "y" | "top"> {
   const [count, rows, columns] = [row.output[0] ?? 1, row.output[1] ?? 1, row.output[2] ?? 1];
-  if (row.output.length === 1 && count === room.classes && count * CLASS_ROW <= height) {
-    const tile = { width: CLASS_WIDTH, height: CLASS_ROW };
-    return { width: CLASS_WIDTH, tile, gap: 0, across: 1, down: count, form: "classes" };
+  if (row.output.length === 1 && count === room.classes.length && count * CLASS_ROW <= height) {
+    const longest = Math.max(...room.classes.map((name) => name.length));
+    const label = Math.round(Math.min(LONGEST, Math.max(SHORTEST, longest * NAME_LETTER + 8)));
+    const tile = { width: label + BARS, height: CLASS_ROW };
+    return { width: tile.width, tile, gap: 0, across: 1, down: count, form: "classes", label };
   }
   const features = row.output.length === 1 || rows * columns === 1;
   let tile: Size;
@@ -200,7 +207,7 @@ function grid(
   const down = Math.ceil(count / across);
   const name = row.name.slice(row.name.lastIndexOf(".") + 1);
   const width = Math.max(NARROWEST, name.length * LETTER + (folded ? CHIP : 0), across * (tile.width + gap) - gap);
-  return { width, tile, gap, across, down, form: features ? "features" : "maps" };
+  return { width, tile, gap, across, down, form: features ? "features" : "maps", label: 0 };
 }
 
 /** The size of a column's grid of maps. */
