@@ -7,7 +7,7 @@ import type { Elementwise } from "../windows/step";
 import { Total } from "./CorrelationView";
 import { Part, Then, type StepProps } from "./Inspector";
 import { mapOf, mapText, type OneMap } from "./maps";
-import { MapView, narrow } from "./MapView";
+import { MapView } from "./MapView";
 
 const HEIGHT = 26;
 
@@ -68,7 +68,7 @@ function Strip(props: { map: OneMap; at: number; label: string; onPick: (index: 
   const canvas = useRef<HTMLCanvasElement>(null);
   const shown = theme.value;
   const cells = map.height * map.width;
-  const length = narrow() ? 320 : 520;
+  const length = Math.min(520, window.innerWidth - 32);
   const unit = length / cells;
   useEffect(() => {
     const context = prepare(canvas.current!, length, HEIGHT);

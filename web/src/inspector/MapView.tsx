@@ -6,15 +6,15 @@ import { short } from "../draw/numbers";
 import { theme } from "../state";
 import type { Region } from "../windows/geometry";
 
-/** On a phone the map that is read and the one that is made stand beside each other. */
+/** On a narrow page all parts of a window are smaller, so that they stand beside each other. */
 const [LARGE, SMALL] = [196, 168];
 
 export function narrow(): boolean {
-  return window.matchMedia("(max-width: 900px)").matches;
+  return window.matchMedia("(max-width: 1200px)").matches;
 }
 
 /** A cell must be so wide for its number to be legible. */
-const LEGIBLE = 30;
+const LEGIBLE = 28;
 
 interface Props {
   values: ArrayLike<number>;

@@ -2,6 +2,7 @@
 import { css, inkOn } from "../draw/colour";
 import { short } from "../draw/numbers";
 import { theme } from "../state";
+import { narrow } from "./MapView";
 
 /** Larger matrices are drawn without numbers; each cell still says its own when pointed at. */
 const LEGIBLE = 7;
@@ -21,7 +22,7 @@ const GAP = 2;
 function cellSide(rows: number, columns: number): number {
   const side = Math.max(rows, columns);
   if (side > LEGIBLE) return Math.max(4, Math.floor(190 / side));
-  return side <= 3 ? 46 : side <= 5 ? 36 : 28;
+  return side <= 3 ? (narrow() ? 42 : 46) : side <= 5 ? 36 : 28;
 }
 
 /** How high a matrix stands, in pixels. */
@@ -51,7 +52,7 @@ export function NumberGrid({ values, columns, scale, padding, mark, testid }: Pr
             style={
               outside
                 ? {}
-                : { background: css(value, shown, scale), color: inkOn(value, shown, scale), fontSize: `${side > 5 ? 9 : side > 3 ? 10.5 : 12.5}px` }
+                : { background: css(value, shown, scale), color: inkOn(value, shown, scale), fontSize: `${side > 5 ? 9 : side > 3 ? 10.5 : narrow() ? 11 : 12}px` }
             }
             title={String(value)}
           >

@@ -47,6 +47,7 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
                   onInput={(event) => replace(index, renamed(layer, event.currentTarget.value))}
                 />
                 <div class="settings">
+                  {fieldsOf(kind).length === 0 && <span class="quiet">{t(`does.${kind}`)}</span>}
                   {fieldsOf(kind).map((field) => (
                     <Setting
                       key={field.key}
