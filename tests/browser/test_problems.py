@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import acting
+from PIL import Image
 
 
 def told(page) -> tuple[str, str, list[str]]:
@@ -39,6 +40,28 @@ def test_a_broken_image(open_page, tmp_path, language, heading, advice):
     found, first, english = told(page)
     assert (found, first) == (heading, advice)
     assert any("image" in part for part in english)
+
+
+def test_a_small_file_of_many_pixels_is_refused_before_it_is_unpacked_or_sent(open_page, tmp_path):
+    path = tmp_path / "wide.png"
+    Image.new("1", (20_000, 20_000)).save(path)
+    assert path.stat().st_size < 100_000
+    page = open_page()
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.evaluate(
+        """() => {
+            const unpack = window.createImageBitmap;
+            window.unpacked = 0;
+            window.createImageBitmap = (...of) => (window.unpacked++, unpack(...of));
+        }"""
+    )
+    page.get_by_test_id("file").set_input_files(path)
+    found, _, english = told(page)
+    assert found == "This is too large"
+    assert english[0] == "the image has 20000x20000 pixels"
+    assert sent == []
+    assert page.evaluate("window.unpacked") == 0
 
 
 def test_a_server_that_is_gone_and_comes_back(open_page):

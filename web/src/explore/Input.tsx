@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 import { show } from "../live";
 import type { Model } from "../model/types";
+import { refuseLarge } from "../preprocessing/header";
 import { activations, backend, model, picture } from "../state";
 import { Camera } from "./Camera";
 import { noteText } from "./notes";
@@ -41,8 +42,14 @@ export function Input() {
   const take = async (blob: Blob) => {
     own.current = false;
     setInvited(false);
-    show(() => ({ blob }));
-    await sheet.current?.place(blob).catch(() => undefined);
+    show(async () => {
+      await refuseLarge(blob);
+      return { blob };
+    });
+    // what cannot be shown on the sheet is told by the problem
+    await refuseLarge(blob)
+      .then(() => sheet.current?.place(blob))
+      .catch(() => undefined);
   };
 
   useEffect(() => {

@@ -1,21 +1,16 @@
 /** An image file as bytes, by the browser's own decoder: upright, transparent parts on white. */
 import { Problem } from "../backend/problem";
+import { refuseLarge } from "./header";
 import { withoutIdleColour, type Raster } from "./raster";
 
-const MOST_PIXELS = 64_000_000;
-
 export async function decode(blob: Blob): Promise<Raster> {
+  await refuseLarge(blob);
   const bitmap = await createImageBitmap(blob).catch(() => {
     throw new Problem("the file is not an image that this browser can read", "PNG, JPEG, WebP, GIF or BMP", "save it again as PNG", {
       code: "bad_image",
     });
   });
   const { width, height } = bitmap;
-  if (width * height > MOST_PIXELS) {
-    throw new Problem(`the image has ${width}x${height} pixels`, `at most ${MOST_PIXELS}`, "make it smaller", {
-      code: "too_large",
-    });
-  }
   const context = new OffscreenCanvas(width, height).getContext("2d")!;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
