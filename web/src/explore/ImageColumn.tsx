@@ -40,10 +40,6 @@ export function ImageColumn({ column }: { column: Column }) {
     if (region) {
       const [unitX, unitY] = [width / columnsOf, height / rowsOf];
       context.save();
-      context.lineWidth = 2;
-      context.strokeStyle = "#ff8a3d";
-      context.shadowColor = "rgba(0,0,0,.8)";
-      context.shadowBlur = 3;
       const x = Math.max(region.firstColumn, 0) * unitX;
       const y = Math.max(region.firstRow, 0) * unitY;
       const right = Math.min(region.lastColumn + 1, columnsOf) * unitX;
@@ -53,7 +49,13 @@ export function ImageColumn({ column }: { column: Column }) {
       context.rect(0, 0, width, height);
       context.rect(x, y, right - x, bottom - y);
       context.fill("evenodd");
-      context.strokeRect(x + 1, y + 1, Math.max(2, right - x - 2), Math.max(2, bottom - y - 2));
+      const frame = [x + 1, y + 1, Math.max(2, right - x - 2), Math.max(2, bottom - y - 2)] as const;
+      // an attribution below it may be orange too
+      for (const [thick, colour] of [[4, "#000"], [2, "#ff8a3d"]] as const) {
+        context.lineWidth = thick;
+        context.strokeStyle = colour;
+        context.strokeRect(...frame);
+      }
       context.restore();
     }
   }, [image, region, why, theme.value, width, height]);
