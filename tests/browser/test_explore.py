@@ -136,6 +136,20 @@ def test_the_keyboard_reaches_maps_and_cells_and_escape_closes(open_page):
     assert page.evaluate("document.activeElement.parentElement.dataset.layer") == "conv1"
 
 
+def test_the_keyboard_goes_through_the_pixels(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    page.get_by_role("button", name="Clear").focus()
+    while page.evaluate("document.activeElement.closest('.layer.image') === null"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.matches('.pixel-frame')")
+    page.keyboard.press("ArrowRight")
+    assert "row 14, column 15" in page.get_by_test_id("pixels").inner_text()
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.activeElement.closest('.layer.image') !== null")
+
+
 def test_on_a_low_screen_the_whole_window_comes_into_view(open_page):
     page = open_page(viewport={"width": 1366, "height": 650})
     acting.draw(page, acting.SEVEN)

@@ -212,7 +212,7 @@ export const en = {
   "linear.mapsNote": "the {n} strongest of {of}",
   "linear.place": "map {map} ({row}, {column})",
   "linear.feature": "feature {index}",
-  "linear.class": "logit of “{name}”",
+  "linear.class": "score (logit) of “{name}”",
   "linear.top": "these {n}",
   "linear.rest": "all others",
   "softmax.title": "from logits to probabilities",

@@ -214,7 +214,7 @@ export const zh: Dictionary = {
   "linear.mapsNote": "{of} 张中最强的 {n} 张",
   "linear.place": "图 {map}（{row}, {column}）",
   "linear.feature": "特征 {index}",
-  "linear.class": "“{name}”的 logit",
+  "linear.class": "“{name}”的得分（logit）",
   "linear.top": "这 {n} 项",
   "linear.rest": "其余各项",
   "softmax.title": "从 logit 到概率",

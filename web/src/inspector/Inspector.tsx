@@ -151,11 +151,11 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
   );
 }
 
-/** From a map that was opened with the keyboard its focus goes into the window, and back when that closes. */
-function takeFocus(section: HTMLElement): () => void {
+/** From what was opened with the keyboard its focus goes into the window, and back when that closes. */
+export function takeFocus(section: HTMLElement): () => void {
   const from = document.activeElement;
-  if (from instanceof HTMLElement && from.matches(".maps:focus-visible")) {
-    const map = Array.from(section.querySelectorAll<HTMLElement>(".pickable")).at(-1);
+  if (from instanceof HTMLElement && from.matches("[data-layer] :focus-visible")) {
+    const map = Array.from(section.querySelectorAll<HTMLElement>(".pickable, .pixel-frame")).at(-1);
     (map ?? section).focus({ preventScroll: true });
   }
   return () => {

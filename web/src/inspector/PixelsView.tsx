@@ -5,7 +5,7 @@ import { readable } from "../draw/colour";
 import { shapeText, short } from "../draw/numbers";
 import { t } from "../i18n";
 import { activations, selected } from "../state";
-import { bringIntoView } from "./Inspector";
+import { bringIntoView, takeFocus } from "./Inspector";
 
 /** A cell must be so wide for its number to be legible, and for three of them above each other. */
 const [LEGIBLE, LEGIBLE_RGB] = [22, 40];
@@ -27,6 +27,7 @@ export function PixelsView({ plane }: { plane: number }) {
   const zoom = (by: number) => setUnit((now) => Math.max(3, Math.min(WIDEST, Math.round(now * by))));
 
   useEffect(() => bringIntoView(section.current!), []);
+  useEffect(() => takeFocus(section.current!), []);
 
   // at first as large as the whole image fits
   useLayoutEffect(() => {
