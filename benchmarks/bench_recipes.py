@@ -100,6 +100,7 @@ def measure(recipe: str, seeds: int, runs: Path) -> None:
         "data": place,
         "command": f"convlens train {network} --data {place} --recipe {recipe}",
         "measured": time.strftime("%Y-%m-%d"),
+        "processor": machine()["processor"],
     }
     found |= summary(network, rows)
     if peer_rows:

@@ -184,7 +184,8 @@ def recipes(found: Result) -> str:
             size = f"{part['parameters']:,}"
             cells = [f"`{recipe}`", f"`{part['network']}`", size, one["data"], accuracy]
             time = seconds(part["seconds_median"])
-            rows.append([*cells, time, str(part["threads"]), str(part["seeds"])])
+            where = [str(part["threads"]), str(part["seeds"]), one["processor"]]
+            rows.append([*cells, time, *where])
         if peer:
             share = one["time_of_peer"]
             remarks.append(f"`{name}` takes {share:.2f} of the time of `{peer['recipe']}`.")
@@ -199,6 +200,7 @@ def recipes(found: Result) -> str:
         "median",
         "threads",
         "seeds",
+        "processor",
     ]
     return "\n\n".join([table(head, rows), *remarks])
 
@@ -276,9 +278,12 @@ def document() -> Iterator[tuple[Path, str]]:
             continue
         found = json.loads(path.read_text("utf-8"))
         where = found["machine"]
+        machine = f"{where['processor']}, {where['threads']} threads, "
+        if name == "recipes":  # which are measured one at a time
+            machine = ""
         place = (
-            f"{command}, {found['measured']}: {where['processor']}, {where['threads']} threads, "
-            f"torch {where['torch']}, Python {where['python']}."
+            f"{command}, {found['measured']}: {machine}torch {where['torch']}, "
+            f"Python {where['python']}."
         )
         parts.append(f"## {title}\n\n{write(found)}\n\n{place}")
         if name == "time_to_accuracy":
