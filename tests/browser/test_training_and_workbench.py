@@ -56,6 +56,18 @@ def test_layers_are_added_moved_and_removed(open_page):
     page.wait_for_function("() => !document.querySelector('[data-row=dropout1]')")
 
 
+def test_the_bench_says_that_a_network_is_adapted_to_other_images(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_text("It fits.").wait_for()
+    page.locator(".start select").select_option("digits-5k")
+    adapted = page.get_by_text("The network is adapted to these images")
+    assert adapted.count() == 0
+    page.get_by_label("Begin with").select_option("bottleneck-resnet")
+    adapted.wait_for()
+    assert "1×28×28" in adapted.inner_text()
+
+
 def test_a_mistake_inside_a_block_marks_the_layer_that_is_wrong(open_page):
     page = open_page(refused=True)
     page.get_by_role("button", name="Workbench").click()

@@ -341,6 +341,8 @@ export const en = {
   "workbench.train": "Train it",
   "workbench.data": "Data",
   "workbench.classes": "{n} classes",
+  "workbench.adapted":
+    "The network is adapted to these images: its input becomes {input}, its answer one of {classes} classes.",
   "workbench.epochs": "epochs",
   "workbench.batch": "batch size",
   "workbench.rate": "learning rate",

@@ -341,6 +341,7 @@ export const zh: Dictionary = {
   "workbench.train": "训练它",
   "workbench.data": "数据",
   "workbench.classes": "{n} 类",
+  "workbench.adapted": "网络会按这些图像调整：输入变为 {input}，输出 {classes} 个类别。",
   "workbench.epochs": "轮数",
   "workbench.batch": "批大小",
   "workbench.rate": "学习率",

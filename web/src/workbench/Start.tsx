@@ -55,6 +55,7 @@ export function Start({ network, fits }: { network: WrittenNetwork; fits: boolea
     }
     setStarting(false);
   };
+  const chosen = sets?.find((one) => one.name === data);
   return (
     <form
       class="start"
@@ -78,6 +79,11 @@ export function Start({ network, fits }: { network: WrittenNetwork; fits: boolea
               ))}
             </select>
           </label>
+          {chosen && !takes(network, chosen) && (
+            <p class="quiet whole">
+              {t("workbench.adapted", { input: shapeText(chosen.input), classes: chosen.classes })}
+            </p>
+          )}
           {SETTINGS.map((one) => (
             <label key={one.key}>
               <span>{t(one.label)}</span>
@@ -98,4 +104,9 @@ export function Start({ network, fits }: { network: WrittenNetwork; fits: boolea
       {refused && <ProblemNote problem={refused} />}
     </form>
   );
+}
+
+/** Whether a network takes a data set as it is; otherwise the training adapts its two ends. */
+function takes(network: WrittenNetwork, { input, classes }: DataSet): boolean {
+  return String(network.input) === String(input) && (network.classes ?? classes) === classes;
 }
