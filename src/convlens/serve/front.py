@@ -189,9 +189,9 @@ class Front(asyncio.Protocol):
     # what becomes of a request
 
     def _take(self, data: bytes) -> None:
-        if not self._read and self._head and self._again(data):
-            return
         if not self._read:
+            if self._head and self._again(data):
+                return
             self._url, self._body = b"", b""
             self._headers: list[tuple[bytes, bytes]] = []
             self._begun = self._complete = 0

@@ -42,14 +42,13 @@ export function Input() {
   const take = async (blob: Blob) => {
     own.current = false;
     setInvited(false);
+    const checked = refuseLarge(blob);
     show(async () => {
-      await refuseLarge(blob);
+      await checked;
       return { blob };
     });
     // what cannot be shown on the sheet is told by the problem
-    await refuseLarge(blob)
-      .then(() => sheet.current?.place(blob))
-      .catch(() => undefined);
+    await checked.then(() => sheet.current?.place(blob)).catch(() => undefined);
   };
 
   useEffect(() => {
