@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from convlens import zoo
 from convlens.errors import RunError
+from convlens.runs import Run
 from convlens.serve.limits import Limits
 from convlens.serve.registry import Registry
+from convlens.serve.served import ServedModel
 from serving import SAFETENSORS, Server, as_tensor, serving
 
 
@@ -65,3 +68,27 @@ def test_nothing_named_serves_the_newest_where_there_is_one(served_runs: Path) -
 def test_the_last_run_is_asked_for_and_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no runs with weights"):
         Registry(["last"], tmp_path, Limits())
+
+
+class Noting(Registry):
+    """Notes which runs it lists while it opens one."""
+
+    def _open(self, run: Run) -> ServedModel:
+        self.listed_meanwhile = self.listing()
+        return super()._open(run)
+
+
+def test_a_run_is_listed_when_it_can_be_asked(served_runs: Path, tmp_path: Path) -> None:
+    async def seen() -> None:
+        watching = asyncio.create_task(registry.watch(seconds=0.01))
+        async with asyncio.timeout(60):
+            while not registry.listing():
+                await asyncio.sleep(0.001)
+        watching.cancel()
+
+    registry = Noting([], tmp_path, Limits())
+    shutil.copytree(served_runs / "first", tmp_path / "first")
+    asyncio.run(seen())
+    assert registry.listed_meanwhile == []
+    assert registry.model("first") is registry.model("last")
+    registry.close()

@@ -107,7 +107,7 @@ class Registry:
                 )
             entry = self.entries[run.name] = Entry(run.folder, named=True)
             entry.model = self._open(run)
-            self._read(entry)
+            entry.facts, entry.summary = _read(run)
         self.default = next(iter(self.entries), None)
         self._settled = {path.name for path in _folders(self.root)}
         with suppress(ConvlensError):
@@ -127,13 +127,6 @@ class Registry:
 
     def _open(self, run: Run) -> ServedModel:
         return ServedModel(run, self._limits, threads=self._threads, on_batch=self._on_batch)
-
-    def _read(self, entry: Entry) -> None:
-        """Read what a run says of itself."""
-        run = entry.run
-        network = Network.from_toml(run.network_text)
-        entry.facts = describe.run_facts(run, network)
-        entry.summary = describe.summary(run, network, default=False)
 
     def entry(self, name: str) -> Entry:
         """Return a run by its name, or by "last".
@@ -204,7 +197,7 @@ class Registry:
         """Read again what a run says of itself, if it is there; a training changes it."""
         if (entry.folder / STATUS).is_file():
             with suppress(ConvlensError):  # in the middle of being written for the first time
-                self._read(entry)
+                entry.facts, entry.summary = _read(entry.run)
 
     def waiting(self) -> int:
         """Return how many images wait, or are being computed, in all queues."""
@@ -233,28 +226,35 @@ class Registry:
     def _changes(self) -> list[Callable[[], None]]:
         """Look at the disk, in a thread; return what to change, in the event loop."""
         changes = self._found()
-        for name, entry in list(self.entries.items()):
-            if entry.training:
+        for entry in list(self.entries.values()):
+            change = self._opened(entry)
+            # what a run that is about to open says of itself is shown with its weights, not before
+            if change is not None:
+                changes.append(change)
+            elif entry.training:
                 self.refresh_facts(entry)
-            try:
-                version = weights_version(Run(entry.folder))
-            except RunError:  # not yet, or no longer: what is open stays
-                continue
-            known = entry.model.version if entry.model else None
-            refused, again = entry.refused
-            if version == known or (version == refused and time.monotonic() < again):
-                continue
-            try:
-                model = self._open(entry.run)
-                self._read(entry)
-            except ConvlensError as error:
-                if version != refused:
-                    log.warning("%s is not taken: %s", name, error.what)
-                # a folder that is being copied becomes whole without its weights changing again
-                entry.refused = version, time.monotonic() + RETRY_SECONDS
-                continue
-            changes.append(partial(self._swap, entry, model))
         return changes
+
+    def _opened(self, entry: Entry) -> Callable[[], None] | None:
+        """Open a run's weights where they are new; return how they take their place."""
+        try:
+            version = weights_version(Run(entry.folder))
+        except RunError:  # not yet, or no longer: what is open stays
+            return None
+        known = entry.model.version if entry.model else None
+        refused, again = entry.refused
+        if version == known or (version == refused and time.monotonic() < again):
+            return None
+        try:
+            run = entry.run
+            told = _read(run)
+            return partial(self._swap, entry, self._open(run), *told)
+        except ConvlensError as error:
+            if version != refused:
+                log.warning("%s is not taken: %s", entry.folder.name, error.what)
+            # a folder that is being copied becomes whole without its weights changing again
+            entry.refused = version, time.monotonic() + RETRY_SECONDS
+            return None
 
     def _found(self) -> list[Callable[[], None]]:
         """Return what to do about folders that appeared since."""
@@ -291,8 +291,11 @@ class Registry:
 
     _next: str | None = None
 
-    def _swap(self, entry: Entry, model: ServedModel) -> None:
+    def _swap(
+        self, entry: Entry, model: ServedModel, facts: dict[str, Any], summary: dict[str, Any]
+    ) -> None:
         old, entry.model = entry.model, model
+        entry.facts, entry.summary = facts, summary
         log.info("%s: weights opened", model.name)
         if self._next == model.name:
             self._next = None
@@ -328,6 +331,12 @@ def newest(root: Path) -> Run | None:
         if (row.folder / WEIGHTS["best"]).is_file():
             return Run.open(row.folder)
     return None
+
+
+def _read(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a run says of itself: all of it, and as a line of the list."""
+    network = Network.from_toml(run.network_text)
+    return describe.run_facts(run, network), describe.summary(run, network, default=False)
 
 
 def _folders(root: Path) -> list[Path]:
