@@ -117,6 +117,8 @@ def test_activations_are_the_engines_for_every_layer(
     assert reply.headers["content-type"] == SAFETENSORS
     tensors, metadata = read_tensors(reply.body)
     assert json.loads(metadata["notes"]) == []
+    version = server.get("/v1/models/first").json()["weights_version"]
+    assert metadata["weights_version"] == version
     normalised = subject.preprocessing.normalise(digits[:1])
     np.testing.assert_array_equal(tensors["image"], digits[0])
     np.testing.assert_allclose(tensors["normalised"], normalised[0], atol=1e-6)
@@ -134,6 +136,8 @@ def test_activations_as_json_are_of_the_layers_asked_for(
     path = "/v1/models/first:activations"
     told = server.post(path, {"image": digits[0].tolist(), "layers": ["relu2", "linear2"]}).json()
     assert list(told["activations"]) == ["relu2", "linear2"]
+    version = server.get("/v1/models/first").json()["weights_version"]
+    assert told["weights_version"] == version
     wanted = subject.model.activations(subject.preprocessing.normalise(digits[:1]), ["relu2"])
     np.testing.assert_allclose(told["activations"]["relu2"], wanted["relu2"][0], atol=1e-4)
     assert server.post(path, {"image": digits[0].tolist()}).json()["activations"] == {}

@@ -65,7 +65,8 @@ def test_layer_rows_hold_the_geometry_of_every_window(name: str) -> None:
 def test_weights_travel_as_they_are(server: Server, served_runs: Path) -> None:
     reply = server.get("/v1/models/first/weights")
     assert reply.headers["content-type"] == SAFETENSORS
-    found, _ = read_tensors(reply.body)
+    found, said = read_tensors(reply.body)
+    assert said["weights_version"] == server.get("/v1/models/first").json()["weights_version"]
     wanted = Run.open(served_runs / "first").weights()
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():

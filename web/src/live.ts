@@ -2,13 +2,17 @@
  * From a picture to all maps, as often as it changes: one request is under way at a time, and
  * when it is answered only the newest picture is asked for.
  */
+import { batch } from "@preact/signals";
 import { asProblem } from "./backend/problem";
-import type { Picture } from "./backend/backend";
-import { activations, attribution, attributionMethod, backend, busy, model, picture, problem } from "./state";
+import type { Backend, Picture } from "./backend/backend";
+import { activations, attribution, attributionMethod, backend, busy, model, picture, problem, weights } from "./state";
 import type { Model } from "./model/types";
 import { argmax } from "./model/tensor";
 
 type Source = () => Promise<Picture> | Picture;
+
+/** How often to ask again where the weights change faster than they can be fetched. */
+const TRIES = 4;
 
 let waiting: { source: Source; since: number; to: Model | null } | null = null;
 let running = false;
@@ -26,14 +30,17 @@ async function run(): Promise<void> {
     const { source, since, to } = waiting;
     waiting = null;
     const from = backend.value;
-    if (!from || !to || model.value !== to) continue;
+    if (!from || !to || model.value?.name !== to.name) continue;
     try {
       const taken = await source();
-      const found = await from.activations(to, taken);
-      if (model.value !== to) continue;
-      picture.value = taken;
-      activations.value = found;
-      problem.value = null;
+      const [found, known] = await computed(from, to, taken);
+      if (model.value?.name !== to.name) continue;
+      batch(() => {
+        picture.value = taken;
+        activations.value = found;
+        weights.value = known;
+        problem.value = null;
+      });
       performance.measure("stroke-to-maps", { start: since, end: performance.now() });
       if (!waiting) await explain();
     } catch (thrown) {
@@ -42,6 +49,16 @@ async function run(): Promise<void> {
   }
   running = false;
   busy.value = false;
+}
+
+/** Ask for all maps, and for the weights that computed them where a training has saved new ones. */
+async function computed(from: Backend, to: Model, taken: Picture) {
+  let known = weights.value;
+  for (let left = TRIES; ; left--) {
+    const found = await from.activations(to, taken);
+    if (known?.version === found.version || !left) return [found, known] as const;
+    known = await from.weights(to.name);
+  }
 }
 
 /** Compute the chosen attribution for the picture that is shown, for its predicted class. */

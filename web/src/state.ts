@@ -1,10 +1,9 @@
 /** What the page knows: which run is open, what the image made of it, what is pointed at. */
 import { computed, effect, signal } from "@preact/signals";
-import type { Activations, Backend, Picture } from "./backend/backend";
+import type { Activations, Backend, Picture, Weights } from "./backend/backend";
 import { asProblem, type Problem } from "./backend/problem";
 import { scaleOf, type Theme } from "./draw/colour";
 import { treeOf, writtenByName } from "./model/tree";
-import type { Tensors } from "./model/tensor";
 import type { Attribution, LayerRow, Model, ModelSummary } from "./model/types";
 import type { Computed } from "./windows/window";
 
@@ -24,7 +23,7 @@ export const listed = signal(false);
 /** There is none: a server that waits for its first run. */
 export const noRun = computed(() => listed.value && models.value.length === 0);
 export const model = signal<Model | null>(null);
-export const weights = signal<Tensors | null>(null);
+export const weights = signal<Weights | null>(null);
 export const problem = signal<Problem | null>(null);
 export const view = signal<View>("explore");
 
@@ -49,11 +48,11 @@ export const written = computed(() => (model.value ? writtenByName(model.value.n
 /** All that a window is computed from, once the weights and one image's activations are here. */
 export const computedNow = computed<Computed | null>(() => {
   const [now, known] = [activations.value, weights.value];
-  if (!now || !known) return null;
+  if (!now || !known || now.version !== known.version) return null;
   return {
     rows: rows.value,
     written: written.value,
-    weights: known,
+    weights: known.tensors,
     layers: now.layers,
     normalised: now.normalised,
   };

@@ -163,7 +163,8 @@ def _all_layers(
     names = list(found.layers) if layers is None else layers
     notes = given.notes[0]
     if as_tensors:
-        return Answer(200, tensors.to_bytes(_named(found, names), _said(notes)), SAFETENSORS)
+        said = {"notes": json.dumps(notes), "weights_version": model.version}
+        return Answer(200, tensors.to_bytes(_named(found, names), said), SAFETENSORS)
     told = {
         "image": found.image,
         "normalised": found.normalised,
@@ -171,6 +172,7 @@ def _all_layers(
         "probabilities": found.probabilities,
         "activations": {name: np.ascontiguousarray(found.layers[name]) for name in names},
         "notes": notes,
+        "weights_version": model.version,
     }
     return Answer(200, orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))
 
@@ -183,7 +185,3 @@ def _named(found: Activations, names: list[str]) -> dict[str, Array]:
         "probabilities": found.probabilities,
         **{f"activation/{name}": found.layers[name] for name in names},
     }
-
-
-def _said(notes: list[str]) -> dict[str, str]:
-    return {"notes": json.dumps(notes)}

@@ -37,7 +37,9 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
         entry = registry.entry(name)
         if entry.training:
             await run(registry.refresh_facts, entry)
-        return json_response({**entry.facts, "has_weights": entry.model is not None})
+        version = entry.model.version if entry.model else None
+        told = {"has_weights": version is not None, "weights_version": version}
+        return json_response(entry.facts | told)
 
     @app.get(
         "/v1/models/{name}/weights",
@@ -47,7 +49,8 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
     )
     async def weights(name: str) -> Response:
         model = registry.model(name)
-        body = await run(lambda: tensors.to_bytes(float32(model.model.weights())))
+        said = {"weights_version": model.version}
+        body = await run(lambda: tensors.to_bytes(float32(model.model.weights()), said))
         return Response(body, media_type=SAFETENSORS)
 
     @app.get(

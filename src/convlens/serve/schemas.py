@@ -80,6 +80,7 @@ class Model(_Told):
     multiply_adds: int
     has_samples: bool
     has_weights: bool = Field(description="false until a training has saved an epoch")
+    weights_version: str | None = Field(description="another one whenever the weights change")
     attributions: list[str]
 
 
@@ -136,6 +137,7 @@ class ActivationLists(_Told):
     probabilities: list[float]
     activations: dict[str, list[Any]]
     notes: list[str]
+    weights_version: str = Field(description="of the weights that computed it, as in the model")
 
 
 class Window(_Told):

@@ -195,8 +195,8 @@ class Activations:
     layers: dict[str, NDArray[np.float32]]
 
 
-def weights_version(run: Run) -> tuple[int, int, int]:
-    """Return what changes whenever a run's weights file does.
+def weights_version(run: Run) -> str:
+    """Return a word that changes whenever a run's weights file does.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def weights_version(run: Run) -> tuple[int, int, int]:
             "a run that saved an epoch",
             "wait until it has trained, or continue it with convlens train --resume",
         ) from None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
 
 
 def step_json(step: Step) -> dict[str, Any]:

@@ -157,6 +157,7 @@ def _write_run(run: Run, place: Path) -> tuple[float, int]:
         "mode": "static",
         "has_samples": bool(samples["samples"]),
         "has_weights": True,
+        "weights_version": "published",
         # gradients need PyTorch: what forward passes can compute remains
         "attributions": [name for name in facts["attributions"] if name == "occlusion"],
         "kernels": with_kernels,

@@ -24,6 +24,15 @@ export interface Activations {
   probabilities: Float32Array;
   /** By layer; the image that layer `null` stands for is `normalised`. */
   layers: Tensors;
+  /** Of the weights that computed all this. */
+  version: string;
+}
+
+/** All weights and buffers by name, `layer.weight` and so on. */
+export interface Weights {
+  tensors: Tensors;
+  /** Another one whenever they change: a training saves better ones. */
+  version: string;
 }
 
 export interface TrainingRequest {
@@ -37,7 +46,7 @@ export interface Backend {
   readonly published: boolean;
   models(): Promise<ModelSummary[]>;
   model(name: string): Promise<Model>;
-  weights(name: string): Promise<Tensors>;
+  weights(name: string): Promise<Weights>;
   metrics(name: string, after: number): Promise<Metrics>;
   samples(name: string, kind: "test" | "mistakes"): Promise<Sample[]>;
   kernels(name: string, layer: string): Promise<Tensors>;

@@ -28,6 +28,7 @@ export function published(site: Site): Backend {
   let runtime: Promise<Runtime> | null = null;
   const loaded = () => (runtime ??= Runtime.load(site));
   let samples: Promise<Record<string, Sample[]>> | null = null;
+  const version = site.weights_version!; // they never change
 
   const computed = async (picture: Picture): Promise<Activations> => {
     const raster =
@@ -37,7 +38,7 @@ export function published(site: Site): Backend {
     const { image, notes } = bring(site.preprocessing!, raster);
     const normalised = normalise(site.preprocessing!, image);
     const found = await (await loaded()).all(normalised);
-    return { image: tensor([...site.network.input], Float32Array.from(image)), normalised, notes, ...found };
+    return { image: tensor([...site.network.input], Float32Array.from(image)), normalised, notes, version, ...found };
   };
 
   return {
@@ -54,7 +55,7 @@ export function published(site: Site): Backend {
       },
     ],
     model: async () => site,
-    weights: () => arrays("weights.safetensors"),
+    weights: async () => ({ tensors: await arrays("weights.safetensors"), version }),
     metrics: async () => (await (await file("metrics.json")).json()) as Metrics,
     samples: async (_, kind) => {
       samples ??= file("samples.json").then((found) => found.json() as Promise<Record<string, Sample[]>>);

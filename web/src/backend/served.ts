@@ -57,7 +57,10 @@ export const served: Backend = {
   published: false,
   models: async () => (await json<{ models: ModelSummary[] }>("v1/models")).models,
   model: (name) => json<Model>(at(name)),
-  weights: async (name) => (await tensors(`${at(name)}/weights`)).tensors,
+  weights: async (name) => {
+    const file = await tensors(`${at(name)}/weights`);
+    return { tensors: file.tensors, version: file.metadata["weights_version"] ?? "" };
+  },
   metrics: (name, after) => json<Metrics>(`${at(name)}/metrics?after=${after}`),
   samples: async (name, kind) =>
     (await json<{ samples: Sample[] }>(`${at(name)}/samples?kind=${kind}&count=42`)).samples,
@@ -82,6 +85,7 @@ export const served: Backend = {
       probabilities: need("probabilities").data,
       notes: JSON.parse(file.metadata["notes"] ?? "[]") as string[],
       layers,
+      version: file.metadata["weights_version"] ?? "",
     };
   },
 

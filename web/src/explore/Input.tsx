@@ -84,7 +84,7 @@ export function Input() {
     const found = await backend.value!.samples(now.name, "test").catch(() => []);
     const right = found.filter((sample) => sample.label === sample.predicted);
     const clearest = right.toSorted((a, b) => b.probability - a.probability)[0] ?? found[0];
-    if (clearest && model.value === now && !activations.value) await take(fromDataUrl(clearest.image));
+    if (clearest && model.value?.name === now.name && !activations.value) await take(fromDataUrl(clearest.image));
   }
 
   useEffect(() => {

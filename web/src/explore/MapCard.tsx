@@ -92,7 +92,7 @@ export function MapCard() {
 /** The filter's weights, one square a channel; the first ones where there are many. */
 function Kernels({ layer, filter }: { layer: string; filter: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const weight = weights.value?.get(`${layer}.weight`);
+  const weight = weights.value?.tensors.get(`${layer}.weight`);
   const shown = theme.value;
   const depth = weight?.shape[1] ?? 1;
   const many = Math.min(depth, MOST_KERNELS);

@@ -86,6 +86,8 @@ export interface Model {
   has_samples: boolean;
   /** false until a training has saved an epoch. */
   has_weights: boolean;
+  /** Another one whenever the weights change; null where there are none. */
+  weights_version: string | null;
   attributions: string[];
 }
 

@@ -29,7 +29,7 @@ export function Filters({ epochs }: { epochs: number }) {
   const [playing, setPlaying] = useState(false);
   useEffect(() => {
     // a training that has only begun has no filters to show
-    if (!layer || !(epochs || now.has_weights)) return;
+    if (!layer || !now.has_weights) return;
     let left = false;
     backend.value!
       .kernels(now.name, layer)
@@ -47,7 +47,7 @@ export function Filters({ epochs }: { epochs: number }) {
     return () => {
       left = true;
     };
-  }, [now.name, layer, epochs]);
+  }, [now.name, layer, epochs, now.has_weights]);
   useEffect(() => {
     if (!playing) return;
     const timer = setTimeout(() => {

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { asProblem } from "../backend/problem";
 import type { EpochEvent, RunStatus } from "../model/types";
-import { backend, models, open, problem, weights } from "../state";
+import { backend, models, problem } from "../state";
 
 const PAUSE = 800;
 
@@ -30,11 +30,7 @@ export function watch(run: string): () => void {
       const events = [...watched.value!.events, ...found.events.filter((event) => "train_loss" in event)];
       watched.value = { run, events, status: found.status, loaded: true };
       if (found.status.state === "running") timer = window.setTimeout(() => void ask(), PAUSE);
-      else {
-        models.value = await backend.value!.models();
-        // a run that was opened while it trained gets its weights now
-        if (!weights.value && !left) await open(run);
-      }
+      else models.value = await backend.value!.models();
     } catch (thrown) {
       if (left) return;
       problem.value = asProblem(thrown);

@@ -1,0 +1,89 @@
+"""Runs that change while the page shows them: a training that goes on, and weights that are new."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import acting
+import numpy as np
+import pytest
+
+from convlens.inside.windows import window
+from convlens.inspection import open_subject
+from convlens.runs import Run
+from convlens.weights import save_tensors
+from serving import Server, serving
+
+
+def reference_total(folder: Path, image: np.ndarray, layer: str, cell: tuple[int, ...]) -> float:
+    subject = open_subject(folder, engine="reference")
+    normalised = subject.preprocessing.normalise(image[None])[0]
+    return float(window(subject.model, normalised, layer, cell).total)
+
+
+def weights_version(server: Server) -> str:
+    return str(server.get("/v1/models/last").json()["weights_version"])
+
+
+def test_a_sum_is_of_the_weights_that_computed_the_maps(open_page, runs: Path, tmp_path: Path):
+    root = tmp_path / "runs"
+    run = root / "digits"
+    shutil.copytree(runs / "digits", run)
+    path, image = acting.save_digit(tmp_path, 7)
+    with serving("digits", "--runs", root) as server:
+        page = open_page(f"http://127.0.0.1:{server.port}/")
+        acting.give(page, path)
+        cell = acting.open_cell(page, "conv2", 30, 20)
+        was = reference_total(run, image, "conv2", cell)
+        assert acting.total(page) == pytest.approx(was, abs=1e-5)
+
+        version = weights_version(server)
+        weights = Run.open(run).weights()
+        weights["conv2.weight"] = -2 * weights["conv2.weight"]
+        (run / "MANIFEST.json").unlink()
+        save_tensors(run / "weights.safetensors", weights)
+        until = time.monotonic() + 60
+        while weights_version(server) == version and time.monotonic() < until:
+            time.sleep(0.1)
+        acting.give(page, path)
+        now = reference_total(run, image, "conv2", cell)
+        assert abs(now - was) > 1e-3
+        assert acting.total(page) == pytest.approx(now, abs=1e-5)
+
+
+def test_maps_follow_a_training_without_a_stroke(open_page, tmp_path: Path):
+    root = tmp_path / "runs"
+    with serving("--runs", root) as server:
+        page = open_page(f"http://127.0.0.1:{server.port}/", ready=False)
+        page.get_by_role("heading", name="There is no run yet").wait_for()
+        command = [sys.executable, "-m", "convlens", "train", "tutorial-torch", "--runs", root]
+        training = subprocess.Popen([*command, "--epochs", "30", "--name", "growing"])
+        try:
+            page.get_by_role("button", name="Training", exact=True).wait_for()
+            page.get_by_role("button", name="Explore").click()
+            page.get_by_test_id("winner").wait_for()  # with the first weights, by itself
+            assert "training" in page.locator(".run").inner_text()
+            acting.settle(page)
+            shown = page.locator(".answer").get_attribute("data-logits")
+            page.wait_for_function(
+                "was => document.querySelector('.answer').dataset.logits !== was",
+                arg=shown,
+            )
+            assert training.wait(120) == 0
+        finally:
+            training.kill()
+            training.wait()
+        page.locator(".run", has_text="on the test set").wait_for()
+        assert "training" not in page.locator(".run").inner_text()
+        acting.settle(page)
+        path, image = acting.save_digit(tmp_path, 7)
+        acting.give(page, path)
+        cell = acting.open_cell(page, "conv1", 12, 40)
+        expected = reference_total(root / "growing", image, "conv1", cell)
+        assert acting.total(page) == pytest.approx(expected, abs=1e-5)
