@@ -136,6 +136,50 @@ def test_the_keyboard_reaches_maps_and_cells_and_escape_closes(open_page):
     assert page.evaluate("document.activeElement.parentElement.dataset.layer") == "conv1"
 
 
+def test_a_digit_is_drawn_with_the_keyboard_alone(open_page):
+    page = open_page()
+    while page.evaluate("document.activeElement.dataset.testid") != "sheet":
+        page.keyboard.press("Tab")
+    page.get_by_text("Arrow keys move the pen").wait_for()
+    page.keyboard.press("Space")  # wipes the example and puts the pen down
+    for _ in range(17):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    acting.settle(page)
+    assert acting.winner(page) == "1"
+    drawn = sheet_ink(page)
+    page.keyboard.press("ArrowRight")  # a lifted pen draws nothing
+    assert sheet_ink(page) == drawn > 0
+    page.keyboard.press("Delete")
+    assert sheet_ink(page) == 0
+
+
+def sheet_ink(page) -> int:
+    return int(
+        page.evaluate(
+            """() => {
+                const sheet = document.querySelector('[data-testid=sheet]');
+                const { data } = sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height);
+                return data.reduce((sum, byte, i) => sum + (i % 4 === 0 && byte > 0 ? 1 : 0), 0);
+            }"""
+        )
+    )
+
+
+def test_an_attribution_is_seen_large_and_taken_off_again(open_page):
+    page = open_page()
+    acting.draw(page, acting.SEVEN)
+    page.get_by_label("What spoke for it").select_option("occlusion")
+    page.get_by_role("button", name="See it large.").click()
+    pixels = page.get_by_test_id("pixels")
+    covered = pixels.locator("canvas").screenshot()
+    pixels.get_by_role("button", name="Pixels").click()
+    plain = pixels.locator("canvas").screenshot()
+    assert plain != covered
+    pixels.get_by_role("button", name="Occlusion").click()
+    assert pixels.locator("canvas").screenshot() == covered
+
+
 def test_the_keyboard_goes_through_the_pixels(open_page):
     page = open_page()
     acting.draw(page, acting.SEVEN)

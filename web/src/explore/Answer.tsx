@@ -1,10 +1,12 @@
 /** The answer: the class that wins, how sure the network is, and what speaks for it. */
 import { percent, short } from "../draw/numbers";
-import { t, type Key } from "../i18n";
+import { t } from "../i18n";
+import { wholeImage } from "../inspector/PixelsView";
 import { explain } from "../live";
 import { argmax, isFlat } from "../model/tensor";
 import type { LayerRow } from "../model/types";
 import { activations, attribution, attributionMethod, busy, model, problem, selected } from "../state";
+import { legendText, methodText } from "../shell/methodText";
 import { bring, choose } from "./choosing";
 
 export function Answer() {
@@ -101,16 +103,6 @@ function Way(props: { row: LayerRow; best: number; how: string; children: string
   );
 }
 
-const NAMES: Record<string, Key> = {
-  "grad-cam": "why.grad-cam",
-  "integrated-gradients": "why.integrated-gradients",
-  occlusion: "why.occlusion",
-  saliency: "why.saliency",
-};
-
-/** Methods that say nothing against a class have a legend of their own. */
-const LEGENDS: Record<string, Key> = { "grad-cam": "why.legendFor", saliency: "why.legendMatters" };
-
 function Why() {
   const methods = model.value!.attributions;
   if (!methods.length) return null;
@@ -131,11 +123,20 @@ function Why() {
         <option value="">{t("why.none")}</option>
         {methods.map((method) => (
           <option key={method} value={method}>
-            {NAMES[method] ? t(NAMES[method]) : method}
+            {methodText(method)}
           </option>
         ))}
       </select>
-      {chosen && <p class="quiet">{attribution.value ? t(LEGENDS[chosen] ?? "why.legend") : t("working")}</p>}
+      {chosen && (
+        <p class="quiet">
+          {attribution.value ? legendText(chosen) : t("working")}{" "}
+          {attribution.value && (
+            <button class="plain" onClick={() => (selected.value = wholeImage(model.value!))}>
+              <u>{t("why.large")}</u>
+            </button>
+          )}
+        </p>
+      )}
     </fieldset>
   );
 }

@@ -7,7 +7,7 @@ import { shapeText } from "../draw/numbers";
 import { activations, attribution, model, rows, selected, theme } from "../state";
 import { onGrid, receptiveField, type Region } from "../windows/geometry";
 import { drawAttribution } from "../draw/overlay";
-import { TOGETHER } from "../inspector/PixelsView";
+import { wholeImage } from "../inspector/PixelsView";
 import type { Column } from "./layout";
 
 /** The pixels that the selected cell can depend on. */
@@ -70,7 +70,7 @@ export function ImageColumn({ column }: { column: Column }) {
         class="plain"
         aria-label={t("image.open")}
         title={t("image.open")}
-        onClick={() => (selected.value = { layer: null, cell: [colours ? TOGETHER : 0, 0, 0] })}
+        onClick={() => (selected.value = wholeImage(model.value!))}
       >
         <canvas ref={canvas} />
       </button>

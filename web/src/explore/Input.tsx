@@ -7,6 +7,7 @@ import type { Model } from "../model/types";
 import { refuseLarge } from "../preprocessing/header";
 import { activations, backend, model, picture } from "../state";
 import { Camera } from "./Camera";
+import { after, ready, type Pen } from "./keyboardPen";
 import { noteText } from "./notes";
 import { fromDataUrl, imageAmong } from "./pictures";
 import { seven, Sheet, type Point } from "./stroke";
@@ -36,6 +37,8 @@ export function Input() {
   const [camera, setCamera] = useState(false);
   const [over, setOver] = useState(false);
   const [invited, setInvited] = useState(true);
+  /** Only where the sheet was reached with the keyboard. */
+  const [pen, setPen] = useState<Pen | null>(null);
 
   const fresh = () => show(() => sheet.current!.picture());
 
@@ -125,6 +128,32 @@ export function Input() {
     return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
   };
 
+  /** The first stroke of one's own wipes what was shown as an example. */
+  const begin = () => {
+    if (!own.current && invited) sheet.current!.clear();
+    own.current = true;
+    setInvited(false);
+  };
+
+  const key = (event: KeyboardEvent) => {
+    if (!pen || event.altKey || event.ctrlKey || event.metaKey) return;
+    const { width, height } = canvas.current!;
+    const next = after(pen, event.key, width, height);
+    if (next) {
+      setPen(next);
+      if (next.down) {
+        if (pen.down) sheet.current!.line(next.at, erasing);
+        else {
+          begin();
+          sheet.current!.down(next.at, erasing);
+        }
+        fresh();
+      }
+    } else if (event.key === "Delete" || event.key === "Backspace") clear();
+    else return;
+    event.preventDefault();
+  };
+
   const clear = () => {
     own.current = true;
     sheet.current!.clear();
@@ -140,15 +169,17 @@ export function Input() {
           class={draws ? "drawing" : ""}
           role="img"
           aria-label={draws ? t("input.sheet") : t("input.shown")}
+          aria-describedby={draws ? "sheet-keys" : undefined}
           data-testid="sheet"
+          tabIndex={draws ? 0 : undefined}
+          onFocus={() => setPen(ready(canvas.current!.width, canvas.current!.height))}
+          onBlur={() => setPen(null)}
+          onKeyDown={key}
           onPointerDown={(event) => {
             if (!draws || event.button !== 0) return;
             event.preventDefault();
             canvas.current!.setPointerCapture(event.pointerId);
-            // the first stroke of one's own wipes what was shown as an example
-            if (!own.current && invited) sheet.current!.clear();
-            own.current = true;
-            setInvited(false);
+            begin();
             sheet.current!.down(point(event), erasing || event.buttons === 32);
             fresh();
           }}
@@ -161,10 +192,24 @@ export function Input() {
             fresh();
           }}
         />
-        {draws && invited && activations.value && <p class="invitation">{t("input.yourTurn")}</p>}
+        {pen && (
+          <span
+            class={`pen${pen.down ? " is-down" : ""}`}
+            style={{
+              left: `${(100 * pen.at[0]) / canvas.current!.width}%`,
+              top: `${(100 * pen.at[1]) / canvas.current!.height}%`,
+            }}
+          />
+        )}
+        {draws && invited && !pen && activations.value && <p class="invitation">{t("input.yourTurn")}</p>}
         {!draws && !activations.value && <p class="invitation">{t("input.drop")}</p>}
         {camera && <Camera ratio={columnsOf / rowsOf} onPicture={(blob) => void take(blob)} onClose={() => setCamera(false)} />}
       </div>
+      {draws && (
+        <p id="sheet-keys" class={pen ? "quiet" : "visually-hidden"}>
+          {t("input.keys")}
+        </p>
+      )}
       <div class="tools">
         {draws && (
           <div class="segmented" role="group" aria-label={t("input.tool")}>

@@ -7,7 +7,6 @@ import { aboutText, classOf, kindText } from "../shell/layerText";
 import { settingsText } from "../shell/settingsText";
 import { cellAt } from "../windows/elementwise";
 import { movedCell } from "../explore/choosing";
-import { sizeOf } from "../model/tensor";
 import { computedNow, rows, selected } from "../state";
 import { stepOf } from "../windows/window";
 import type { LayerRow } from "../model/types";
@@ -104,7 +103,7 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
               ? t("inspector.feature", { index: cell[0]! })
               : t("inspector.class", { name })}
         </p>
-        {sizeOf(row.output) > 1 && (
+        {count > 1 && (
           <div class="player" role="group" aria-label={t("player.label")}>
             <button onClick={() => go(index - 1)} aria-label={t("player.back")} title={t("player.back")}>
               ‹

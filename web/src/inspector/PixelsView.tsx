@@ -2,16 +2,24 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pictureCanvas, prepare } from "../draw/canvas";
 import { readable } from "../draw/colour";
+import { drawAttribution } from "../draw/overlay";
 import { shapeText, short } from "../draw/numbers";
 import { t } from "../i18n";
-import { activations, selected } from "../state";
+import type { Model } from "../model/types";
+import { legendText, methodText } from "../shell/methodText";
+import { activations, attribution, selected, type Place } from "../state";
 import { bringIntoView, takeFocus } from "./Inspector";
 
 /** A cell must be so wide for its number to be legible, and for three of them above each other. */
 const [LEGIBLE, LEGIBLE_RGB] = [22, 40];
 const WIDEST = 84;
 /** Stands for all planes together. */
-export const TOGETHER = 3;
+const TOGETHER = 3;
+
+/** The place that shows all of an image. */
+export function wholeImage(of: Model): Place {
+  return { layer: null, cell: [of.network.input[0] === 3 ? TOGETHER : 0, 0, 0] };
+}
 
 export function PixelsView({ plane }: { plane: number }) {
   const image = activations.value!.image;
@@ -24,6 +32,8 @@ export function PixelsView({ plane }: { plane: number }) {
   const cells = height * width;
   const planes = plane < channels ? [plane] : [0, 1, 2];
   const value = (y: number, x: number, c: number) => image.data[c * cells + y * width + x]!;
+  const [covered, setCovered] = useState(true);
+  const why = covered ? attribution.value : null;
   const zoom = (by: number) => setUnit((now) => Math.max(3, Math.min(WIDEST, Math.round(now * by))));
 
   useEffect(() => bringIntoView(section.current!), []);
@@ -38,7 +48,8 @@ export function PixelsView({ plane }: { plane: number }) {
   useLayoutEffect(() => {
     const context = prepare(canvas.current!, width * unit, height * unit);
     context.drawImage(pictureCanvas(image, planes.length === 1 && channels > 1 ? plane : undefined), 0, 0, width * unit, height * unit);
-    if (unit >= (planes.length === 1 ? LEGIBLE : LEGIBLE_RGB)) {
+    if (why) drawAttribution(context, why, width * unit, height * unit);
+    else if (unit >= (planes.length === 1 ? LEGIBLE : LEGIBLE_RGB)) {
       const line = unit / (planes.length + 0.4);
       context.font = `${Math.min(14, Math.floor(planes.length === 1 ? unit * 0.38 : line * 0.85))}px ui-monospace, monospace`;
       context.textAlign = "center";
@@ -64,7 +75,7 @@ export function PixelsView({ plane }: { plane: number }) {
       context.strokeStyle = colour;
       context.strokeRect(at[1] * unit, at[0] * unit, unit, unit);
     }
-  }, [image, plane, unit, at]);
+  }, [image, plane, unit, at, why]);
 
   // what is marked stays in view, wherever it is and however large
   useLayoutEffect(() => {
@@ -81,10 +92,13 @@ export function PixelsView({ plane }: { plane: number }) {
   return (
     <section ref={section} class="inspector pixels" aria-label={t("pixels.label")} data-testid="pixels">
       <header>
-        <h2>
-          {t("pixels.title")}
-          <small>{shapeText(image.shape)}</small>
-        </h2>
+        <div class="what">
+          <h2>
+            {t("pixels.title")}
+            <small>{shapeText(image.shape)}</small>
+          </h2>
+          {why && <p class="about">{legendText(why.method)}</p>}
+        </div>
         <p class="where">
           {t("pixels.value", {
             row: at[0],
@@ -104,6 +118,16 @@ export function PixelsView({ plane }: { plane: number }) {
                 {name}
               </button>
             ))}
+          </div>
+        )}
+        {attribution.value && (
+          <div class="segmented" role="group" aria-label={t("why.title")}>
+            <button aria-pressed={covered} onClick={() => setCovered(true)}>
+              {methodText(attribution.value.method)}
+            </button>
+            <button aria-pressed={!covered} onClick={() => setCovered(false)}>
+              {t("pixels.title")}
+            </button>
           </div>
         )}
         <div class="player" role="group" aria-label={t("zoom.label")}>
