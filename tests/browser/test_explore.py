@@ -159,7 +159,8 @@ def sheet_ink(page) -> int:
         page.evaluate(
             """() => {
                 const sheet = document.querySelector('[data-testid=sheet]');
-                const { data } = sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height);
+                const { width, height } = sheet;
+                const { data } = sheet.getContext('2d').getImageData(0, 0, width, height);
                 return data.reduce((sum, byte, i) => sum + (i % 4 === 0 && byte > 0 ? 1 : 0), 0);
             }"""
         )
