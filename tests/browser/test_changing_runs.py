@@ -87,3 +87,19 @@ def test_maps_follow_a_training_without_a_stroke(open_page, tmp_path: Path):
         cell = acting.open_cell(page, "conv1", 12, 40)
         expected = reference_total(root / "growing", image, "conv1", cell)
         assert acting.total(page) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_run_trained_elsewhere_can_be_chosen(open_page, runs: Path, tmp_path: Path):
+    root = tmp_path / "runs"
+    shutil.copytree(runs / "digits", root / "first")
+    with serving("--runs", root) as server:
+        page = open_page(f"http://127.0.0.1:{server.port}/")
+        assert page.locator(".run").get_by_text("first").count() == 1
+        shutil.copytree(runs / "wide", root / ".building")
+        (root / ".building").rename(root / "second")
+        until = time.monotonic() + 60
+        while len(server.get("/v1/models").json()["models"]) < 2 and time.monotonic() < until:
+            time.sleep(0.1)
+        page.locator(".run").hover()
+        page.get_by_label("Run", exact=True).select_option("second")
+        page.locator(".layer.image .shape", has_text="1×20×40").wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,11 @@ def test_bias_dilation_rate_and_name_change_the_network(open_page):
     page.locator('[role="alert"]', has_text="1.5").wait_for()
 
 
+def state_in_list(server: Server, network: str) -> str:
+    rows = server.get("/v1/models").json()["models"]
+    return str({row["network"]: row["state"] for row in rows}[network])
+
+
 def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: Server):
     page = open_page()
     page.get_by_role("button", name="Workbench").click()
@@ -144,8 +150,10 @@ def test_a_training_started_from_the_page_is_watched_live(open_page, explorer: S
     )
     page.get_by_role("button", name="Stop training").click()
     page.locator(".fact", has_text="interrupted").wait_for(timeout=60_000)
-    states = {row["network"]: row["state"] for row in explorer.get("/v1/models").json()["models"]}
-    assert states["lenet-5"] == "interrupted"
+    until = time.monotonic() + 60  # the list follows by the second
+    while state_in_list(explorer, "lenet-5") == "running" and time.monotonic() < until:
+        time.sleep(0.1)
+    assert state_in_list(explorer, "lenet-5") == "interrupted"
 
 
 def test_a_finished_run_shows_its_curves_and_filters(open_page):

@@ -1,35 +1,42 @@
-/** A run that changes while the page shows it: how far it is, and weights that its training saved. */
+/** Runs that change while the page shows them: how far they are, weights that a training saved, new ones. */
 import { effect } from "@preact/signals";
+import type { Backend } from "./backend/backend";
 import { show } from "./live";
 import type { Model } from "./model/types";
-import { backend, model, picture, weights } from "./state";
+import { backend, model, models, picture, weights } from "./state";
 
+/** Between two questions about a run that trains, milliseconds. */
 const PAUSE = 1500;
 
-/** Keep up with the open run for as long as it trains, or has no weights yet. */
+/** Keep up with the server for as long as the page is open. */
 export function follow(): void {
   effect(() => {
-    const now = model.value;
-    if (!now || backend.value?.published) return;
-    if (now.status.state !== "running" && weights.value) return;
-    let timer = 0;
-    let left = false;
-    const later = () => {
-      if (!left) timer = window.setTimeout(() => void ask(), PAUSE);
-    };
-    // a server that does not answer is told of where it is asked for something
-    const ask = () => renew(now).then(later, later);
-    later();
-    return () => {
-      left = true;
-      clearTimeout(timer);
-    };
+    const [source, now] = [backend.value, model.value];
+    const goes = source && !source.published && now && (now.status.state === "running" || !weights.value);
+    return goes ? again(() => renew(source, now)) : undefined;
   });
+  // whoever trained something in a terminal comes back to the page to see it
+  window.addEventListener("focus", () => void relist());
+}
+
+/** Do something again and again; returns how to stop. */
+function again(work: () => Promise<void>): () => void {
+  let timer = 0;
+  let left = false;
+  const later = () => {
+    if (!left) timer = window.setTimeout(go, PAUSE);
+  };
+  // a server that does not answer is told of where it is asked for something
+  const go = () => void work().then(later, later);
+  later();
+  return () => {
+    left = true;
+    clearTimeout(timer);
+  };
 }
 
 /** Ask for the run once more; what the page shows of it changes where it did. */
-async function renew(now: Model): Promise<void> {
-  const source = backend.value!;
+async function renew(source: Backend, now: Model): Promise<void> {
   const found = await source.model(now.name);
   const fresh = found.weights_version !== null && found.weights_version !== weights.value?.version;
   // the maps bring their own weights
@@ -37,6 +44,17 @@ async function renew(now: Model): Promise<void> {
   if (model.value !== now) return;
   const shown = picture.value;
   if (first) weights.value = first;
-  if (JSON.stringify(found) !== JSON.stringify(now)) model.value = found;
+  if (!same(found, now)) model.value = found;
   if (fresh && shown) show(() => shown);
+}
+
+/** Look which runs there are: what was trained elsewhere appears among the others. */
+export async function relist(): Promise<void> {
+  if (!backend.value || !model.value) return; // the first run is looked for anyway
+  const found = await backend.value.models().catch(() => []);
+  if (found.length && !same(found, models.value)) models.value = found;
+}
+
+function same(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

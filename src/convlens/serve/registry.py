@@ -30,6 +30,8 @@ from convlens.serve.served import ServedModel, weights_version
 
 log = logging.getLogger("convlens.serve")
 
+Told = tuple[dict[str, Any], dict[str, Any]]
+"""What a run says of itself: all of it, and as a line of the list."""
 LAST = "last"
 RETRY_SECONDS = 5.0
 LOADED = 16
@@ -228,10 +230,11 @@ class Registry:
         changes = self._found()
         for entry in list(self.entries.values()):
             change = self._opened(entry)
-            # what a run that is about to open says of itself is shown with its weights, not before
             if change is not None:
                 changes.append(change)
-            elif entry.training:
+                if not entry.summary:  # a run that was not listed yet is, with its weights
+                    continue
+            if change is not None or entry.training:
                 self.refresh_facts(entry)
         return changes
 
@@ -248,7 +251,7 @@ class Registry:
         try:
             run = entry.run
             told = _read(run)
-            return partial(self._swap, entry, self._open(run), *told)
+            return partial(self._swap, entry, self._open(run), told)
         except ConvlensError as error:
             if version != refused:
                 log.warning("%s is not taken: %s", entry.folder.name, error.what)
@@ -291,11 +294,10 @@ class Registry:
 
     _next: str | None = None
 
-    def _swap(
-        self, entry: Entry, model: ServedModel, facts: dict[str, Any], summary: dict[str, Any]
-    ) -> None:
+    def _swap(self, entry: Entry, model: ServedModel, told: Told) -> None:
         old, entry.model = entry.model, model
-        entry.facts, entry.summary = facts, summary
+        if not entry.summary:
+            entry.facts, entry.summary = told
         log.info("%s: weights opened", model.name)
         if self._next == model.name:
             self._next = None
@@ -333,8 +335,8 @@ def newest(root: Path) -> Run | None:
     return None
 
 
-def _read(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a run says of itself: all of it, and as a line of the list."""
+def _read(run: Run) -> Told:
+    """Return what a run says of itself."""
     network = Network.from_toml(run.network_text)
     return describe.run_facts(run, network), describe.summary(run, network, default=False)
 

@@ -1,7 +1,7 @@
 /** The first view: an image, the network at work on it, the answer, and the window below. */
 import { t } from "../i18n";
 import { Inspector } from "../inspector/Inspector";
-import { activations, problem, selected, view, weights } from "../state";
+import { activations, model, problem, selected, view, weights } from "../state";
 import { ProblemNote } from "../shell/ProblemNote";
 import { Answer } from "./Answer";
 import { Gallery } from "./Gallery";
@@ -12,7 +12,7 @@ export function Explore() {
   if (!weights.value) {
     return (
       <main class="nothing">
-        <p>{t("run.noWeights")}</p>
+        <p>{t(model.value!.status.state === "running" ? "run.early" : "run.noWeights")}</p>
         <p>
           <button class="primary" onClick={() => (view.value = "training")}>
             {t("views.training")}

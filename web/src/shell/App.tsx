@@ -2,6 +2,7 @@
 import { lazy } from "./lazy";
 import { useEffect } from "preact/hooks";
 import { Explore } from "../explore/Explore";
+import { relist } from "../follow";
 import { language, setLanguage, t } from "../i18n";
 import {
   chosenTheme,
@@ -104,7 +105,7 @@ function RunPicker() {
   const now = model.value!;
   const accuracy = now.status.test_accuracy;
   return (
-    <div class="run">
+    <div class="run" onPointerEnter={() => void relist()} onFocusIn={() => void relist()}>
       {models.value.length > 1 ? (
         <select
           aria-label={t("run.choose")}
