@@ -386,7 +386,14 @@ def test_a_script_erases_as_much_as_the_run_does(library: str) -> None:
     assert covered.max() == pytest.approx(ours.max(), abs=0.03)
 
 
-@pytest.mark.parametrize("alphas", [{"mixup": 0.5}, {"cutmix": 0.5}, {"mixup": 1, "cutmix": 0.5}])
+ALPHAS: list[dict[str, float]] = [
+    {"mixup": 0.5},
+    {"cutmix": 0.5},
+    {"mixup": 1, "cutmix": 0.5},
+]
+
+
+@pytest.mark.parametrize("alphas", ALPHAS)
 def test_the_torch_script_mixes_as_the_run_does(alphas: dict[str, float]) -> None:
     settings = Augmentation(**alphas)
     about = data.load("digits-5k").to_json()
@@ -403,8 +410,55 @@ def test_the_torch_script_mixes_as_the_run_does(alphas: dict[str, float]) -> Non
         error = 4 * expected.std().item() / 4000**0.5
         assert found.mean().item() == pytest.approx(expected.mean().item(), abs=error)
     assert share.min() >= 0.48  # a box is rounded to whole pixels
-    with pytest.raises(InputError, match="for which there is no plain code"):
-        write_script("keras", SMALL, Recipe(augmentation=settings), about, title="", file="x.py")
+
+
+@pytest.mark.parametrize("alphas", ALPHAS)
+def test_the_keras_script_mixes_as_the_run_does(alphas: dict[str, float]) -> None:
+    pytest.importorskip("tensorflow")
+    settings = Augmentation(**alphas)
+    about = data.load("digits-5k").to_json()
+    recipe = Recipe(augmentation=settings, batch_size=300)
+    text = write_script("keras", SMALL, recipe, about, title="", file="script.py")
+    space: dict[str, Any] = {"__name__": "script"}
+    exec(compile(text, "script", "exec"), space)
+    # every image has one value of its own, and a label of its own
+    count = 1000
+    images = np.broadcast_to(np.arange(count)[:, None, None, None], (count, 28, 28, 1))
+    batches = space["MixedBatches"](images.astype("float32"), np.eye(count))
+    shares, seen = [], []
+    for _ in range(4):
+        parts = [batches[number] for number in range(len(batches))]
+        mixed, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
+        np.testing.assert_allclose(mixed.mean((1, 2, 3)), labels @ np.arange(count), atol=0.01)
+        np.testing.assert_allclose(labels.sum(1), 1)
+        shares.append(labels.max(1))
+        seen.append(labels.argmax(1))
+        batches.on_epoch_end()
+    ours = mix(*torch.zeros(2, 4000, 1, 28, 28), torch.arange(4000), settings, Draws(0, 0))[1]
+    share = np.concatenate(shares)
+    error = 4 * 2**0.5 * ours.std().item() / 4000**0.5
+    assert share.mean() == pytest.approx(ours.mean().item(), abs=error)
+    assert share.std() == pytest.approx(ours.std().item(), rel=0.08)
+    # nearly every image is the larger part once an epoch: at one half either can be
+    assert all(len(set(epoch)) > 0.97 * count for epoch in seen)
+    assert (seen[0] != seen[1]).any()
+
+
+def test_a_keras_script_that_changes_and_mixes_trains(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    recipe = Recipe(
+        epochs=3,
+        learning_rate=0.01,
+        augmentation=Augmentation(crop=1, mixup=0.5, cutmix=0.5),
+        precision="float32",
+        memory_format="contiguous",
+    )
+    run = workflow.train(SMALL, recipe=recipe, out=tmp_path / "run")
+    out = run_script(tmp_path, script_of(run, "keras"))
+    # Keras's own initial weights; 1,000 images at about 85%
+    accuracy = numbers(r"test accuracy ([\d.]+)%", out)[0]
+    assert accuracy == pytest.approx(100 * run.status["test_accuracy"], abs=8)
+    assert 70 < accuracy < 99
 
 
 def covered_by_us(changes: Augmentation, count: int) -> Any:

@@ -32,10 +32,12 @@ _RECIPE = frozenset(
 )
 _TORCH_ONLY = frozenset(["epoch_share"])
 _AUGMENTATION = frozenset(
-    ["shift", "rotate", "scale", "shear", "flip", "crop", "padding", "cutout", "erase"]
+    [
+        *("shift", "rotate", "scale", "shear", "flip", "crop", "padding", "cutout", "erase"),
+        *("mixup", "cutmix"),
+    ]
 )
 """The settings that the scripts carry out; a recipe that uses another one is refused."""
-_AUGMENTATION_TORCH_ONLY = frozenset(["mixup", "cutmix"])
 
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "muon": "Muon", "sgd": "SGD"}
 _MUON = {"coefficients": muon.COEFFICIENTS, "rounds": muon.ROUNDS, "scale": muon.SCALE}
@@ -112,14 +114,13 @@ def write_script(
     InputError
         Where the script could not do as the recipe says, or not load the data.
     """
-    known, changes = _RECIPE, _AUGMENTATION
-    if library == "torch":
-        known, changes = known | _TORCH_ONLY, changes | _AUGMENTATION_TORCH_ONLY
-    _refuse_unknown(network, recipe, known, changes)
+    _refuse_unknown(network, recipe, _RECIPE | _TORCH_ONLY if library == "torch" else _RECIPE)
     preprocessing = Preprocessing.from_dict(data.get("preprocessing"))
     classes = tuple(str(name) for name in data["classes"])
     loading = plan(data)
     augmentation = recipe.augmentation if recipe.augmentation.active else None
+    # of the image itself, before it is mixed with another one
+    alters = recipe.augmentation.model_copy(update={"mixup": 0.0, "cutmix": 0.0}).active
     # Adam and SGD of PyTorch add the decay to the gradient, as an L2 penalty on the loss does
     decoupled = recipe.optimizer in ("adamw", "muon")
     penalty = 0.0 if decoupled else recipe.weight_decay / 2
@@ -133,6 +134,7 @@ def write_script(
         code=code,
         recipe=recipe,
         augmentation=augmentation,
+        alters=alters,
         data=loading,
         mean=list(preprocessing.mean),
         std=list(preprocessing.std),
@@ -146,7 +148,7 @@ def write_script(
         muon=_MUON if recipe.optimizer == "muon" else None,
         uses_ops=recipe.schedule == "one_cycle"
         or recipe.optimizer == "muon"
-        or bool(code.classes or augmentation),
+        or bool(code.classes or alters),
     )
 
 
@@ -174,9 +176,7 @@ def _list(names: tuple[str, ...]) -> str:
     return "[\n" + "".join(f"    {name},\n" for name in quoted) + "]"
 
 
-def _refuse_unknown(
-    network: Network, recipe: Recipe, known: frozenset[str], changes: frozenset[str]
-) -> None:
+def _refuse_unknown(network: Network, recipe: Recipe, known: frozenset[str]) -> None:
     """Refuse what the script would silently leave out."""
     fresh = Recipe()
     extra = [
@@ -188,7 +188,7 @@ def _refuse_unknown(
     extra += [
         f"augmentation.{key}"
         for key in Augmentation.model_fields
-        if key not in changes and getattr(recipe.augmentation, key) != getattr(plain, key)
+        if key not in _AUGMENTATION and getattr(recipe.augmentation, key) != getattr(plain, key)
     ]
     if recipe.augmentation.flip == "alternating":
         extra.append('augmentation.flip "alternating"')
@@ -200,7 +200,7 @@ def _refuse_unknown(
             "a recipe of "
             + ", ".join(sorted(known - {"augmentation"}))
             + "; augmentation of "
-            + ", ".join(sorted(changes)),
+            + ", ".join(sorted(_AUGMENTATION)),
             "take the model alone with --model-only",
         )
 
