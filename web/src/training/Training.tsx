@@ -9,7 +9,17 @@ import { Chart } from "./Chart";
 import { Filters } from "./Filters";
 import { watch, watched } from "./watch";
 
-const RECIPE = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule", "weight_decay", "seed", "loss"];
+/** The settings of a recipe that are shown, and what they are called. */
+const SETTINGS: Record<string, Key> = {
+  epochs: "workbench.epochs",
+  batch_size: "workbench.batch",
+  optimizer: "recipe.optimizer",
+  learning_rate: "workbench.rate",
+  schedule: "recipe.schedule",
+  weight_decay: "recipe.decay",
+  seed: "workbench.seed",
+  loss: "recipe.loss",
+};
 
 export function Training() {
   const now = model.value!;
@@ -149,15 +159,17 @@ function Fact(props: { name: string; value: string; children?: preact.ComponentC
 
 function Recipe() {
   const recipe = model.value!.recipe;
-  const shown = RECIPE.filter((key) => recipe[key] !== undefined && typeof recipe[key] !== "object");
+  const shown = Object.entries(SETTINGS).filter(
+    ([key]) => recipe[key] !== undefined && typeof recipe[key] !== "object",
+  );
   if (!shown.length) return null;
   return (
     <section class="recipe">
       <h3>{t("training.recipe")}</h3>
       <dl>
-        {shown.map((key) => (
+        {shown.map(([key, name]) => (
           <div key={key}>
-            <dt>{key}</dt>
+            <dt title={key}>{t(name)}</dt>
             <dd>{String(recipe[key])}</dd>
           </div>
         ))}
