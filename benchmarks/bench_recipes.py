@@ -9,7 +9,7 @@ The recipe `digits` has a benchmark of its own, `bench_digits.py`.
 
 Expected duration on two cores: `digits-best` 4 min, `digits-small`, `mnist-fast` and `two-epochs`
 2 min each, `mnist-small` 20 min, `mnist-best` 30 min, `fashion-fast` 28 min, `fashion-small`
-15 min, `fashion-best` 60 min with AMX.
+15 min, `fashion-best` 100 min with AMX.
 
     python benchmarks/bench_recipes.py [RECIPE ...] [--seeds N] [--runs FOLDER]
 
