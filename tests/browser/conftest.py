@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -133,7 +134,16 @@ def failure(answer: Response) -> list[str]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, explorer: Server) -> Iterator[Open]:
+def serve() -> Iterator[Callable[..., Server]]:
+    """Start `convlens serve` for one test; it ends after the pages that the test opened."""
+    from serving import serving
+
+    with ExitStack() as servers:
+        yield lambda *arguments: servers.enter_context(serving(*arguments))
+
+
+@pytest.fixture
+def open_page(browser: Browser, explorer: Server, serve: Callable[..., Server]) -> Iterator[Open]:
     yield from opening(browser, explorer)
 
 

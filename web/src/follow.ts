@@ -46,6 +46,10 @@ async function renew(source: Backend, now: Model): Promise<void> {
   if (first) weights.value = first;
   if (!same(found, now)) model.value = found;
   if (fresh && shown) show(() => shown);
+  // of a training that has just ended, the last weights may not be open yet
+  if (now.status.state === "running" && found.status.state !== "running") {
+    setTimeout(() => void renew(source, found).catch(() => undefined), 2 * PAUSE);
+  }
 }
 
 /** Look which runs there are: what was trained elsewhere appears among the others. */
