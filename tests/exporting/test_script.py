@@ -120,6 +120,24 @@ def test_the_torch_script_repeats_the_runs_losses_epoch_by_epoch(
     assert (tmp_path / "curves.png").is_file()
 
 
+def check_that_a_script_teaches_as_much(
+    library: Any, changes: Augmentation, folder: Path, *, within: float
+) -> None:
+    """Train with random changes by a run and by its script; the accuracies differ by few points."""
+    recipe = Recipe(
+        epochs=3,
+        learning_rate=0.01,
+        augmentation=changes,
+        precision="float32",
+        memory_format="contiguous",
+    )
+    run = workflow.train(SMALL, recipe=recipe, out=folder / "run")
+    out = run_script(folder, script_of(run, library))
+    accuracy = numbers(r"test accuracy ([\d.]+)%", out)[0]
+    assert accuracy == pytest.approx(100 * run.status["test_accuracy"], abs=within)
+    assert 70 < accuracy < 99
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
@@ -132,19 +150,8 @@ def test_the_torch_script_repeats_the_runs_losses_epoch_by_epoch(
 def test_the_torch_scripts_own_random_changes_teach_as_much_as_the_runs(
     changes: dict[str, Any], tmp_path: Path
 ) -> None:
-    recipe = Recipe(
-        epochs=3,
-        learning_rate=0.01,
-        augmentation=Augmentation(**changes),
-        precision="float32",
-        memory_format="contiguous",
-    )
-    run = workflow.train(SMALL, recipe=recipe, out=tmp_path / "run")
-    out = run_script(tmp_path, script_of(run, "torch"))
     # 1,000 images at about 85%: three standard errors of a difference are 4.8 points
-    accuracy = numbers(r"test accuracy ([\d.]+)%", out)[0]
-    assert accuracy == pytest.approx(100 * run.status["test_accuracy"], abs=4.8)
-    assert 70 < accuracy < 99
+    check_that_a_script_teaches_as_much("torch", Augmentation(**changes), tmp_path, within=4.8)
 
 
 @pytest.mark.slow
@@ -448,19 +455,9 @@ def test_the_keras_script_mixes_as_the_run_does(alphas: dict[str, float]) -> Non
 
 def test_a_keras_script_that_changes_and_mixes_trains(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
-    recipe = Recipe(
-        epochs=3,
-        learning_rate=0.01,
-        augmentation=Augmentation(crop=1, mixup=0.5, cutmix=0.5),
-        precision="float32",
-        memory_format="contiguous",
-    )
-    run = workflow.train(SMALL, recipe=recipe, out=tmp_path / "run")
-    out = run_script(tmp_path, script_of(run, "keras"))
-    # Keras's own initial weights; 1,000 images at about 85%
-    accuracy = numbers(r"test accuracy ([\d.]+)%", out)[0]
-    assert accuracy == pytest.approx(100 * run.status["test_accuracy"], abs=8)
-    assert 70 < accuracy < 99
+    # from Keras's own initial weights
+    changes = Augmentation(crop=1, mixup=0.5, cutmix=0.5)
+    check_that_a_script_teaches_as_much("keras", changes, tmp_path, within=8)
 
 
 def covered_by_us(changes: Augmentation, count: int) -> Any:
