@@ -16,7 +16,8 @@ from convlens.errors import ConvlensError, InputError
 from convlens.evaluation import softmax
 from convlens.runs import Run
 from convlens.serve.limits import Limits
-from convlens.serve.registry import Registry
+from convlens.serve.problems import Problem
+from convlens.serve.registry import Entry, Registry
 from convlens.weights import save_tensors
 from serving import SAFETENSORS, Server, as_tensor, serving
 
@@ -118,6 +119,34 @@ def test_damaged_weights_do_not_replace_good_ones(served_runs: Path, tmp_path: P
         time.sleep(1.5)
         assert server.ask("POST", "/v1/models/first:predict", body, kind).json() == before
         assert server.get("/v1/models/first").status == 200
+
+
+def test_a_folder_that_is_still_empty_is_a_run_that_begins(
+    served_runs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(served_runs / "first", tmp_path / "first")
+    with serving("first", "--runs", tmp_path) as server:
+        known = server.get("/v1/models/first").json()
+        for path in (tmp_path / "first").iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        metrics = server.get("/v1/models/first/metrics?after=3")
+        assert metrics.status == 200
+        assert metrics.json() == {"events": [], "next": 3, "status": known["status"]}
+        kernels = server.get("/v1/models/first/kernels/conv1")
+        assert (kernels.status, kernels.error["code"]) == (404, "no_kernels")
+        assert server.get("/v1/models/first").json() == known
+
+
+def test_a_run_of_which_nothing_is_known_is_not_there(served_runs: Path, tmp_path: Path) -> None:
+    registry = Registry([], tmp_path, Limits())
+    registry.entries["met"] = Entry(served_runs / "first")
+    assert registry.listing() == []
+    for name in ("met", "last"):
+        with pytest.raises(Problem, match="no run yet") as refused:
+            registry.entry(name)
+        assert refused.value.status == 404
+    registry.refresh_facts(registry.entries["met"])
+    assert registry.entry("met") is registry.entries["met"]
 
 
 def test_two_runs_of_one_name_are_refused(served_runs: Path, tmp_path: Path) -> None:

@@ -61,11 +61,12 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
     )
     async def metrics(name: str, after: Annotated[int, Query(ge=0, le=10**9)] = 0) -> Response:
         entry = registry.entry(name)
-        if not entry.folder.is_dir():  # a training that is about to begin
+        if not entry.begun:
             told = entry.facts.get("status", {})
             return json_response({"events": [], "next": after, "status": told})
-        events, line = await run(describe.epochs_after, entry.run, after)
-        return json_response({"events": events, "next": line, "status": describe.status(entry.run)})
+        opened = entry.run
+        events, line = await run(describe.epochs_after, opened, after)
+        return json_response({"events": events, "next": line, "status": describe.status(opened)})
 
     @app.get(
         "/v1/models/{name}/samples",
@@ -100,7 +101,7 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
     )
     async def layer_kernels(name: str, layer: str) -> Response:
         entry = registry.entry(name)
-        if not entry.folder.is_dir():  # a training that is about to begin
+        if not entry.begun:
             raise none_yet()
         network = Network.read(entry.facts["network"])
         found = await run(kernels, entry.run, network, entry.model, layer)

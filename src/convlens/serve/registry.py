@@ -56,6 +56,11 @@ class Entry:
         return Run.open(self.folder)
 
     @property
+    def begun(self) -> bool:
+        """Whether its folder can be read: a training makes it before it writes into it."""
+        return (self.folder / STATUS).is_file()
+
+    @property
     def training(self) -> bool:
         """Whether it was being trained when it was last looked at."""
         return not self.summary or self.summary["state"] == "running"
@@ -136,11 +141,13 @@ class Registry:
         Raises
         ------
         Problem
-            400 where it can be no run's name, 404 where there is no such run here.
+            400 where it can be no run's name, 404 where there is no such run here, or one that
+            was met so lately that nothing is known of it yet.
         """
         found = self.entries.get((self.default or LAST) if name == LAST else name)
-        if found is None:
-            if not self.entries:
+        if found is None or not found.facts:
+            told = [known for known, entry in self.entries.items() if entry.facts]
+            if not told:
                 raise Problem(
                     *(404, "no_such_model", "there is no run yet"),
                     "a run that was trained",
@@ -157,9 +164,9 @@ class Registry:
                 *(
                     404,
                     "no_such_model",
-                    f'there is no model "{shown}"{nearest(name, self.entries)}',
+                    f'there is no model "{shown}"{nearest(name, told)}',
                 ),
-                "one of " + ", ".join(list(self.entries)[:20]),
+                "one of " + ", ".join(told[:20]),
                 "see GET /v1/models",
             )
         return found
@@ -197,7 +204,7 @@ class Registry:
 
     def refresh_facts(self, entry: Entry) -> None:
         """Read again what a run says of itself, if it is there; a training changes it."""
-        if (entry.folder / STATUS).is_file():
+        if entry.begun:
             with suppress(ConvlensError):  # in the middle of being written for the first time
                 entry.facts, entry.summary = _read(entry.run)
 
