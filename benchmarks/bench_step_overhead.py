@@ -18,6 +18,7 @@ from torch import nn
 
 import convlens
 from convlens import zoo
+from convlens.engines.device import synchronize
 from convlens.training import optimise
 from convlens.training import recipe as recipes
 from convlens.training.choices import Choice, choose
@@ -26,7 +27,9 @@ from measure import keep, mnist_place
 CPU = torch.device("cpu")
 
 
-def hand_written(dataset: convlens.Dataset, choice: Choice, seed: int) -> float:
+def hand_written(
+    dataset: convlens.Dataset, choice: Choice, seed: int, device: torch.device = CPU
+) -> float:
     """Train one epoch; return seconds."""
     torch.manual_seed(seed)
     recipe = recipes.load("one-epoch")
@@ -41,32 +44,36 @@ def hand_written(dataset: convlens.Dataset, choice: Choice, seed: int) -> float:
         nn.Linear(800, 256),
         nn.ReLU(),
         nn.Linear(256, 10),
-    ).to(memory_format=choice.torch_format)
-    images = torch.from_numpy(dataset.train.images)
-    labels = torch.from_numpy(dataset.train.labels)
+    ).to(device, memory_format=choice.torch_format)
+    images = torch.from_numpy(dataset.train.images).to(device)
+    labels = torch.from_numpy(dataset.train.labels).to(device)
     mean, std = dataset.preprocessing.mean[0] * 255, dataset.preprocessing.std[0] * 255
     optimizer = torch.optim.Adam(
         model.parameters(), recipe.learning_rate, betas=recipe.betas, fused=True
     )
+    synchronize(device)
     started = time.perf_counter()
-    batches = torch.randperm(len(labels)).split(recipe.batch_size)
+    batches = torch.randperm(len(labels)).to(device).split(recipe.batch_size)
     factor = optimise.rate_factor(recipe, len(batches))
     for step, index in enumerate(batches):
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * factor(step)
         x = (images[index].float() - mean) / std
         x = x.contiguous(memory_format=choice.torch_format)
         optimizer.zero_grad(set_to_none=True)
-        with choice.autocast(CPU):
+        with choice.autocast(device):
             logits = model(x)
         F.cross_entropy(logits.float(), labels[index]).backward()
         optimizer.step()
+    synchronize(device)
     return time.perf_counter() - started
 
 
-def ours(place: str, seed: int) -> float:
+def ours(place: str, seed: int, device: str = "cpu") -> float:
     """Train the same by convlens; return seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        run = convlens.train("fast-mnist", place, recipe="one-epoch", seed=seed, root=folder)
+        run = convlens.train(
+            "fast-mnist", place, recipe="one-epoch", seed=seed, root=folder, device=device
+        )
         return float(run.status["train_seconds"])
 
 

@@ -205,6 +205,44 @@ def recipes(found: Result) -> str:
     return "\n\n".join([table(head, rows), *remarks])
 
 
+def gpu(found: Result) -> str:
+    steps = [
+        [
+            f"`{one['network']}`",
+            f"`{one['recipe']}`",
+            str(one["batch"]),
+            f"{one['recorded_ms']:.2f} ms",
+            f"{one['not_recorded_ms']:.2f} ms",
+            f"{one['ratio']:.1f}",
+        ]
+        for one in found["steps"]
+    ]
+    head = ["network", "recipe", "batch", "recorded", "not recorded", "times as long"]
+    times = found["hand_written"]["seconds"]
+    hand = (
+        "An epoch of `fast-mnist` by convlens, checks and events included: "
+        f"{min(times['convlens']):.2f} s; by a hand-written loop over the same images on the GPU: "
+        f"{min(times['hand_written']):.2f} s, {found['hand_written']['ratio']:.1f} times as long."
+    )
+    rows = []
+    for name, one in found["recipes"].items():
+        accuracy = numbers.percent(one["test_accuracy_mean"])
+        accuracy += f" ± {100 * one['test_accuracy_std']:.2f}"
+        size, seeds = f"{one['parameters']:,}", str(one["seeds"])
+        cells = [f"`{name}`", f"`{one['network']}`", size, one["data"], accuracy]
+        rows.append([*cells, f"{one['seconds_median']:.2f} s", seeds])
+    columns = ["recipe", "network", "parameters", "data", "test accuracy", "median", "seeds"]
+    return "\n\n".join(
+        [
+            f"One {found['gpu']}. A training step, batch and average included:",
+            table(head, steps),
+            hand,
+            "The recipes there:",
+            table(columns, rows),
+        ]
+    )
+
+
 def serve(found: Result) -> str:
     def row(label: str, one: Result) -> list[str]:
         load = one["closed_loop"]
@@ -252,6 +290,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "ladder": ("Why: from PyTorch's example to mnist-fast, step by step", ladder),
     "digits": ("The embedded digits", digits),
     "recipes": ("The named recipes", recipes),
+    "gpu": ("On a GPU", gpu),
     "batch_size": ("Batch sizes: the tutorial's table", batch_size),
     "peak": ("Share of the machine's peak", peak),
     "step_overhead": ("Overhead of a step", step_overhead),

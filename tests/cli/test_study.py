@@ -62,7 +62,7 @@ def test_a_study_writes_its_page_tables_and_numbers_and_goes_on(convlens: Any, p
         (("width", "--values", ","), "--values is empty"),
         (("width", "--set", "epoch=1"), 'did you mean "epochs"'),
         (("ablation", "--values", "nothing"), 'no ingredient "nothing"'),
-        (("threads", "--values", "9999"), "9999 threads"),
+        (("threads", "--values", "9999", "--device", "cpu"), "9999 threads"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_trained(

@@ -338,6 +338,7 @@ def changed_by_the_script(library: Any, changes: Augmentation, images: Any) -> A
     space: dict[str, Any] = {"__name__": "script"}
     exec(compile(text, "script", "exec"), space)
     if library == "torch":
+        space["DEVICE"] = "cpu"
         pixels = torch.from_numpy(images)[:, None]
         return space["change"](pixels, torch.Generator().manual_seed(0)).numpy()[:, 0]
     normalised = ((images / 255 - 0.25) / 0.5).astype(np.float32)[..., None]
@@ -411,6 +412,7 @@ def test_the_torch_script_mixes_as_the_run_does(alphas: dict[str, float]) -> Non
     )
     space: dict[str, Any] = {"__name__": "script"}
     exec(compile(text, "script", "exec"), space)
+    space["DEVICE"] = "cpu"
     ones, zeros = torch.ones(4000, 1, 28, 28), torch.zeros(4000, 1, 28, 28)
     mixed, share = space["mix"](ones, zeros, torch.Generator().manual_seed(0))
     torch.testing.assert_close(mixed.mean((1, 2, 3)), share)

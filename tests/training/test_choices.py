@@ -143,7 +143,13 @@ def test_a_run_records_what_was_chosen_and_computes_in_it(tmp_path: Path) -> Non
             told.append(str(event["choice"]))
 
     run = convlens.train(
-        NETWORK, epochs=1, out=tmp_path / "run", threads=1, evaluation_batch=250, on_event=listen
+        NETWORK,
+        epochs=1,
+        out=tmp_path / "run",
+        device="cpu",  # what threads are of
+        threads=1,
+        evaluation_batch=250,
+        on_event=listen,
     )
     assert "threads = 1" in run.recipe_text
     assert "evaluation_batch = 250" in run.recipe_text

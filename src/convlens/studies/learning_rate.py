@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
 
 import numpy as np
 from torch import Tensor
@@ -26,9 +25,8 @@ from convlens.report.text_table import Table
 from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
-from convlens.training.batches import ImageSet, Targets
-from convlens.training.loop import Diverged, cross_entropy
-from convlens.training.recipe import Augmentation
+from convlens.training.batches import Targets
+from convlens.training.loop import Diverged
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = {False: 120, True: 400}
@@ -89,35 +87,12 @@ def _ends(values: list[float]) -> tuple[float, float]:
     return values[0], values[1]
 
 
-class _Watched:
-    """A training set that remembers the labels of the batch under way."""
-
-    def __init__(self, images: ImageSet) -> None:
-        self.images, self.labels = images, images.labels
-        self.targets: Targets = images.labels
-        self.counted = True
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        return self.images.in_order(batch_size)
-
-    def shuffled(
-        self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
-    ) -> Iterator[tuple[Tensor, Targets]]:
-        for images, targets in self.images.shuffled(batch_size, augmentation, seed, epoch, first):
-            self.targets, self.counted = targets, False
-            yield images, targets
-
-
 def _range_test(bench: Bench, seed: int, low: float, high: float, steps: int) -> Values:
     recipe = bench.subject.recipe.changed({"seed": seed, "epochs": 100_000})
 
     def measure() -> Values:
         trial = bench.begin(recipe)
-        watched = _Watched(trial.train_set)
-        trial.train_set = watched
+        step = trial.training.step
         rates: list[float] = []
         losses: list[float] = []
         stopped, smooth, least = trial.stopped, Smoothed(), math.inf
@@ -126,16 +101,12 @@ def _range_test(bench: Bench, seed: int, low: float, high: float, steps: int) ->
             share = min(step, steps - 1) / (steps - 1)
             return low * math.exp(share * math.log(high / low))
 
-        def seen(module: Any, images: Any, logits: Tensor) -> None:
-            # a recipe may look at a batch more than once; the whole batch counts, once
-            if module.training and len(logits) == len(watched.targets) and not watched.counted:
-                watched.counted = True
-                loss = cross_entropy(
-                    logits.detach().float(), watched.targets, recipe.label_smoothing
-                )
-                rates.append(rate_at(len(rates)))
-                losses.append(loss.item())
-                smooth.add(losses[-1])
+        def watched(images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+            loss, logits = step(images, targets)
+            rates.append(rate_at(len(rates)))
+            losses.append(loss.item())
+            smooth.add(losses[-1])
+            return loss, logits
 
         def enough() -> bool:
             nonlocal least
@@ -144,14 +115,10 @@ def _range_test(bench: Bench, seed: int, low: float, high: float, steps: int) ->
             return stopped() or exploded or len(losses) >= steps
 
         trial.training.rate_at = rate_at
+        trial.training.step = watched
         trial.stopped = enough
-        hook = trial.training.module.register_forward_hook(seen)
-        try:
+        with suppress(Diverged):  # the test ends where the rate is too large: its purpose
             trial.go_on()
-        except Diverged:
-            pass  # the test ends where the rate is too large; that is its purpose
-        finally:
-            hook.remove()
         known = [(r, v) for r, v in zip(rates, losses, strict=True) if math.isfinite(v)]
         return {
             "rates": [float(f"{r:.4g}") for r, _ in known],

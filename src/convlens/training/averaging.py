@@ -2,6 +2,56 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+
+class MovingAverage(nn.Module):
+    """A copy of a module whose weights and buffers follow it, step by step.
+
+    `torch.optim.swa_utils.AveragedModel` does the same, but waits for a GPU three times a step to
+    learn how many steps there were; this one counts them on the CPU.
+
+    Parameters
+    ----------
+    model : nn.Module
+        What to follow, on the device where it stays.
+    decay : float
+        The recipe's `ema`.
+
+    Attributes
+    ----------
+    module : nn.Module
+        The average.
+    """
+
+    n_averaged: torch.Tensor
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.module = deepcopy(model)
+        self.register_buffer("n_averaged", torch.zeros((), dtype=torch.int64, device="cpu"))
+        pairs = list(
+            zip(self.module.state_dict().values(), model.state_dict().values(), strict=True)
+        )
+        self._numbers = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take what the module has become into the average."""
+        before = int(self.n_averaged)
+        kept, new = map(list, zip(*self._numbers, strict=True))
+        decay = decay_at(before, self.decay) if before else 0.0
+        get_ema_multi_avg_fn(decay)(kept, new, before)
+        for counter, now in self._counters:
+            counter.copy_(now)
+        self.n_averaged += 1
+
 
 def decay_at(update: int, decay: float) -> float:
     """Return the share of the average that an update keeps: little at first, `decay` in the end.

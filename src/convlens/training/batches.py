@@ -7,7 +7,8 @@ more than the training of a small network, are not there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol, overload
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from convlens.data import Preprocessing, Split
+from convlens.engines.captured import Captured
 from convlens.training.augment import Draws, MixedLabels, augment, mix, partners
 from convlens.training.recipe import Augmentation, Recipe
 
@@ -38,7 +40,10 @@ class ImageSet(Protocol):
     def shuffled(
         self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
     ) -> Iterator[tuple[Tensor, Targets]]:
-        """Yield one epoch of shuffled, augmented batches from the `first` on."""
+        """Yield one epoch of shuffled, augmented batches from the `first` on.
+
+        A batch is good until the next one, which may take its memory.
+        """
         ...
 
 
@@ -156,12 +161,13 @@ class TensorSet:
         device = self.images.device
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         order = torch.randperm(len(self), generator=generator).to(device)
-        draws = Draws(seed, epoch)
+        supply: Callable[[Tensor], tuple[Tensor, Targets]] = self.batch
+        if augmentation is not None and augmentation.active:
+            supply = partial(self.augmented, settings=augmentation, draws=Draws(seed, epoch))
+            if device.type == "cuda":
+                supply = Captured(supply, warm_up=1)
         for index in order.split(batch_sizes(len(self), batch_size))[first:]:
-            if augmentation is not None and augmentation.active:
-                yield self.augmented(index, augmentation, draws)
-            else:
-                yield self.batch(index)
+            yield supply(index)
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:

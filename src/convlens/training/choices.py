@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -22,10 +23,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from convlens import atomic
-from convlens.engines.device import describe, supports_bfloat16, synchronize
+from convlens.engines.captured import Captured
+from convlens.engines.device import describe, free_memory, supports_bfloat16, synchronize
 from convlens.engines.torch_modules import network_module
 from convlens.errors import ConvlensError, InputError
-from convlens.machine import available_cores, available_memory
+from convlens.machine import available_cores
 from convlens.network import Network
 from convlens.training.recipe import Recipe
 
@@ -43,7 +45,7 @@ EVALUATION_BATCHES = (100, 250, 1000)
 SLICE = {"step": 0.16, "evaluation": 0.07}
 """Seconds a candidate is tried."""
 TRIAL_OPERATIONS = 4 * 10**9
-"""Most floating-point operations of one trial: some tenths of a second on one core."""
+"""Most floating-point operations of one trial on a CPU: some tenths of a second on one core."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Choice:
         """Return the context in which the forward pass runs."""
         if self.precision == "float32":
             return contextlib.nullcontext()
-        return torch.autocast(device.type, dtype=self.dtype)
+        # no weight is used twice in a pass, and a cached one could not be recorded by a CUDA graph
+        return torch.autocast(device.type, dtype=self.dtype, cache_enabled=False)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -128,7 +131,7 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
         )
     pairs = _pairs(recipe, device)
     threads = _threads(recipe, device)
-    batches = _evaluation_batches(network, recipe)
+    batches = _evaluation_batches(network, recipe, device)
     plain = replace(pairs[0], threads=threads[0], evaluation_batch=batches[0])
     if len(pairs) == len(threads) == len(batches) == 1:
         return plain
@@ -167,7 +170,7 @@ def _threads(recipe: Recipe, device: torch.device) -> list[int | None]:
     return list(dict.fromkeys([most, max(1, most // 2), 1]))
 
 
-def _evaluation_batches(network: Network, recipe: Recipe) -> list[int]:
+def _evaluation_batches(network: Network, recipe: Recipe, device: torch.device) -> list[int]:
     """Return the possible batches of evaluation, the plain one first, that memory has room for.
 
     Where even a small batch keeps the cores busy, its size decides nothing and none is tried.
@@ -175,9 +178,11 @@ def _evaluation_batches(network: Network, recipe: Recipe) -> list[int]:
     if recipe.evaluation_batch != "auto":
         return [recipe.evaluation_batch]
     table = network.table()
-    room = available_memory() // 4 // table.activation_bytes
+    room = free_memory(device) // 4 // table.activation_bytes
     plain = max(1, min(EVALUATION_BATCH, room))
-    quick = min(room, TRIAL_OPERATIONS // (2 * max(1, table.multiply_adds)))
+    quick = room
+    if device.type == "cpu":
+        quick = min(room, TRIAL_OPERATIONS // (2 * max(1, table.multiply_adds)))
     return [plain, *(size for size in EVALUATION_BATCHES if size <= quick)]
 
 
@@ -242,40 +247,48 @@ def _milliseconds(
 ) -> float:
     """Return the fastest of the trials' times: other work on the machine only adds.
 
-    A step of more than `TRIAL_OPERATIONS` is tried on a part of the batch, and counted up.
+    On a CPU a step of more than `TRIAL_OPERATIONS` is tried on a part of the batch, and counted up.
     """
     size = choice.evaluation_batch
     whole = 1000  # images that the milliseconds are of
     if kind == "step":
-        whole = batch_size
-        size = TRIAL_OPERATIONS // (6 * max(1, network.table().multiply_adds))
-        size = min(batch_size, max(2, size))
+        size = whole = batch_size
+    if kind == "step" and device.type == "cpu":
+        quick = TRIAL_OPERATIONS // (6 * max(1, network.table().multiply_adds))
+        size = min(batch_size, max(2, quick))
     with torch.random.fork_rng(devices=[]), choice.in_threads():
         torch.manual_seed(0)
         module = network_module(network).to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
         images = torch.randn(size, *network.input, device=device)
         images = images.contiguous(memory_format=choice.torch_format)
         labels = torch.randint(network.table().output[0], (size,), device=device)
-        trial = _step if kind == "step" else _evaluation
+        trial: Callable[[torch.Tensor, torch.Tensor], None]
+        trial = partial(_step if kind == "step" else _evaluation, module, choice)
+        if kind == "step" and device.type == "cuda":
+            trial = Captured(trial, warm_up=1)
         times: list[float] = []
         started = time.perf_counter()
+        least = 2 if device.type == "cpu" else 5
         # the first trial pays for what is only done once
-        while len(times) < 2 or (time.perf_counter() - started < SLICE[kind] and len(times) < 200):
+        while len(times) < least or (
+            time.perf_counter() - started < SLICE[kind] and len(times) < 200
+        ):
             before = time.perf_counter()
-            trial(module, images, labels, choice)
+            trial(images, labels)
             synchronize(device)
             times.append(time.perf_counter() - before)
     return round(1000 * min(times[1:]) * whole / size, 3)
 
 
-def _step(module: nn.Module, images: torch.Tensor, labels: torch.Tensor, choice: Choice) -> None:
+def _step(module: nn.Module, choice: Choice, images: torch.Tensor, labels: torch.Tensor) -> None:
+    module.zero_grad()
     with choice.autocast(images.device):
         logits = module(images)
     F.cross_entropy(logits.float(), labels).backward()
 
 
 def _evaluation(
-    module: nn.Module, images: torch.Tensor, labels: torch.Tensor, choice: Choice
+    module: nn.Module, choice: Choice, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
     module.eval()
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""The training loop: forward, loss, backward, step, on one screen (`fit`).
+"""The training loop: the epochs (`fit`), and a step (`_update`), each on one screen.
 
 What surrounds it is kept out of its way: `Tally` counts without waiting for the device,
 `Standing` is what a checkpoint must know, and the caller decides what to do with events.
@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,14 +19,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from convlens.engines.captured import Captured
 from convlens.engines.device import synchronize
 from convlens.engines.torch_engine import neutral_weights
 from convlens.errors import TrainingError
 from convlens.training import checkpoint, optimise
 from convlens.training.augment import MixedLabels
-from convlens.training.averaging import decay_at
+from convlens.training.averaging import MovingAverage
 from convlens.training.batches import ImageSet, Targets, epoch_seed, epoch_sizes
 from convlens.training.choices import EVALUATION_BATCH, Choice
 from convlens.training.recipe import Recipe
@@ -33,6 +34,7 @@ from convlens.training.views import View, as_it_is, mean_over_views
 
 Weights = dict[str, NDArray[np.float32]]
 Event = dict[str, Any]
+Update = Callable[..., tuple[Tensor, Tensor]]
 
 SHOW_SECONDS = 0.2
 
@@ -138,12 +140,26 @@ class Fitting:
         self.optimizer = optimise.optimizer(self.module, recipe, choice.dtype)
         factor = optimise.rate_factor(recipe, self.steps_per_epoch * recipe.epochs)
         self.rate_at: Callable[[int], float] = lambda step: recipe.learning_rate * factor(step)
-        self.average: AveragedModel | None = None
-        if recipe.ema:
-            average = _averaging(recipe.ema)
-            self.average = AveragedModel(self.module, multi_avg_fn=average, use_buffers=True)
+        self.average = MovingAverage(self.module, recipe.ema) if recipe.ema else None
         self.standing = Standing()
         self.best: Weights | None = None
+        update: Update = partial(
+            _update, self.module, self.optimizer, choice, recipe.label_smoothing
+        )
+        if device.type == "cuda":
+            update = Captured(update)
+        self.step: Callable[[Tensor, Targets], tuple[Tensor, Tensor]] = partial(_step, update)
+        """Moves the weights once; returns the batch's mean loss and its logits from before."""
+
+    def set_rate(self, step: int) -> float:
+        """Set the learning rate of a step, counted from the training's first, and return it."""
+        rate = self.rate_at(step)
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        return rate
 
     @property
     def evaluated(self) -> nn.Module:
@@ -174,11 +190,29 @@ class Fitting:
         return modules
 
 
-def _averaging(decay: float) -> Callable[..., None]:
-    def average(kept: list[Tensor], new: list[Tensor], updates: Tensor | int) -> None:
-        get_ema_multi_avg_fn(decay_at(int(updates), decay))(kept, new, updates)
+def _step(update: Update, images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    if isinstance(targets, MixedLabels):
+        return update(images, targets.own, targets.other, targets.share)
+    return update(images, targets)
 
-    return average
+
+def _update(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    choice: Choice,
+    label_smoothing: float,
+    images: Tensor,
+    *labels: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Forward, loss, backward, step: of tensors alone, so that a GPU can record it."""
+    targets = labels[0] if len(labels) == 1 else MixedLabels(*labels)
+    optimizer.zero_grad()
+    with choice.autocast(images.device):
+        logits = module(images)
+    loss = cross_entropy(logits.float(), targets, label_smoothing)
+    loss.backward()
+    optimizer.step()
+    return loss.detach(), logits.detach()
 
 
 def fit(
@@ -216,7 +250,6 @@ def fit(
         At the first step (on a CPU; elsewhere within 25) whose loss is not finite.
     """
     recipe, device, standing = training.recipe, training.device, training.standing
-    module, optimizer = training.module, training.optimizer
     last_good = training.weights()
 
     while standing.epoch < recipe.epochs:
@@ -227,19 +260,12 @@ def fit(
         batches = train.shuffled(
             recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
         )
-        module.train()
+        training.module.train()
         for images, targets in islice(batches, training.steps_per_epoch - standing.step):
-            step = standing.epoch * training.steps_per_epoch + standing.step
-            for group in optimizer.param_groups:
-                group["lr"] = training.rate_at(step)
-            optimizer.zero_grad()
-            with training.choice.autocast(device):
-                logits = module(images)
-            loss = cross_entropy(logits.float(), targets, recipe.label_smoothing)
-            loss.backward()
-            optimizer.step()
+            rate = training.set_rate(standing.epoch * training.steps_per_epoch + standing.step)
+            loss, logits = training.step(images, targets)
             if training.average is not None:
-                training.average.update_parameters(module)
+                training.average.update()
 
             tally.add(loss, logits, targets)
             standing.step += 1
@@ -263,7 +289,6 @@ def fit(
         if not math.isfinite(standing.loss):
             raise Diverged(standing.epoch + 1, standing.step, recipe, training.best or last_good)
         logits = predict(training.evaluated, validation, training.choice.evaluation_batch)
-        rate = optimizer.param_groups[0]["lr"]
         finish_epoch(training, logits, validation.labels, rate, on_event)
         last_good = training.weights()
         if stopped():

@@ -36,6 +36,8 @@ class Muon(torch.optim.AdamW):
         Nesterov momentum of the marked groups.
     dtype : torch.dtype
         Of the matrix products; bfloat16 is exact enough.
+    fused, capturable
+        As in AdamW.
 
     References
     ----------
@@ -45,14 +47,15 @@ class Muon(torch.optim.AdamW):
     def __init__(
         self,
         groups: list[dict[str, Any]],
-        lr: float,
+        lr: float | Tensor,
         *,
         betas: tuple[float, float],
         momentum: float,
         dtype: torch.dtype,
         fused: bool,
+        capturable: bool = False,
     ) -> None:
-        super().__init__(groups, lr, betas=betas, fused=fused)
+        super().__init__(groups, lr, betas=betas, fused=fused, capturable=capturable)
         self.momentum, self.dtype = momentum, dtype
 
     @torch.no_grad()
@@ -69,13 +72,11 @@ class Muon(torch.optim.AdamW):
                 if not state:
                     state["step"] = torch.zeros(())  # which AdamW expects of a state that it loads
                     state["momentum"] = torch.zeros_like(filters)
-                state["step"] += 1
                 state["momentum"].lerp_(filters.grad, 1 - self.momentum)
                 ahead = filters.grad.lerp(state["momentum"], self.momentum)
                 matrix = orthogonal(ahead.flatten(1), self.dtype)
                 filters.mul_(1 - rate * group["weight_decay"])
-                alpha = -rate * step_length(matrix.shape)
-                filters.add_(matrix.view(filters.shape), alpha=alpha)
+                filters.sub_(matrix.view(filters.shape) * (rate * step_length(matrix.shape)))
                 filters.grad = None  # so that AdamW, below, passes over it
         loss: float | None = super().step(closure)
         return loss

@@ -19,7 +19,8 @@ def optimizer(
     """Build the recipe's optimizer; weight decay leaves biases and batch norm alone.
 
     Decaying those does not make a network simpler (He et al. 2018, "Bag of tricks",
-    arXiv:1812.01187). `dtype` is that of Muon's matrix products.
+    arXiv:1812.01187). `dtype` is that of Muon's matrix products. On a CUDA GPU the learning rate
+    is a tensor there, and a step can be recorded (`engines.captured`).
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     muon, decay = recipe.optimizer == "muon", recipe.weight_decay
@@ -33,17 +34,25 @@ def optimizer(
             group = weights if parameter.ndim > 1 else others
         group["params"].append(parameter)
     groups = [group for group in (filters, weights, others) if group["params"]]
-    rate = recipe.learning_rate
+    rate: Any = recipe.learning_rate
+    device = parameters[0].device
+    on_cuda = device.type == "cuda"
+    if on_cuda:
+        rate = torch.tensor(rate, device=device)
     if recipe.optimizer == "sgd":
-        nesterov = recipe.momentum > 0
-        return torch.optim.SGD(groups, rate, momentum=recipe.momentum, nesterov=nesterov)
-    fused = next(iter(parameters)).device.type in ("cpu", "cuda")
-    if muon:
-        return Muon(
-            groups, rate, betas=recipe.betas, momentum=recipe.momentum, dtype=dtype, fused=fused
+        momentum, nesterov = recipe.momentum, recipe.momentum > 0
+        return torch.optim.SGD(
+            groups, rate, momentum=momentum, nesterov=nesterov, fused=on_cuda or None
         )
+    adam: dict[str, Any] = {
+        "betas": recipe.betas,
+        "fused": device.type in ("cpu", "cuda"),
+        "capturable": on_cuda,
+    }
+    if muon:
+        return Muon(groups, rate, momentum=recipe.momentum, dtype=dtype, **adam)
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, rate, betas=recipe.betas, fused=fused)
+    return kind(groups, rate, **adam)
 
 
 def has_filters(shape: Sequence[int]) -> bool:

@@ -80,7 +80,7 @@ def hue(images: Tensor, turn: Tensor) -> Tensor:
     )
     sixth = sixth + 6 * turn.view(-1, 1, 1)
     # a channel is the value, less the spread by how far the hue lies from it on the circle
-    start = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)
+    start = 5.0 - 2.0 * torch.arange(3, device=images.device).view(1, 3, 1, 1)
     way = torch.remainder(sixth[:, None] + start, 6)
     far = torch.minimum(way, 4 - way).clamp(0, 1)
     turned: Tensor = value[:, None] - spread[:, None] * far

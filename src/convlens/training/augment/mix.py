@@ -99,13 +99,13 @@ def mix(
     share = torch.ones_like(level)
     own = torch.ones_like(images[:, :1, :1, :1])
     if settings.cutmix:
-        other = 1 - larger_shares(settings.cutmix).to(images.device)[place]
+        other = 1 - larger_shares(settings.cutmix, images.device)[place]
         size = torch.stack([height * other.sqrt(), width * other.sqrt()])
         box = boxes(torch.stack(centre), size, height, width)
         own = (~box).to(images)
         share = own.mean((1, 2, 3))  # what the border left of the box counts, not what was drawn
     if settings.mixup:
-        ratio = larger_shares(settings.mixup).to(images.device)[place]
+        ratio = larger_shares(settings.mixup, images.device)[place]
         blended = kind < (0.5 if settings.cutmix else 1.0)
         share = torch.where(blended, ratio, share)
         own = torch.where(blended.view(-1, 1, 1, 1), ratio.view(-1, 1, 1, 1), own)
@@ -113,7 +113,7 @@ def mix(
 
 
 @lru_cache(maxsize=8)
-def larger_shares(alpha: float) -> Tensor:
+def larger_shares(alpha: float, device: torch.device) -> Tensor:
     """Return evenly likely values of max(s, 1 - s) for s from Beta(alpha, alpha): float32 (4096,).
 
     A table of the distribution's quantiles turns one uniform number into one share.
@@ -122,4 +122,5 @@ def larger_shares(alpha: float) -> Tensor:
 
     levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
     quantiles = betaincinv(alpha, alpha, levels)
-    return torch.from_numpy(np.maximum(quantiles, 1 - quantiles).astype(np.float32))
+    larger = np.maximum(quantiles, 1 - quantiles).astype(np.float32)
+    return torch.from_numpy(larger).to(device)
