@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from convlens.errors import InputError
-from convlens.machine import available_cores, available_memory, parse_size
+from convlens.machine import available_cores, available_memory, parse_size, waited_seconds
 
 GB = 2**30
 
@@ -73,3 +75,34 @@ def test_one_core_of_quota_on_a_machine_of_many_is_one_core(tmp_path: Path) -> N
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--memory"):
         parse_size(text, "--memory")
+
+
+def test_waiting_is_the_sum_over_the_threads_that_are_left(tmp_path: Path) -> None:
+    threads = {"1": "500 2000000000 7\n", "2": "0 500000000 1\n", "3": "", "4": "what"}
+    files = {f"proc/self/task/{name}/schedstat": text for name, text in threads.items()}
+    assert waited_seconds(system(tmp_path, files)) == 2.5
+    assert waited_seconds(tmp_path / "elsewhere") == 0
+
+
+TWO_ON_ONE_CORE = """
+import os, subprocess, sys, time
+from convlens.machine import waited_seconds
+def wait(seconds):
+    before, until = waited_seconds(), time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+    return waited_seconds() - before
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+    time.sleep(0.3)
+    print(wait(1.0))
+    other.kill()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the system does not say")
+def test_waiting_grows_where_another_program_takes_the_core() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_ON_ONE_CORE], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) > 0.2  # of about half a second

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: cores and memory, a container's limits included.
+"""What this process may use of the machine, and gets: cores and memory, a container's limits too.
 
 A container with one core and 2 GB of quota on a host of 64 cores and 500 GB otherwise starts 64
 threads and is killed at 2 GB.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from convlens.errors import InputError
@@ -36,6 +37,27 @@ def available_cores(root: Path = Path("/")) -> int:
     except (OSError, ValueError):  # no cgroup v2, or "max"
         pass
     return cores
+
+
+def waited_seconds(root: Path = Path("/")) -> float:
+    """Return how long this process's threads were ready to run so far and had no core to run on.
+
+    It grows where other work takes cores that this process wants. 0 where the system does not say.
+
+    Parameters
+    ----------
+    root : Path
+        Where `/proc` lies.
+
+    References
+    ----------
+    https://docs.kernel.org/scheduler/sched-stats.html
+    """
+    waited = 0
+    for path in root.glob("proc/self/task/*/schedstat"):
+        with suppress(OSError, ValueError, IndexError):  # a thread that has just ended
+            waited += int(path.read_text().split()[1])
+    return waited / 1e9
 
 
 def available_memory(root: Path = Path("/")) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,26 @@ def test_what_was_measured_once_is_not_measured_again(monkeypatch: pytest.Monkey
     counted.clear()
     assert choose(NETWORK, SMALL, CPU) == first
     assert counted == []
+
+
+@pytest.mark.parametrize("crowded", [True, False])
+def test_what_was_measured_beside_other_work_is_kept_for_an_hour(
+    crowded: bool, monkeypatch: pytest.MonkeyPatch, empty_cache: Path
+) -> None:
+    waited = itertools.count(0, 1000 if crowded else 0)
+    monkeypatch.setattr(choices, "waited_seconds", lambda: float(next(waited)))
+    monkeypatch.setattr(choices, "_milliseconds", lambda *_: 1.0)
+    first = choose(NETWORK, SMALL, CPU)
+    assert first.crowded == crowded
+    assert ("kept for an hour" in str(first)) == crowded
+    monkeypatch.setattr(choices, "_milliseconds", lambda *_: 2.0)
+    assert choose(NETWORK, SMALL, CPU) == first
+    [note] = empty_cache.rglob("*.json")
+    long_ago = time.time() - choices.CROWDED_SECONDS - 1
+    os.utime(note, (long_ago, long_ago))
+    again = choose(NETWORK, SMALL, CPU)
+    assert again.measured_ms is not None
+    assert set(again.measured_ms.values()) == ({2.0} if crowded else {1.0})
 
 
 def test_a_damaged_or_foreign_note_in_the_cache_is_measured_anew(

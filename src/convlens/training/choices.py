@@ -2,7 +2,8 @@
 
 Precision, memory layout, threads and the batch of evaluation are each settled by trial steps on
 random data, together in about a second. The decision is kept in the user's cache, so that two runs
-of one seed compute the same numbers, and it is written into the run.
+of one seed compute the same numbers, and it is written into the run. What was measured while other
+work took the cores is a poor decision, and is kept for an hour only.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from convlens.engines.captured import Captured
 from convlens.engines.device import describe, free_memory, supports_bfloat16, synchronize
 from convlens.engines.torch_modules import network_module
 from convlens.errors import ConvlensError, InputError
-from convlens.machine import available_cores
+from convlens.machine import available_cores, waited_seconds
 from convlens.network import Network
 from convlens.training.recipe import Recipe
 
@@ -42,6 +43,11 @@ EVALUATION_BATCH = 500
 """The plain number of images a batch without gradients."""
 EVALUATION_BATCHES = (100, 250, 1000)
 """What is tried beside it."""
+CROWDED = 0.1
+"""Waiting for a core that makes a measurement a poor one, as a share of its time; a quiet machine
+has 0.02, one other program that computes 0.5."""
+CROWDED_SECONDS = 3600
+"""How long a decision from a poor measurement is kept."""
 SLICE = {"step": 0.16, "evaluation": 0.07}
 """Seconds a candidate is tried."""
 TRIAL_OPERATIONS = 4 * 10**9
@@ -63,6 +69,8 @@ class Choice:
     evaluation_batch: int = EVALUATION_BATCH
     """Images a batch where there are no gradients: validation and test."""
     measured_ms: dict[str, float] | None = None
+    crowded: bool = False
+    """Whether other work took cores while it was measured."""
 
     @property
     def torch_format(self) -> torch.memory_format:
@@ -110,9 +118,9 @@ class Choice:
         )
         if not self.measured_ms:
             return text
-        return (
-            f"{text} ({', '.join(f'{what} {ms:.1f} ms' for what, ms in self.measured_ms.items())})"
-        )
+        times = ", ".join(f"{what} {ms:.1f} ms" for what, ms in self.measured_ms.items())
+        beside = "; measured beside other work, kept for an hour" if self.crowded else ""
+        return f"{text} ({times}{beside})"
 
 
 def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
@@ -139,7 +147,10 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
     cached = _read(path)
     if cached is not None and _possible(cached, pairs, threads, batches):
         return cached
+    started, waited = time.perf_counter(), waited_seconds()
     choice = _measure(network, recipe.batch_size, device, plain, pairs, threads, batches)
+    share = (waited_seconds() - waited) / (time.perf_counter() - started)
+    choice = replace(choice, crowded=share > CROWDED)
     # a read-only cache costs the next run a second, nothing else
     with contextlib.suppress(OSError, ConvlensError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -297,6 +308,7 @@ def _evaluation(
 
 def _cache_file(network: Network, recipe: Recipe, device: torch.device) -> Path:
     facts = {
+        "form": 2,  # of what is kept; 1 did not know of other work
         "network": network.to_dict(),
         "batch_size": recipe.batch_size,
         "precision": recipe.precision,
@@ -313,10 +325,11 @@ def _cache_file(network: Network, recipe: Recipe, device: torch.device) -> Path:
 def _read(path: Path) -> Choice | None:
     """Read a cached choice; whatever is wrong with it means to measure again."""
     try:
-        found = json.loads(path.read_text("utf-8"))
-        return Choice(**found)
+        found = Choice(**json.loads(path.read_text("utf-8")))
+        old = found.crowded and time.time() - path.stat().st_mtime > CROWDED_SECONDS
     except (OSError, ValueError, TypeError, RuntimeError):
         return None
+    return None if old else found
 
 
 def _possible(
