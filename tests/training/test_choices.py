@@ -72,6 +72,18 @@ def test_what_was_measured_beside_other_work_is_kept_for_an_hour(
     assert set(again.measured_ms.values()) == ({2.0} if crowded else {1.0})
 
 
+def test_a_batch_that_a_gpu_has_no_room_for_is_left_to_the_training(
+    monkeypatch: pytest.MonkeyPatch, empty_cache: Path
+) -> None:
+    def full(*_: Any) -> float:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(choices, "_milliseconds", full)
+    found = choose(NETWORK, SMALL, CPU)
+    assert (found.precision, found.memory_format) == ("float32", "contiguous")
+    assert not list(empty_cache.rglob("*.json"))
+
+
 def test_a_damaged_or_foreign_note_in_the_cache_is_measured_anew(
     monkeypatch: pytest.MonkeyPatch, empty_cache: Path
 ) -> None:

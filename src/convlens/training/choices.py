@@ -148,7 +148,10 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
     if cached is not None and _possible(cached, pairs, threads, batches):
         return cached
     started, waited = time.perf_counter(), waited_seconds()
-    choice = _measure(network, recipe.batch_size, device, plain, pairs, threads, batches)
+    try:
+        choice = _measure(network, recipe.batch_size, device, plain, pairs, threads, batches)
+    except torch.OutOfMemoryError:  # the training will say so, and what to do
+        return plain
     share = (waited_seconds() - waited) / (time.perf_counter() - started)
     choice = replace(choice, crowded=share > CROWDED)
     # a read-only cache costs the next run a second, nothing else
