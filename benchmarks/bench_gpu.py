@@ -2,7 +2,7 @@
 
 Protocol: one CUDA GPU, one process, nothing beside it. First the milliseconds of a training step
 (batch with its random changes, update, average of the weights), for the networks and recipes
-below: recorded, as convlens trains, and not recorded, as any PyTorch loop runs; 120 steps each
+below: recorded, as convlens trains, and not recorded, one kernel after another; 120 steps each
 after 20, twice in turn, the quicker of the two counts. The hand-written loop of
 `bench_step_overhead.py`, on the same GPU, stands beside the first (an epoch, three times in turn,
 the quickest counts). Then trainings of the named recipes as in `bench_recipes.py`: nothing but the
@@ -38,7 +38,6 @@ from convlens.network import Network
 from convlens.training import recipe as recipes
 from convlens.training import session
 from convlens.training.batches import ImageSet
-from convlens.training.choices import choose
 from convlens.training.loop import Fitting
 from convlens.training.recipe import Recipe
 from convlens.training.streaming import image_set
@@ -124,15 +123,7 @@ def measured_step(network: str, place: str, recipe_name: str) -> dict[str, Any]:
 
 def hand_written() -> dict[str, Any]:
     """Time an epoch of the hand-written loop and of convlens, three times in turn."""
-    network, recipe = zoo.load("fast-mnist"), recipes.load("one-epoch")
-    dataset, device = data.load("mnist"), choose_device(GPU)
-    choice = choose(network, recipe, device)
-    seconds: dict[str, list[float]] = {"convlens": [], "hand_written": []}
-    for seed in range(3):
-        seconds["convlens"].append(bench_step_overhead.ours("mnist", seed, GPU))
-        seconds["hand_written"].append(
-            bench_step_overhead.hand_written(dataset, choice, seed, device)
-        )
+    seconds, _ = bench_step_overhead.in_turn("mnist", choose_device(GPU))
     best = {who: min(values) for who, values in seconds.items()}
     ratio = best["hand_written"] / best["convlens"]
     return {

@@ -77,14 +77,19 @@ def ours(place: str, seed: int, device: str = "cpu") -> float:
         return float(run.status["train_seconds"])
 
 
-def main() -> None:
-    place = mnist_place()
+def in_turn(place: str, device: torch.device = CPU) -> tuple[dict[str, list[float]], Choice]:
+    """Train three times each; return the seconds, and what both computed in."""
     dataset = convlens.load_data(place)
-    choice = choose(zoo.load("fast-mnist"), recipes.load("one-epoch"), CPU)
+    choice = choose(zoo.load("fast-mnist"), recipes.load("one-epoch"), device)
     times: dict[str, list[float]] = {"convlens": [], "hand_written": []}
     for seed in range(3):
-        times["convlens"].append(ours(place, seed))
-        times["hand_written"].append(hand_written(dataset, choice, seed))
+        times["convlens"].append(ours(place, seed, device.type))
+        times["hand_written"].append(hand_written(dataset, choice, seed, device))
+    return times, choice
+
+
+def main() -> None:
+    times, choice = in_turn(mnist_place())
     medians = {who: statistics.median(values) for who, values in times.items()}
     keep(
         "step_overhead",

@@ -33,15 +33,18 @@ def seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} s"
 
 
+def accuracy(mean: float, spread: float | None) -> str:
+    """Return a mean and, of several seeds, the standard deviation in points."""
+    return numbers.percent(mean) + ("" if spread is None else f" ± {100 * spread:.2f}")
+
+
 def time_to_accuracy(found: Result) -> str:
     targets = [f"{target:.3f}" for target in found["targets"]]
     head = ["who", *(f"to {100 * float(t):.1f}%" for t in targets)]
     head += ["accuracy at its end", "seconds at its end", "seeds"]
     rows = []
     for one in found["contestants"]:
-        end = numbers.percent(one["end_accuracy_mean"])
-        if one["end_accuracy_std"] is not None:
-            end += f" ± {100 * one['end_accuracy_std']:.2f}"
+        end = accuracy(one["end_accuracy_mean"], one["end_accuracy_std"])
         last = one["mean_curve"][-1]["seconds"] if one["mean_curve"] else None
         times = [seconds(one["seconds_to"][target]) for target in targets]
         rows.append([one["name"], *times, end, seconds(last), str(one["seeds"])])
@@ -178,11 +181,9 @@ def recipes(found: Result) -> str:
     for name, one in found["recipes"].items():
         peer = one.get("peer")
         for recipe, part in [(name, one)] + ([(peer["recipe"], peer)] if peer else []):
-            spread = part["test_accuracy_std"]
-            accuracy = numbers.percent(part["test_accuracy_mean"])
-            accuracy += "" if spread is None else f" ± {100 * spread:.2f}"
+            reached = accuracy(part["test_accuracy_mean"], part["test_accuracy_std"])
             size = f"{part['parameters']:,}"
-            cells = [f"`{recipe}`", f"`{part['network']}`", size, one["data"], accuracy]
+            cells = [f"`{recipe}`", f"`{part['network']}`", size, one["data"], reached]
             time = seconds(part["seconds_median"])
             where = [str(part["threads"]), str(part["seeds"]), one["processor"]]
             rows.append([*cells, time, *where])
@@ -226,10 +227,9 @@ def gpu(found: Result) -> str:
     )
     rows = []
     for name, one in found["recipes"].items():
-        accuracy = numbers.percent(one["test_accuracy_mean"])
-        accuracy += f" ± {100 * one['test_accuracy_std']:.2f}"
+        reached = accuracy(one["test_accuracy_mean"], one["test_accuracy_std"])
         size, seeds = f"{one['parameters']:,}", str(one["seeds"])
-        cells = [f"`{name}`", f"`{one['network']}`", size, one["data"], accuracy]
+        cells = [f"`{name}`", f"`{one['network']}`", size, one["data"], reached]
         rows.append([*cells, f"{one['seconds_median']:.2f} s", seeds])
     columns = ["recipe", "network", "parameters", "data", "test accuracy", "median", "seeds"]
     return "\n\n".join(

@@ -186,6 +186,8 @@ def test_a_run_records_what_was_chosen_and_computes_in_it(tmp_path: Path) -> Non
         evaluation_batch=250,
         on_event=listen,
     )
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.allow_tf32
     assert "threads = 1" in run.recipe_text
     assert "evaluation_batch = 250" in run.recipe_text
     assert run.environment["threads"] == 1

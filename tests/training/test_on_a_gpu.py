@@ -13,7 +13,7 @@ from convlens import zoo
 from convlens.data import Preprocessing, Split
 from convlens.engines import build
 from convlens.engines.captured import Captured
-from convlens.engines.device import choose_device
+from convlens.engines.device import compute_repeatably
 from convlens.engines.torch_engine import TorchModel
 from convlens.network import Network
 from convlens.training.batches import TensorSet
@@ -66,7 +66,7 @@ CHOICES = [
 
 @pytest.fixture(autouse=True)
 def as_a_program_computes() -> None:
-    choose_device("cuda")
+    compute_repeatably()
 
 
 def photos(count: int, seed: int, shape: tuple[int, int, int] = (3, 10, 10)) -> TensorSet:

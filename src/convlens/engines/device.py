@@ -24,14 +24,11 @@ _GLIBC_MALLOC = {
 def choose_device(wanted: str = "auto") -> torch.device:
     """Return the device to compute on: the fastest present for "auto", else the one asked for.
 
-    CUDA GPUs compute as `compute_repeatably` says from then on.
-
     Raises
     ------
     InputError
         Where the device does not exist on this machine.
     """
-    compute_repeatably()
     if wanted not in DEVICES:
         raise InputError(
             f'there is no device "{wanted}"', "one of " + ", ".join(DEVICES), "use --device auto"

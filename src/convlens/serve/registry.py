@@ -56,6 +56,11 @@ class Entry:
         return Run.open(self.folder)
 
     @property
+    def listed(self) -> bool:
+        """Whether it is known what the run says of itself; before, it is not there for a client."""
+        return bool(self.summary)
+
+    @property
     def begun(self) -> bool:
         """Whether its folder can be read: a training makes it before it writes into it."""
         return (self.folder / STATUS).is_file()
@@ -63,7 +68,7 @@ class Entry:
     @property
     def training(self) -> bool:
         """Whether it was being trained when it was last looked at."""
-        return not self.summary or self.summary["state"] == "running"
+        return not self.listed or self.summary["state"] == "running"
 
 
 class Registry:
@@ -145,8 +150,8 @@ class Registry:
             was met so lately that nothing is known of it yet.
         """
         found = self.entries.get((self.default or LAST) if name == LAST else name)
-        if found is None or not found.facts:
-            told = [known for known, entry in self.entries.items() if entry.facts]
+        if found is None or not found.listed:
+            told = [known for known, entry in self.entries.items() if entry.listed]
             if not told:
                 raise Problem(
                     *(404, "no_such_model", "there is no run yet"),
@@ -195,7 +200,7 @@ class Registry:
         return [
             {**self.entries[name].summary, "default": name == self.default}
             for name in names
-            if self.entries[name].summary
+            if self.entries[name].listed
         ]
 
     def expect(self, name: str, summary: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -239,7 +244,7 @@ class Registry:
             change = self._opened(entry)
             if change is not None:
                 changes.append(change)
-                if not entry.summary:  # a run that was not listed yet is, with its weights
+                if not entry.listed:  # a run that was not listed yet is, with its weights
                     continue
             if change is not None or entry.training:
                 self.refresh_facts(entry)
@@ -303,7 +308,7 @@ class Registry:
 
     def _swap(self, entry: Entry, model: ServedModel, told: Told) -> None:
         old, entry.model = entry.model, model
-        if not entry.summary:
+        if not entry.listed:
             entry.facts, entry.summary = told
         log.info("%s: weights opened", model.name)
         if self._next == model.name:

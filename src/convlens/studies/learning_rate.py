@@ -92,7 +92,7 @@ def _range_test(bench: Bench, seed: int, low: float, high: float, steps: int) ->
 
     def measure() -> Values:
         trial = bench.begin(recipe)
-        step = trial.training.step
+        move = trial.training.step
         rates: list[float] = []
         losses: list[float] = []
         stopped, smooth, least = trial.stopped, Smoothed(), math.inf
@@ -102,7 +102,7 @@ def _range_test(bench: Bench, seed: int, low: float, high: float, steps: int) ->
             return low * math.exp(share * math.log(high / low))
 
         def watched(images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
-            loss, logits = step(images, targets)
+            loss, logits = move(images, targets)
             rates.append(rate_at(len(rates)))
             losses.append(loss.item())
             smooth.add(losses[-1])

@@ -38,16 +38,16 @@ class MovingAverage(nn.Module):
         pairs = list(
             zip(self.module.state_dict().values(), model.state_dict().values(), strict=True)
         )
-        self._numbers = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._kept = [kept for kept, _ in pairs if kept.is_floating_point()]
+        self._new = [new for _, new in pairs if new.is_floating_point()]
         self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
     def update(self) -> None:
         """Take what the module has become into the average."""
         before = int(self.n_averaged)
-        kept, new = map(list, zip(*self._numbers, strict=True))
         decay = decay_at(before, self.decay) if before else 0.0
-        get_ema_multi_avg_fn(decay)(kept, new, before)
+        get_ema_multi_avg_fn(decay)(self._kept, self._new, before)
         for counter, now in self._counters:
             counter.copy_(now)
         self.n_averaged += 1

@@ -20,6 +20,7 @@ from convlens.data import Dataset
 from convlens.engines import Model, build
 from convlens.engines.device import (
     choose_device,
+    compute_repeatably,
     describe,
     keep_freed_memory,
     limit_threads,
@@ -93,6 +94,7 @@ def prepare(
         )
     limit_threads()
     keep_freed_memory()
+    compute_repeatably()
     if engine == "keras":
         from convlens.training import keras_loop
 
