@@ -81,7 +81,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Write text files into a folder, made where it is missing; each is whole or not there.
+    """Write text files into a folder, made where it is missing.
+
+    All of them are on the disk before the first one takes its name, so a full disk leaves the
+    folder as it was.
 
     Parameters
     ----------
@@ -98,14 +101,37 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> list[str]:
     Raises
     ------
     RunError, StorageError
-        Where the folder or a file cannot be written.
+        Where the folder or a file cannot be written; a folder that was made for them is gone again.
     """
+    temporary = folder / f".{secrets.token_hex(8)}.tmp"
+    made = not folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise explain(error, folder) from error
-    for name, text in files.items():
-        write_text(folder / name, text)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+        except OSError as error:
+            raise explain(error, folder) from error
+        for name, text in files.items():
+            try:
+                write_text(temporary / name, text)
+            except ConvlensError as error:  # which names the temporary file
+                cause = error.__cause__
+                if not isinstance(cause, OSError):
+                    raise
+                raise explain(cause, folder / name, len(text.encode())) from cause
+        for name in files:
+            try:
+                os.replace(temporary / name, folder / name)  # noqa: PTH105
+            except OSError as error:
+                raise explain(error, folder / name) from error
+        _sync_folder(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if made:
+            with contextlib.suppress(OSError):  # not empty: another process uses it too
+                folder.rmdir()
+        raise
+    shutil.rmtree(temporary, ignore_errors=True)
     return [str(folder / name) for name in files]
 
 

@@ -302,6 +302,13 @@ def test_look_writes_a_page_and_a_cell_is_printed_as_a_sum(trained: Path) -> Non
     assert all((trained / name).is_file() for name in found["files"])
     assert [layer["output"] for layer in found["layers"]] == [[24, 12, 12]]
 
+    # a page of another layer takes the place of the page before, and leaves what is not its own
+    (trained / "look-zero" / "notes.svg").write_text("mine")
+    again = succeed("look", "last", "zero.png", "--layer", "conv1", "--method", "none", cwd=trained)
+    beside = {str(path.relative_to(trained)) for path in (trained / "look-zero").glob("[!.]*")}
+    assert beside == {again["page"], *again["files"], str(Path("look-zero") / "notes.svg")}
+    assert not set(found["files"]) <= beside
+
     cell = ("--layer", "conv1", "--cell", "3,4", "--map", "2")
     step = succeed("look", "last", "zero.png", *cell, cwd=trained)
     assert step["cell"] == [2, 3, 4]

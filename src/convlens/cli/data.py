@@ -10,7 +10,6 @@ import numpy as np
 import typer
 
 from convlens import data as datasets
-from convlens.atomic import write_folder
 from convlens.cli.options import (
     BadImages,
     Fit,
@@ -147,6 +146,7 @@ def show(
 def _draw(dataset: Dataset, out: Path, recipe: str | None, changes: list[str]) -> list[str]:
     """Write the page of a data set; with a recipe's name, its augmentation too."""
     from convlens.report.data_page import make_page
+    from convlens.report.folder import write_page
 
     words = ["convlens", "data", "show", dataset.source, "--out", str(out)]
     shown, settings = None, []
@@ -167,7 +167,7 @@ def _draw(dataset: Dataset, out: Path, recipe: str | None, changes: list[str]) -
         words += ["--augment", "--recipe", recipe]
         words += [word for pair in changes for word in ("--set", pair)]
     page = make_page(dataset, shlex.join(words), shown, settings)
-    return write_folder(out, {"index.html": page.html, **page.figures})
+    return write_page(out, {"index.html": page.html, **page.figures})
 
 
 @app.command(epilog="Example: convlens data check photos")

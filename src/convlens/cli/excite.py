@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convlens import inspection
-from convlens.atomic import write_folder
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ def excite(
     The patches say what a map answers to; the made one, how far its filter can be driven.
     """
     from convlens.report.excite_page import make_page
+    from convlens.report.folder import write_page
     from convlens.report.sentences import answers_to
 
     found = inspection.excite(
@@ -72,7 +72,7 @@ def excite(
     words = ["convlens", "excite", run, *(word for pair in options for word in pair)]
     command = shlex.join(words + ["--no-maximise"] * (not maximise))
     page = make_page(found, command)
-    files = write_folder(
+    files = write_page(
         out or Path(f"excite-{found.row.name}"), {"index.html": page.html, **page.figures}
     )
     if as_json:

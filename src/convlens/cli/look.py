@@ -96,10 +96,11 @@ def _only(layers: list[str] | None, who: Subject) -> str:
 
 def _whole(found: Look, command: str, folder: Path, artists: Artists) -> tuple[dict[str, Any], str]:
     from convlens.inside.feature_maps import FeatureMaps
+    from convlens.report.folder import write_page
     from convlens.report.look_page import make_page
 
     page = make_page(found, command, artists)
-    files = write_folder(folder, {"index.html": page.html, **page.figures})
+    files = write_page(folder, {"index.html": page.html, **page.figures})
     rows = [_layer_json(layer) for layer in found.layers]
     top = found.top()
     result = {

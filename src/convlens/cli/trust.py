@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convlens import inspection
-from convlens.atomic import write_folder
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ def trust(
     Sanity check: does a method's map change when the weights are made random? Deletion and
     insertion: do the pixels that it calls important carry the class?
     """
+    from convlens.report.folder import write_page
     from convlens.report.trust_page import make_page
 
     chosen: Any = methods or None
@@ -60,7 +60,7 @@ def trust(
     command = shlex.join(["convlens", "trust", run, *(word for pair in options for word in pair)])
     page = make_page(found, command)
     folder = out or Path(f"trust-{found.subject.name}")
-    files = write_folder(folder, {"index.html": page.html, **page.figures})
+    files = write_page(folder, {"index.html": page.html, **page.figures})
     if as_json:
         print_json(_result(found, files))
         return

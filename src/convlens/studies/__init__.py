@@ -17,6 +17,7 @@ from convlens import atomic, workflow
 from convlens.data import Dataset
 from convlens.errors import InputError, nearest
 from convlens.network import Network
+from convlens.report.folder import write_page
 from convlens.runs import lock
 from convlens.studies import page
 from convlens.studies.findings import Findings
@@ -114,7 +115,7 @@ def run(
             findings = study(bench)
         hint = "" if options.full or name == "ablation" else _hint(name)
         texts = page.files(name, subject, findings, workflow.command_line(), hint)
-        written = atomic.write_folder(folder, texts)
+        written = write_page(folder, texts)
     finally:
         held.release()
     return Done(name, subject, findings, folder, tuple(written), bench.remembered, hint)
