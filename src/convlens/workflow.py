@@ -378,9 +378,7 @@ def recipe_for(reference: str | Path | Recipe | None, data: str | Path) -> Recip
     """Return a recipe by name, file or value; by default the one that suits the data."""
     if isinstance(reference, Recipe):
         return reference
-    if reference is None:
-        reference = "digits" if str(data) == "digits-5k" else "default"
-    return recipes.load(reference)
+    return recipes.load(recipes.suiting(data) if reference is None else reference)
 
 
 def fitted(

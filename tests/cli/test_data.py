@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 import photos
+
+SHORT = ("--epochs", "1", "--batch-size", "4")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +54,32 @@ def test_show_draws_a_recipes_augmentation(convlens: Any, place: Path) -> None:
     assert drawn.count("as it is") == 2
 
 
-def test_show_refuses_settings_that_would_do_nothing(convlens: Any) -> None:
-    assert "add --augment" in convlens("data", "show", "photos", "--recipe", "digits", code=2)
+def test_show_names_the_nearest_setting_of_a_recipe(convlens: Any) -> None:
     wrong = ["--augment", "--set", "augmentation.flp=true"]
     assert 'did you mean "flip"' in convlens("data", "show", "photos", *wrong, code=2)
+
+
+def test_show_divides_as_training_does(convlens: Any) -> None:
+    shown = convlens("data", "show", "digits-5k", "--json")
+    network = ["--set", "record_kernels=0", "--epochs", "1"]
+    run = convlens("train", "tiny-vgg", *network, "--out", "run", "--json")
+    trained = json.loads((Path(run["run"]) / "data.json").read_text())
+    assert shown["recipe"] == "digits"
+    assert shown["split"] == trained["split"]
+    assert (shown["split"]["train"], shown["split"]["validation"]) == (3800, 200)
+    assert "with the recipe digits" in convlens("data", "show", "digits-5k")
+    other = convlens("data", "show", "digits-5k", "--set", "validation=0.5", "--json")
+    assert other["split"]["validation"] == 2000
+
+
+def test_a_test_part_that_is_taken_out_of_train_is_told(convlens: Any, place: Path) -> None:
+    photos.write(place / "divided" / "train", 12)
+    photos.write(place / "divided" / "val", 3)
+    line = "there is no test part: 4 of the 24 training images are held out for the test"
+    assert line in convlens("data", "show", "divided")
+    convlens("train", "tiny-vgg", "--data", "divided", *SHORT, "--out", "divided-run")
+    assert line in convlens.err
+    assert "no test part" not in convlens("data", "show", "photos")
 
 
 def test_check_exits_with_0_where_all_is_well_or_only_worth_a_look(convlens: Any) -> None:

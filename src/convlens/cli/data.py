@@ -21,12 +21,12 @@ from convlens.cli.options import (
     print_json,
 )
 from convlens.cli.progress import TrainingProgress
-from convlens.errors import InputError
 from convlens.machine import parse_size
 from convlens.table import shape_text
 
 if TYPE_CHECKING:
     from convlens.data import Dataset
+    from convlens.training.recipe import Recipe
 
 PREVIEWED = 8
 """Classes of which one image is drawn before and after augmentation."""
@@ -87,8 +87,12 @@ def show(
         bool, typer.Option("--augment", help="Draw training images before and after augmentation.")
     ] = False,
     recipe: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Whose augmentation.")
-    ] = "default",
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Whose division and augmentation. [default: the one that suits the data]",
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable."),
@@ -99,13 +103,19 @@ def show(
 
     The page has samples, counts, mean images, pixel values and file sizes.
     """
+    from convlens.training import recipe as recipes
+
     shape = parse_shape(input_shape) if input_shape else None
-    if not augment and (set_ or recipe != "default"):
-        raise InputError("--recipe and --set are given without --augment", "both", "add --augment")
+    recipe_name = recipe or recipes.suiting(source)
+    chosen = recipes.load(recipe_name).changed(recipes.settings(set_ or []))
     with TrainingProgress() as progress:
         dataset = datasets.load(
             source,
             input_shape=shape,
+            validation=chosen.validation,
+            validation_method=chosen.validation_method,
+            split_seed=chosen.split_seed,
+            normalise=chosen.normalise,
             bad_images=bad_images,
             fit=fit,
             memory=parse_size(memory, "--memory") if memory else None,
@@ -117,11 +127,13 @@ def show(
     }
     files = []
     if out is not None or augment:
-        chosen = out or Path(f"data-{Path(dataset.name).name}")
-        files = _draw(dataset, chosen, recipe if augment else None, set_ or [])
+        folder = out or Path(f"data-{Path(dataset.name).name}")
+        words = ["--recipe", recipe] if recipe else []
+        words += [word for pair in set_ or [] for word in ("--set", pair)]
+        files = _draw(dataset, folder, chosen if augment else None, words)
     if as_json:
         drawn = {"page": files[0], "files": files[1:]} if files else {}
-        print_json({**dataset.to_json(), "images_per_class": counts, **drawn})
+        print_json({**dataset.to_json(), "recipe": recipe_name, "images_per_class": counts, **drawn})
         return
     preparing = dataset.preprocessing
     typer.echo(f"{dataset.name} from {dataset.source}")
@@ -137,35 +149,37 @@ def show(
         f"{'all':>16}  {len(dataset.train):>7,} {len(dataset.validation):>10,} "
         f"{len(dataset.test):>7,}"
     )
+    typer.echo(f"divided as convlens train does with the recipe {recipe_name}")
     for note in dataset.notes:
         typer.echo(note)
     if files:
         typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
 
 
-def _draw(dataset: Dataset, out: Path, recipe: str | None, changes: list[str]) -> list[str]:
-    """Write the page of a data set; with a recipe's name, its augmentation too."""
+def _draw(dataset: Dataset, out: Path, recipe: Recipe | None, chosen: list[str]) -> list[str]:
+    """Write the page of a data set; with a recipe, its augmentation too.
+
+    `chosen` are the words of the command line that chose the recipe.
+    """
     from convlens.report.data_page import make_page
     from convlens.report.folder import write_page
 
     words = ["convlens", "data", "show", dataset.source, "--out", str(out)]
     shown, settings = None, []
     if recipe is not None:
-        from convlens.training import recipe as recipes
         from convlens.training.augment.preview import preview
 
-        chosen = recipes.load(recipe).changed(recipes.settings(changes))
         first = [np.flatnonzero(dataset.train.labels == i)[0] for i in range(len(dataset.classes))]
         index = np.array(first[:PREVIEWED], np.int64)
         settings = [
             f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-            for key, value in chosen.augmentation.model_dump(exclude_defaults=True).items()
+            for key, value in recipe.augmentation.model_dump(exclude_defaults=True).items()
         ]
         shown = preview(
-            dataset.train, dataset.preprocessing, index, chosen.augmentation, seed=chosen.seed
+            dataset.train, dataset.preprocessing, index, recipe.augmentation, seed=recipe.seed
         )
-        words += ["--augment", "--recipe", recipe]
-        words += [word for pair in changes for word in ("--set", pair)]
+        words.append("--augment")
+    words += chosen
     page = make_page(dataset, shlex.join(words), shown, settings)
     return write_page(out, {"index.html": page.html, **page.figures})
 

@@ -59,7 +59,7 @@ def folder_dataset(
     classes = found.listing.classes
     check_split(Split(_images(found), found.listing.labels), len(classes), shown(source))
     parts, split = _divide(found, validation, validation_method, split_seed)
-    notes = [*found.notes, *_copies(found, parts)]
+    notes = [*found.notes, *_no_test_part(found, parts, split), *_copies(found, parts)]
     channels, height, width = found.policy.input
     if statistics is None:
         mean, std = mean_std_of_sums(found.sums[parts["train"]], height * width)
@@ -130,6 +130,27 @@ def _divide(
         train, held = np.sort(by_name[kept]), np.sort(by_name[last])
         split |= {"fraction": fraction, "method": method}
     return {"train": train, "validation": held, "test": test}, split
+
+
+def _no_test_part(
+    found: FolderSet, parts: Mapping[str, Rows], split: Mapping[str, Any]
+) -> list[str]:
+    """Say that the test part was taken out of the training part, where the user divided the set."""
+    if "test_fraction" not in split or (found.listing.parts == UNDECIDED).all():
+        return []
+    return [no_test_note(len(parts["test"]), len(parts["train"]) + len(parts["test"]))]
+
+
+def no_test_note(test: int, whole: int) -> str:
+    """Return the note on a set without a test part.
+
+    >>> no_test_note(49, 245)
+    'there is no test part: 49 of the 245 training images are held out for the test, not trained on'
+    """
+    return (
+        f"there is no test part: {test:,} of the {whole:,} training images are held out for the "
+        "test, not trained on"
+    )
 
 
 def _copies(found: FolderSet, parts: Mapping[str, Rows]) -> list[str]:

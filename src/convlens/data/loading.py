@@ -14,7 +14,7 @@ from convlens.data import formats
 from convlens.data.dataset import Dataset, Split, check_split
 from convlens.data.decode import shown
 from convlens.data.duplicates import across_note
-from convlens.data.folder_dataset import TEST_FRACTION, folder_dataset
+from convlens.data.folder_dataset import TEST_FRACTION, folder_dataset, no_test_note
 from convlens.data.folders import hold_out_by_content, read_folder
 from convlens.data.formats.parquet import Parquet
 from convlens.data.known import read_known
@@ -226,9 +226,11 @@ def _fixed(name: str, arrays: formats.Arrays, classes: tuple[str, ...], seed: in
     train, test = arrays.train, arrays.test
     check_split(train, len(classes), f"the train part of {name}")
     split: dict[str, Any] = {}
+    notes = list(arrays.notes)
     if test is None:
         train, test = _by_content(train, classes, TEST_FRACTION, 2 * seed, every_class=True)
         split["test_fraction"] = TEST_FRACTION
+        notes.append(no_test_note(len(test), len(train) + len(test)))
     check_split(test, len(classes), f"the test part of {name}")
     if train.images.shape[1:] != test.images.shape[1:]:
         raise DataError(
@@ -243,7 +245,7 @@ def _fixed(name: str, arrays: formats.Arrays, classes: tuple[str, ...], seed: in
         *(name, classes, shape, train, test),
         by_content=bool(split),
         split=split,
-        notes=arrays.notes,
+        notes=tuple(notes),
     )
 
 

@@ -228,7 +228,7 @@ def _training_of(
             )
         return network, recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml"), run.data
     source = data or "digits-5k"
-    chosen = recipes.load(recipe or ("digits" if source == "digits-5k" else "default"))
+    chosen = recipes.load(recipe or recipes.suiting(source))
     dataset = datasets.load(
         source,
         input_shape=network.input,
