@@ -133,7 +133,8 @@ def show(
         files = _draw(dataset, folder, chosen if augment else None, words)
     if as_json:
         drawn = {"page": files[0], "files": files[1:]} if files else {}
-        print_json({**dataset.to_json(), "recipe": recipe_name, "images_per_class": counts, **drawn})
+        facts = {**dataset.to_json(), "recipe": recipe_name}
+        print_json({**facts, "images_per_class": counts, **drawn})
         return
     preparing = dataset.preprocessing
     typer.echo(f"{dataset.name} from {dataset.source}")
