@@ -116,7 +116,7 @@ def test_an_error_with_json_is_one_json_object_on_stdout() -> None:
 
 
 def test_light_commands_do_not_import_torch() -> None:
-    for arguments in ("--help", "shapes tutorial-torch", "zoo", "lesson"):
+    for arguments in ("--help", "shapes tutorial-torch", "zoo", "lesson", "study"):
         code = (
             "import sys; sys.argv = ['convlens', *sys.argv[1:]]\n"
             "from convlens.cli import main\n"

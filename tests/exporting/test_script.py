@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+import photos
 from convlens import data, workflow
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import InputError
@@ -63,6 +64,24 @@ def run_script(folder: Path, text: str, *arguments: str, python: str = sys.execu
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("library", ["torch", "keras"])
+def test_a_script_that_needs_a_folder_says_so_without_one(library: Any, tmp_path: Path) -> None:
+    photos.write(tmp_path / "photos", 12)
+    dataset = data.load(tmp_path / "photos", input_shape=(1, 28, 28))
+    network = SMALL.adapted((1, 28, 28), 2)
+    text = write_script(
+        library, network, Recipe(), dataset.to_json(), title="photos", file="script.py"
+    )
+    (tmp_path / "script.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-I", "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "usage: python script.py FOLDER-OF-IMAGES" in done.stderr
+    assert "for example: python script.py photos" in done.stderr
 
 
 def numbers(pattern: str, text: str) -> list[float]:

@@ -78,8 +78,10 @@ def build(network: Network, seed: int = 0, engine: str = "torch") -> Model:
         from convlens.engines.keras_engine import KerasModel
 
         return KerasModel(network, seed)
+    from convlens.engines.device import limit_threads
     from convlens.engines.torch_engine import TorchModel
 
+    limit_threads()
     return TorchModel(network, seed)
 
 

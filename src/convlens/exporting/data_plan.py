@@ -58,6 +58,13 @@ class DataPlan:
     test_seed: int = TEST_SEED
 
     @property
+    def what(self) -> str:
+        """What the script's argument stands for."""
+        return {"idx": "FOLDER-WITH-THE-IDX-FILES", "npz": "FILE.npz"}.get(
+            self.kind, "FOLDER-OF-IMAGES"
+        )
+
+    @property
     def has_validation(self) -> bool:
         """Whether the validation part lies in a folder of its own."""
         return self.method == "folders"

@@ -7,25 +7,10 @@ validation images only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from convlens import atomic, workflow
-from convlens.data import Dataset
-from convlens.errors import InputError, nearest
-from convlens.network import Network
-from convlens.report.folder import write_page
-from convlens.runs import lock
-from convlens.studies import page
-from convlens.studies.findings import Findings
-from convlens.studies.journal import Journal
-from convlens.studies.study import Bench, Options, Subject
-from convlens.training import session
-from convlens.training.interrupt import Interrupt
-from convlens.training.recipe import Recipe
+if TYPE_CHECKING:
+    from convlens.studies.conduct import Done
 
 STUDIES = {
     "batch-size": "What a mini-batch costs and gives, from batch 1 up to what fits.",
@@ -36,119 +21,13 @@ STUDIES = {
     "threads": "From one thread to all cores, each in a process of its own.",
     "ablation": "Each ingredient of a recipe removed in turn, over seeds.",
 }
-SMALL_SET = 20_000
-HELD_OUT = 0.25
-"""Of a small set's training images, so that a validation accuracy has a meaning."""
 
 
-@dataclass(frozen=True)
-class Done:
-    """A study that has ended."""
+def run(name: str, **settings: Any) -> Done:
+    """Do a study, or go on with it: see `convlens.studies.conduct.run`.
 
-    name: str
-    subject: Subject
-    findings: Findings
-    folder: Path
-    files: tuple[str, ...]
-    remembered: int
-    """Trials that were done before."""
-    hint: str
-    """How to do more."""
-
-
-def run(
-    name: str,
-    *,
-    network: str | Path | Network | None = None,
-    data: str | Path = "digits-5k",
-    recipe: str | Path | Recipe | None = None,
-    changes: dict[str, Any] | None = None,
-    device: str = "auto",
-    options: Options | None = None,
-    out: Path | None = None,
-    on_progress: Callable[[str], None] = lambda line: None,
-) -> Done:
-    """Do a study, or go on with it, and write its folder.
-
-    Parameters
-    ----------
-    name : str
-        One of `STUDIES`.
-    network, data, device
-        As for `convlens.train`.
-    recipe : str, Path or Recipe, optional
-        By default "default", without augmentation, and for an ablation the one that suits the
-        data.
-    changes : dict, optional
-        Values of the recipe to change.
-    options : Options, optional
-        How much to do.
-    out : Path, optional
-        The study's folder; by default `study-<name>-<network>-<data>`.
-    on_progress : callable
-        Receives a line a trial.
-
-    Raises
-    ------
-    Interrupted
-        After a signal; the same call goes on.
-    ConvlensError
-        What is wrong with the input, before anything is trained.
+    PyTorch is imported here and not before, so that the studies are listed at once.
     """
-    if name not in STUDIES:
-        raise InputError(
-            f'there is no study "{name}"{nearest(name, STUDIES)}',
-            "one of " + ", ".join(STUDIES),
-            "see convlens study",
-        )
-    options = options or Options()
-    subject = settle(name, network, data, recipe, changes or {}, device)
-    folder = out or Path(f"study-{name}-{subject.network.name}-{subject.dataset.name}")
-    study: Callable[[Bench], Findings] = import_module(
-        f"convlens.studies.{name.replace('-', '_')}"
-    ).study
-    atomic.write_folder(folder, {})  # that it can be written is known before the first trial
-    held = lock.acquire(folder)
-    try:
-        with Interrupt() as interrupt:
-            bench = Bench(name, subject, options, Journal(folder), interrupt, on_progress)
-            findings = study(bench)
-        hint = "" if options.full or name == "ablation" else _hint(name)
-        texts = page.files(name, subject, findings, workflow.command_line(), hint)
-        written = write_page(folder, texts)
-    finally:
-        held.release()
-    return Done(name, subject, findings, folder, tuple(written), bench.remembered, hint)
+    from convlens.studies import conduct
 
-
-def settle(
-    name: str,
-    network: str | Path | Network | None,
-    data: str | Path,
-    recipe: str | Path | Recipe | None,
-    changes: dict[str, Any],
-    device: str,
-) -> Subject:
-    """Return what a study is of: everything that fits each other, and how it is computed."""
-    if recipe is None and name != "ablation":
-        recipe = "default"
-    chosen = workflow.recipe_for(recipe, data).changed(changes)
-    fitted, dataset, _ = workflow.fitted(network, str(data), chosen)
-    small = len(dataset.train) + len(dataset.validation) < SMALL_SET
-    if small and chosen.validation < HELD_OUT and "validation" not in changes:
-        chosen = chosen.changed({"validation": HELD_OUT})
-        fitted, dataset, _ = workflow.fitted(network, str(data), chosen)
-
-    def reload(other: Recipe) -> Dataset:
-        return workflow.fitted(fitted, str(data), other)[1]
-
-    target, choice = session.prepare(fitted, dataset, chosen, device)
-    return Subject(fitted, dataset, chosen, target, choice, reload)
-
-
-def _hint(name: str) -> str:
-    return (
-        "This is the quick study: few epochs and seeds, so that it ends within minutes. "
-        f"convlens study {name} --full takes more epochs, seeds and values; --epochs, --seeds "
-        "and --values choose in between. What was done is not done again."
-    )
+    return conduct.run(name, **settings)
