@@ -76,7 +76,11 @@ def test_a_script_that_needs_a_folder_says_so_without_one(library: Any, tmp_path
     )
     (tmp_path / "script.py").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-I", "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-I", "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
