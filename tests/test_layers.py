@@ -9,7 +9,9 @@ from torch import nn
 
 from convlens import layers
 from convlens.errors import NetworkError
-from convlens.layers import KINDS, RESERVED_NAMES, read_layers, write_layer
+from convlens.layers import KINDS, RESERVED_NAMES, write_layer
+from convlens.network import Network
+from convlens.reading import read_layers
 
 
 def read(written: dict[str, Any]) -> layers.Layer:
@@ -20,6 +22,12 @@ def test_six_filters_of_5x5x3_have_456_parameters() -> None:
     conv = read({"conv": 6, "kernel": 5, "padding": 2})
     assert conv.output((3, 32, 32)) == (6, 32, 32)
     assert conv.parameters((3, 32, 32)) == 456
+
+
+def refusal(shape: tuple[int, int, int], *written: dict[str, Any]) -> NetworkError:
+    with pytest.raises(NetworkError) as error:
+        Network(input=shape, layers=list(written)).table()
+    return error.value
 
 
 def test_pooling_4x4_by_2x2_gives_2x2() -> None:
@@ -48,12 +56,11 @@ def test_padding_is_written_in_four_ways() -> None:
 
 
 def test_a_misfit_shows_the_formula_and_the_settings_that_fit() -> None:
-    with pytest.raises(NetworkError) as error:
-        read({"conv": 1, "kernel": 4, "stride": 3}).output((1, 32, 32))
-    assert "(32 + 0 + 0 - 4)/3 + 1 = 10.33" in error.value.what
-    assert "padding 1 (11x11)" in error.value.fix
-    assert "stride 2 (15x15)" in error.value.fix
-    assert "kernel 5 (10x10)" in error.value.fix
+    error = refusal((1, 32, 32), {"conv": 1, "kernel": 4, "stride": 3})
+    assert "(32 + 0 + 0 - 4)/3 + 1 = 10.33" in error.what
+    assert "padding 1 (11x11)" in error.fix
+    assert "stride 2 (15x15)" in error.fix
+    assert "kernel 5 (10x10)" in error.fix
 
 
 def test_the_floor_rule_is_available_by_name_and_says_what_it_drops() -> None:
@@ -69,22 +76,22 @@ def test_the_floor_rule_is_available_by_name_and_says_what_it_drops() -> None:
     ("written", "message"),
     [
         ({"conv": 8, "kernal": 3}, 'did you mean "kernel"'),
-        ({"conv": 0, "kernel": 3}, "layers[0].filters is 0"),
-        ({"conv": True, "kernel": 3}, "layers[0].filters is True"),
-        ({"conv": 8, "kernel": "3"}, "layers[0].kernel is '3'"),
+        ({"conv": 0, "kernel": 3}, "layer 1: filters is 0"),
+        ({"conv": True, "kernel": 3}, "layer 1: filters is True"),
+        ({"conv": 8, "kernel": "3"}, "layer 1: kernel is '3'"),
         ({"conv": 8, "kernel": 3, "padding": -1}, "-1"),
-        ({"conv": 8, "kernel": 3, "padding": "sames"}, "layers[0].padding is 'sames'"),
-        ({"conv": 2**40, "kernel": 3}, "layers[0].filters is 1099511627776"),
+        ({"conv": 8, "kernel": 3, "padding": "sames"}, "layer 1: padding is 'sames'"),
+        ({"conv": 2**40, "kernel": 3}, "layer 1: filters is 1099511627776"),
         ({"max_pol": 2}, 'did you mean "max_pool"'),
         ({"conv": 8, "relu": True}, "names 2 kinds"),
-        ({"relu": False}, "layers[0].relu is False"),
-        ({"dropout": 1.0}, "layers[0].rate is 1.0"),
-        ({"leaky_relu": float("nan")}, "layers[0].slope is nan"),
-        ({"conv": 8, "kernel": 3, "name": "a b"}, "layers[0].name is 'a b'"),
+        ({"relu": False}, "layer 1: relu is false"),
+        ({"dropout": 1.0}, "layer 1: rate is 1.0"),
+        ({"leaky_relu": float("nan")}, "layer 1: slope is nan"),
+        ({"conv": 8, "kernel": 3, "name": "a b"}, "layer 1: name is 'a b'"),
         ({"conv": 8, "kernel": 3, "name": "training"}, "another name"),
         ({"conv": 8, "filters": 9}, "gives filters twice"),
-        ({"residual": 3}, "layers[0].residual is not a list"),
-        (3, "layers[0] is not a layer"),
+        ({"residual": 3}, "layer 1: residual is 3 and not a list"),
+        (3, "layer 1: it is 3 and not a layer"),
     ],
 )
 def test_a_mistake_in_a_layer_is_named_with_its_path(written: Any, message: str) -> None:
@@ -114,15 +121,12 @@ def test_layers_that_need_maps_refuse_a_vector_or_pass_it_on(kind: str) -> None:
 
 def test_linear_and_softmax_ask_for_flatten() -> None:
     for written in ({"linear": 10}, {"softmax": True}):
-        with pytest.raises(NetworkError) as error:
-            read(written).output((8, 4, 4))
-        assert "flatten" in error.value.fix
+        assert "put { flatten = true }" in refusal((8, 4, 4), written).fix
 
 
 def test_groups_must_divide_channels_and_filters() -> None:
-    with pytest.raises(NetworkError) as error:
-        read({"conv": 6, "kernel": 3, "groups": 4}).output((4, 8, 8))
-    assert error.value.fix == "use groups 1, 2"
+    error = refusal((4, 8, 8), {"conv": 6, "kernel": 3, "groups": 4})
+    assert error.fix == "use groups 2 (6x6); or use groups 1 (6x6); or use conv 8 (6x6)"
 
 
 def test_a_layer_is_written_in_its_shortest_form_and_read_back() -> None:

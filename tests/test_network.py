@@ -59,7 +59,7 @@ def test_a_residual_block_whose_branches_differ_names_a_shortcut_that_fits() -> 
         Network(input=(4, 8, 8), layers=[{"residual": block}]).table()
     assert "8x4x4" in error.value.what
     shortcut = [{"conv": 8, "kernel": 1, "stride": 2, "padding": "same"}]
-    assert 'conv = 8, kernel = 1, stride = 2, padding = "same"' in error.value.fix
+    assert 'conv = 8, kernel = 1, padding = "same", stride = 2' in error.value.fix
     fitting = Network(input=(4, 8, 8), layers=[{"residual": block, "shortcut": shortcut}])
     assert fitting.table().output == (8, 4, 4)
 
@@ -100,7 +100,7 @@ def test_adapting_changes_the_input_and_the_number_of_classes_alone() -> None:
         ({"layers": []}, '"input" is missing'),
         ({"input": [1, 28], "layers": []}, "input is [1, 28]"),
         ({"input": [1, 28, 0], "layers": []}, "input is"),
-        ({"input": [1, 28, 28], "layer": []}, 'did you mean "layers"'),
+        ({"input": [1, 28, 28], "layer": []}, 'no key "layer", convlens calls it layers'),
         ({"input": [1, 8, 8], "layers": [], "rounding": "up"}, "rounding is 'up'"),
         ({"input": [1, 8, 8], "layers": [], "name": "../x"}, "name is '../x'"),
         ([], "the network is not a table"),

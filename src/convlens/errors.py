@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ConvlensError(Exception):
@@ -38,6 +39,10 @@ class ConvlensError(Exception):
         self.expected = expected
         self.fix = fix
         super().__init__(what, expected, fix)
+
+    def details(self) -> dict[str, Any]:
+        """Return what programs may want to know beside the three parts, as plain JSON."""
+        return {}
 
     def __str__(self) -> str:
         parts = [self.what]

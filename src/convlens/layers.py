@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
 
 from convlens.arithmetic import (
     Pair,
@@ -21,13 +21,9 @@ from convlens.arithmetic import (
     Window,
     conv_multiply_adds,
     conv_weight_shape,
-    fitting_kernels,
-    fitting_paddings,
-    fitting_strides,
     same_window,
 )
-from convlens.errors import NetworkError, nearest
-from convlens.schema import validate
+from convlens.errors import NetworkError
 
 LARGEST = 2**31
 """No single setting of a layer may exceed this; larger numbers are typing mistakes."""
@@ -134,12 +130,28 @@ class Layer(BaseModel):
         return ""
 
 
+class Unfit(NetworkError):
+    """A layer that cannot take the shape it gets; `convlens.advice` knows what would fit.
+
+    Parameters
+    ----------
+    reason : {"maps", "vector", "size", "padding", "groups"}
+        What kind of misfit it is.
+    what, expected : str
+        The first two parts of the message.
+    """
+
+    def __init__(self, reason: str, what: str, expected: str) -> None:
+        super().__init__(what, expected)
+        self.reason = reason
+
+
 def _maps(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
-        raise NetworkError(
+        raise Unfit(
+            "maps",
             f"{layer.kind} needs maps (channels, height, width) and gets {shape[0]} features",
             "an input with height and width",
-            f"move {layer.kind} before flatten",
         )
     channels, height, width = shape
     return channels, height, width
@@ -201,7 +213,7 @@ class Sliding(Layer):
             raise self._misfit(shape, vertical, horizontal)
         return sizes
 
-    def _misfit(self, shape: Shape, vertical: Window, horizontal: Window) -> NetworkError:
+    def _misfit(self, shape: Shape, vertical: Window, horizontal: Window) -> Unfit:
         axes = [("height", shape[1], vertical), ("width", shape[2], horizontal)]
         wrong = [axis for axis in axes if not axis[2].fits(axis[1])]
         label, size, window = next((axis for axis in wrong if axis[2].room(axis[1]) < 0), wrong[0])
@@ -212,75 +224,19 @@ class Sliding(Layer):
             )
         else:
             what = f"the {label} does not come out whole: {window.formula(size)}"
-        fits = self._fitting(shape, vertical, horizontal)
-        if min(vertical.output(shape[1]), horizontal.output(shape[2])) >= 1:
-            rows, columns = vertical.dropped(shape[1]), horizontal.dropped(shape[2])
-            fits.append(
-                f'the floor rule (--floor, or rounding = "floor" in the network) '
-                f"({vertical.output(shape[1])}x{horizontal.output(shape[2])}, "
-                f"dropping the last {rows} of {shape[1]} rows, {columns} of {shape[2]} columns)"
-            )
-        return NetworkError(
-            what,
-            "(size + padding - kernel)/stride + 1 to be a whole number of at least 1",
-            "use " + "; or ".join(fits) if fits else "use a larger input or fewer poolings",
-        )
-
-    def _fitting(self, shape: Shape, vertical: Window, horizontal: Window) -> list[str]:
-        """Return the settings, each changed alone, that would fit, with the size each gives."""
-        height, width = shape[1], shape[2]
-
-        def best(
-            setting: str, rows: list[int], columns: list[int], remake: Any, limit: int = 1
-        ) -> list[str]:
-            shared = [n for n in rows if n in columns][:limit]
-            pairs = [(n, n) for n in shared]
-            if not pairs and rows and columns:
-                pairs = [(rows[0], columns[0])]
-            found = []
-            for row, column in pairs:
-                sizes = (
-                    remake(vertical, row).output(height),
-                    remake(horizontal, column).output(width),
-                )
-                value = str(row) if row == column else f"[{row}, {column}]"
-                found.append(f"{setting} {value} ({sizes[0]}x{sizes[1]})")
-            return found
-
-        suggestions = best(
-            "padding",
-            fitting_paddings(height, vertical),
-            fitting_paddings(width, horizontal),
-            lambda w, p: Window(w.kernel, w.stride, p, p, w.dilation),
-        )
-        if self.padding != "same":
-            same = -(-height // vertical.stride), -(-width // horizontal.stride)
-            suggestions.append(f'padding "same" ({same[0]}x{same[1]})')
-        suggestions += best(
-            "stride",
-            [s for s in fitting_strides(height, vertical) if s <= 2 * vertical.stride],
-            [s for s in fitting_strides(width, horizontal) if s <= 2 * horizontal.stride],
-            lambda w, s: Window(w.kernel, s, w.before, w.after, w.dilation),
-            limit=2,
-        )
-        suggestions += best(
-            "kernel",
-            fitting_kernels(height, vertical),
-            fitting_kernels(width, horizontal),
-            lambda w, k: Window(k, w.stride, w.before, w.after, w.dilation),
-        )
-        return suggestions
+        expected = "(size + padding - kernel)/stride + 1 to be a whole number of at least 1"
+        return Unfit("size", what, expected)
 
     def settings(self) -> str:
         text = _spelled(self.kernel, "x")
         if self.steps() != (1, 1):
-            text += f" stride {_short(self.steps())}"
+            text += f" stride {short(self.steps())}"
         if self.padding == "same":
             text += " same"
         elif any(self.padding):
-            text += f" pad {_short(self.padding)}"
+            text += f" pad {short(self.padding)}"
         if self.spread() != (1, 1):
-            text += f" dilation {_short(self.spread())}"
+            text += f" dilation {short(self.spread())}"
         return text
 
 
@@ -288,7 +244,7 @@ def _spelled(pair: Pair, between: str) -> str:
     return f"{pair[0]}{between}{pair[1]}"
 
 
-def _short(value: object) -> object:
+def short(value: object) -> object:
     """Write a pair or a padding in its shortest form: 3, [3, 5] or [0, 1, 0, 1]."""
     if not isinstance(value, tuple):
         return value
@@ -326,16 +282,11 @@ class Conv(Sliding):
     def output(self, shape: Shape, *, floor: bool = False) -> Shape:
         channels, _, _ = _maps(self, shape)
         if channels % self.groups or self.filters % self.groups:
-            fitting = [
-                g
-                for g in range(1, min(channels, self.filters, 4096) + 1)
-                if channels % g == 0 and self.filters % g == 0
-            ]
-            raise NetworkError(
+            raise Unfit(
+                "groups",
                 f"groups {self.groups} does not divide {channels} channels into "
                 f"{self.filters} filters",
                 "groups that divide both the input channels and the filters",
-                "use groups " + ", ".join(map(str, fitting[-8:])),
             )
         return (self.filters, *self.grid(shape, floor=floor))
 
@@ -407,11 +358,11 @@ class _Pool(Sliding):
         if self.padding != "same":
             top, bottom, left, right = self.padding
             if max(top, bottom) >= self.kernel[0] or max(left, right) >= self.kernel[1]:
-                raise NetworkError(
-                    f"{self.kind} padding {_short(self.padding)} reaches past the kernel "
+                raise Unfit(
+                    "padding",
+                    f"{self.kind} padding {short(self.padding)} reaches past the kernel "
                     f"{_spelled(self.kernel, 'x')}: a window would hold nothing but padding",
                     "padding smaller than the kernel",
-                    f"use padding {min(self.kernel) // 2} or less",
                 )
         return (channels, *self.grid(shape, floor=floor))
 
@@ -534,10 +485,10 @@ class Linear(Layer):
 
     def output(self, shape: Shape, *, floor: bool = False) -> Shape:
         if len(shape) != 1:
-            raise NetworkError(
+            raise Unfit(
+                "vector",
                 f"linear needs a vector and gets maps {'x'.join(map(str, shape))}",
                 "an input of shape (features,)",
-                "put { flatten = true } before it",
             )
         return (self.features,)
 
@@ -559,19 +510,16 @@ class Softmax(Layer):
 
     def output(self, shape: Shape, *, floor: bool = False) -> Shape:
         if len(shape) != 1:
-            raise NetworkError(
+            raise Unfit(
+                "vector",
                 f"softmax needs a vector and gets maps {'x'.join(map(str, shape))}",
                 "an input of shape (classes,)",
-                "put { flatten = true } and a linear layer before it",
             )
         return shape
 
 
-def _branch(value: object) -> object:
-    return read_layers(value, "residual")
-
-
-Branch = Annotated[tuple[Layer, ...], BeforeValidator(_branch)]
+Branch = tuple[InstanceOf[Layer], ...]
+"""Layers that have been read; `convlens.reading` reads them as users write them."""
 
 
 class Residual(Layer):
@@ -660,90 +608,8 @@ RESERVED_NAMES = frozenset(
 """Names that `torch.nn.Module` uses itself (a test compares this with PyTorch's own list)."""
 
 
-def read_layers(written: object, where: str, depth: int = 0) -> tuple[Layer, ...]:
-    """Read a list of layers as a user wrote it.
-
-    Parameters
-    ----------
-    written : list of dict or Layer
-        Tables such as `{"conv": 32, "kernel": 3}`.
-    where : str
-        Path of the list in the user's file, for errors.
-    depth : int
-        How many residual blocks surround the list.
-
-    Examples
-    --------
-    >>> read_layers([{"conv": 8, "kernel": 3}, {"relu": True}], "layers")[0].filters
-    8
-    """
-    if depth > 16:
-        raise NetworkError(
-            f"{where} is nested {depth} residual blocks deep",
-            "at most 16 blocks inside one another",
-            "write the blocks one after the other",
-        )
-    if not isinstance(written, list | tuple):
-        raise NetworkError(
-            f"{where} is not a list", "a list of layers", f"write {where} = [ {{ ... }}, ... ]"
-        )
-    # a deep network repeats a few layers, and what is frozen can be shared
-    known: dict[str, Layer] = {}
-    found = []
-    for i, item in enumerate(written):
-        text = repr(item)
-        if text not in known:
-            known[text] = _read_layer(item, f"{where}[{i}]", depth)
-        found.append(known[text])
-    return tuple(found)
-
-
-def _read_layer(written: object, where: str, depth: int) -> Layer:
-    if isinstance(written, Layer):
-        return written
-    if not isinstance(written, dict):
-        raise NetworkError(
-            f"{where} is not a layer: {str(written)[:60]!r}",
-            "a table whose first key is the kind",
-            "write { conv = 32, kernel = 3 }",
-        )
-    kinds = [key for key in written if key in KINDS]
-    if len(kinds) != 1:
-        keys = ", ".join(map(str, list(written)[:6])) or "nothing"
-        first = str(next(iter(written), ""))
-        hint = nearest(first, KINDS) if not kinds else ""
-        raise NetworkError(
-            f"{where} names {len(kinds)} kinds of layer in its keys ({keys}){hint}",
-            "exactly one of " + ", ".join(KINDS),
-            "write { conv = 32, kernel = 3 }",
-        )
-    cls = KINDS[kinds[0]]
-    values = {key: value for key, value in written.items() if key != cls.kind}
-    value = written[cls.kind]
-    if cls is Residual:
-        values["layers"] = read_layers(value, f"{where}.residual", depth + 1)
-        values["shortcut"] = read_layers(values.get("shortcut", []), f"{where}.shortcut", depth + 1)
-    elif cls.head is not None:
-        # `leaky_relu = true` and `depthwise = true` mean the kind with its usual setting.
-        if value is not True or cls.model_fields[cls.head].is_required():
-            values[cls.head] = value
-    elif value is not True:
-        raise NetworkError(
-            f"{where}.{cls.kind} is {value!r}",
-            f"{cls.kind} = true (it takes no value of its own)",
-            "write true, or remove the layer",
-        )
-    if cls.head in written and cls.head != cls.kind:
-        raise NetworkError(
-            f"{where} gives {cls.head} twice",
-            f"{cls.kind} = {cls.head}",
-            f"remove the key {cls.head}",
-        )
-    return validate(cls, values, where, NetworkError)
-
-
 def write_layer(layer: Layer) -> dict[str, Any]:
-    """Return the table that `read_layers` turns back into an equal layer.
+    """Return the table that `convlens.reading` turns back into an equal layer.
 
     >>> write_layer(Conv(filters=32, kernel=3, padding=1))
     {'conv': 32, 'kernel': 3, 'padding': 1}
@@ -754,12 +620,12 @@ def write_layer(layer: Layer) -> dict[str, Any]:
         if layer.shortcut:
             written["shortcut"] = [write_layer(inner) for inner in layer.shortcut]
     elif layer.head is not None:
-        written[layer.kind] = _short(getattr(layer, layer.head))
+        written[layer.kind] = short(getattr(layer, layer.head))
     for field, info in type(layer).model_fields.items():
         value = getattr(layer, field)
         if field in (layer.head, "shortcut") or (
             value == info.default and not (field == "kernel" and layer.head != "kernel")
         ):
             continue
-        written[field] = _short(value)
+        written[field] = short(value)
     return written

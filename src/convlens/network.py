@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from convlens.advice import Plan, advised
 from convlens.arithmetic import Shape
 from convlens.errors import NetworkError
-from convlens.layers import Layer, Linear, Softmax, read_layers, write_layer
-from convlens.schema import validate
-from convlens.table import Limits, Misfit, Table, shape_text, walk
+from convlens.layers import Layer, Linear, Softmax, write_layer
+from convlens.mistakes import NetworkMistakes, Written
+from convlens.network_keys import layers_key, mistakes_of
+from convlens.reading import layers_and_mistakes, read_layers
+from convlens.schema import Finding, findings
+from convlens.source_lines import lines_of
+from convlens.table import Limits, Misfit, Table
 
 
 def _layers(value: object) -> object:
-    return read_layers(value, "layers")
+    return read_layers(value)
 
 
 def _input(value: object) -> object:
@@ -78,34 +83,56 @@ class Network(BaseModel):
 
     @classmethod
     def read(cls, written: object, where: str = "") -> Network:
-        """Build a network from a decoded TOML or JSON document."""
+        """Build a network from a decoded TOML or JSON document.
+
+        Raises
+        ------
+        NetworkMistakes
+            With everything that is not understood.
+        """
         if not isinstance(written, dict):
             raise NetworkError(
                 f"{where or 'the network'} is not a table",
                 "the keys input and layers",
                 "write input = [1, 28, 28] and layers = [ { conv = 32, kernel = 3 }, ... ]",
             )
-        return validate(cls, written, where, NetworkError)
+        known = list(cls.model_fields)
+        key = layers_key(written, known)
+        layers, mistakes = layers_and_mistakes(written.get(key, ()), (key,))
+        values = {**written, key: list(layers)} if key in written else written
+        wrong = _wrong_keys(values)
+        if wrong or mistakes:
+            own = mistakes_of(values, wrong, known, _wrong_keys)
+            raise NetworkMistakes([*own, *mistakes], where)
+        return cls.model_validate(values)
 
     @classmethod
-    def from_toml(cls, text: str) -> Network:
-        """Read a network from TOML text."""
+    def from_toml(cls, text: str, where: str = "") -> Network:
+        """Read a network from TOML text; errors name its lines, and `where` it comes from."""
         try:
-            return cls.read(tomli.loads(text))
-        except tomli.TOMLDecodeError as error:
-            raise _unreadable("TOML", str(error)) from None
+            network = cls.read(tomli.loads(text))
+        except NetworkMistakes as error:
+            raise error.within(where, lines_of(text)) from None
+        except ValueError as error:  # of the parser, or a number of too many digits
+            raise _unreadable("TOML", str(error), where) from None
         except RecursionError:
-            raise _unreadable("TOML", "nested too deeply") from None
+            raise _unreadable("TOML", "nested too deeply", where) from None
+        network.__dict__["_origin"] = (where, text)
+        return network
 
     @classmethod
-    def from_json(cls, text: str) -> Network:
-        """Read a network from JSON text."""
+    def from_json(cls, text: str, where: str = "") -> Network:
+        """Read a network from JSON text; errors name `where` it comes from."""
         try:
-            return cls.read(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise _unreadable("JSON", str(error)) from None
+            network = cls.read(json.loads(text))
+        except NetworkMistakes as error:
+            raise error.within(where) from None
+        except ValueError as error:
+            raise _unreadable("JSON", str(error), where) from None
         except RecursionError:
-            raise _unreadable("JSON", "nested too deeply") from None
+            raise _unreadable("JSON", "nested too deeply", where) from None
+        network.__dict__["_origin"] = (where, "")
+        return network
 
     @classmethod
     def load(cls, path: str | Path, limits: Limits | None = None) -> Network:
@@ -135,10 +162,8 @@ class Network(BaseModel):
                 f"a network of at most {(limits or Limits()).layers:,} layers",
                 "raise the limit with --max-layers if that is meant",
             )
-        try:
-            return cls.from_json(text) if path.suffix == ".json" else cls.from_toml(text)
-        except NetworkError as error:
-            raise NetworkError(f"{path}: {error.what}", error.expected, error.fix) from None
+        read = cls.from_json if path.suffix == ".json" else cls.from_toml
+        return read(text, str(path))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain tables that `Network.read` turns back into an equal network."""
@@ -187,28 +212,22 @@ class Network(BaseModel):
     def _own_table(self) -> Table:
         return self._walk(None, None)
 
-    def _walk(self, floor: bool | None, limits: Limits | None) -> Table:
+    def _walk(
+        self, floor: bool | None, limits: Limits | None, fixed: frozenset[str] = frozenset()
+    ) -> Table:
         rule = self.rounding == "floor" if floor is None else floor
-        table = walk(self.input, self.layers, floor=rule, limits=limits)
-        if self.classes is not None and table.output != (self.classes,):
-            raise Misfit(
-                f"the last layer gives {shape_text(table.output)} and the network has "
-                f"{self.classes} classes",
-                f"an output of shape ({self.classes},)",
-                f"end the layers with {{ flatten = true }}, {{ linear = {self.classes} }}",
-                layer=table.rows[-1].name if table.rows else "",
-                table=table,
-            )
-        for row in table.rows[:-1]:
-            if isinstance(row.layer, Softmax):
-                raise Misfit(
-                    "softmax stands before other layers",
-                    "softmax as the last layer, or none: training works on the logits before it",
-                    "move { softmax = true } to the end",
-                    layer=row.name,
-                    table=table,
-                )
-        return table
+        keys = fixed if floor is None else fixed | {"rounding"}
+        plan = Plan(self.input, self.layers, self.classes, rule, limits, keys)
+        try:
+            return plan.table()
+        except Misfit as error:
+            where, text = self._origin
+            raise advised(plan, error).within(where, lines_of(text)) from None
+
+    @cached_property
+    def _origin(self) -> tuple[str, str]:
+        """The file the network was read from and its TOML text, for the lines of errors."""
+        return "", ""
 
     def adapted(self, input_shape: Shape, classes: int) -> Network:
         """Return the same layers for another input shape and number of classes.
@@ -228,13 +247,25 @@ class Network(BaseModel):
             update={"input": tuple(input_shape), "classes": classes, "layers": tuple(layers)}
         )
         network.__dict__.pop("_own_table", None)  # model_copy carries the cache along
-        network.table()
+        # the data says what goes in and how many classes there are, whatever the file says
+        network._walk(None, None, frozenset({"input", "classes"}))
         return network
 
 
-def _unreadable(form: str, reason: str) -> NetworkError:
+def _wrong_keys(written: Written) -> list[Finding]:
+    """Return what is wrong with the keys of a network whose layers have been read."""
+    try:
+        Network.model_validate(written)
+    except ValidationError as error:
+        return findings(error)
+    except NetworkMistakes:  # layers that a change brings are looked at by themselves
+        pass
+    return []
+
+
+def _unreadable(form: str, reason: str, where: str) -> NetworkError:
     return NetworkError(
-        f"the network is not valid {form}: {reason}",
+        f"{where or 'the network'} is not valid {form}: {reason}",
         f"{form} with the keys input and layers",
         "correct the line named",
     )

@@ -8,6 +8,7 @@ the nearest known one.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -44,31 +45,62 @@ def validate(
         raise explain(invalid, list(model.model_fields), where, error) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one field.
+
+    Parameters
+    ----------
+    path : str
+        Where it stands under `where`.
+    kind : {"unknown", "missing", "value"}
+        What is wrong with it.
+    key : str
+        Its first key.
+    text, expected : str
+        The first two parts of a message.
+    """
+
+    path: str
+    kind: str
+    key: str
+    text: str
+    expected: str = ""
+
+
+def findings(invalid: ValidationError, where: str = "") -> list[Finding]:
+    """Return what pydantic found, one finding a field and the misspelt keys first."""
+    fields: dict[tuple[int | str, ...], Finding] = {}
+    for one in invalid.errors(include_url=False, include_context=False):
+        loc = one["loc"]
+        path, key = _path(where, loc), str(loc[0]) if loc else ""
+        if one["type"] == "extra_forbidden":
+            entry = Finding(path, "unknown", str(loc[-1]), f'unknown key "{path}"')
+        elif one["type"] == "missing":
+            entry = Finding(path, "missing", key, f'"{path}" is missing', "a value")
+        else:
+            message = one["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            entry = Finding(path, "value", key, f"{path} is {_shown(one['input'])}", message)
+        fields.setdefault(loc[:1], entry)
+    return sorted(fields.values(), key=lambda entry: entry.kind != "unknown")
+
+
 def explain(
     invalid: ValidationError, known: Iterable[str], where: str, error: type[InputError]
 ) -> InputError:
     """Turn a pydantic error into an `InputError` about its first finding."""
-    findings = invalid.errors(include_url=False, include_context=False)
     # a misspelt key also leaves a key missing: the spelling is the mistake to tell
-    first = next((f for f in findings if f["type"] == "extra_forbidden"), findings[0])
-    path = _path(where, first["loc"])
-    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    kind = first["type"]
-    if kind == "extra_forbidden":
-        key = str(first["loc"][-1])
+    first, *others = findings(invalid, where)
+    more = f" (and {len(others)} more)" if others else ""
+    known = list(known)
+    if first.kind == "unknown":
         return error(
-            f'unknown key "{path}"{nearest(key, known)}{more}',
+            f"{first.text}{nearest(first.key, known)}{more}",
             "one of " + ", ".join(known),
             "correct the spelling or remove the key",
         )
-    if kind == "missing":
-        return error(f'"{path}" is missing{more}', "a value", f"add {path}")
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return error(
-        f"{path} is {_shown(first['input'])}{more}",
-        message,
-        f"change {path}",
-    )
+    fix = f"add {first.path}" if first.kind == "missing" else f"change {first.path}"
+    return error(first.text + more, first.expected, fix)
 
 
 def _path(where: str, loc: Iterable[int | str]) -> str:
@@ -82,5 +114,8 @@ def _path(where: str, loc: Iterable[int | str]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        text = "a number of too many digits"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -6,8 +6,8 @@ ends. It allocates nothing but the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import prod
 
 from convlens.arithmetic import FLOAT32_BYTES, Pair, ReceptiveField, Shape
@@ -20,7 +20,9 @@ from convlens.layers import (
     Residual,
     Sliding,
     Softmax,
+    Unfit,
 )
+from convlens.mistakes import Mistake, NetworkMistakes, Path, line_of
 
 _WHOLE = (GlobalMaxPool, GlobalAvgPool, Linear, Softmax)
 """The layers whose every output cell depends on every input cell."""
@@ -125,31 +127,58 @@ class Table:
         return render(self)
 
 
-class Misfit(NetworkError):
+class Misfit(NetworkMistakes):
     """Layers that do not fit together, with the layer at fault and the table up to it.
 
     Parameters
     ----------
-    what, expected, fix : str
-        The three parts.
+    mistake : Mistake
+        What is wrong. Its kind is one of "maps", "vector", "size", "padding", "groups",
+        "branches", "names", "layers", "parameters", "activations", "softmax" and "classes".
     layer : str
         Full name of the layer at fault, such as `residual1.conv2`.
-    table : Table, optional
+    table : Table
         The rows of the layers before it.
+    shapes : tuple of Shape
+        What the layer at fault gets; of a residual block also what its two sides give.
+    where : str
+        The file, or an empty string.
     """
 
     def __init__(
         self,
-        what: str,
-        expected: str = "",
-        fix: str = "",
-        *,
-        layer: str = "",
-        table: Table | None = None,
+        mistake: Mistake,
+        layer: str,
+        table: Table,
+        shapes: tuple[Shape, ...] = (),
+        where: str = "",
     ) -> None:
-        super().__init__(what, expected, fix)
+        super().__init__([mistake], where)
+        self.mistake = mistake
         self.layer = layer
         self.table = table
+        self.shapes = shapes
+        if mistake.kind in _WITH_TABLE and table.rows:
+            self.what += _rows_above(table)
+
+    def within(self, where: str, lines: Mapping[Path, int] | None = None) -> Misfit:
+        """Return the same misfit with its file and its line in it."""
+        line = line_of(self.mistake.at, lines or {})
+        mistake = replace(self.mistake, line=line)
+        return Misfit(mistake, self.layer, self.table, self.shapes, where)
+
+
+_WITH_TABLE = ("maps", "vector", "size", "padding", "groups", "branches")
+"""Kinds of misfit whose message shows the shapes before it."""
+
+
+def _rows_above(table: Table) -> str:
+    """Return the last rows before a mistake; a thousand more would bury it."""
+    earlier = len(table.rows) - 12
+    shown = Table(table.input if earlier <= 0 else (), table.rows[-12:])
+    above = "\n".join("    " + line for line in render(shown, totals=False).splitlines())
+    more = f" ({earlier} earlier layers not shown)" if earlier > 0 else ""
+    return f"\n  the table up to it{more}:\n{above}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,40 +200,61 @@ class _Walk:
         self.rows: list[Row] = []
         self.parameters = 0
 
-    def through(self, layers: tuple[Layer, ...], place: _Place, prefix: str, depth: int) -> _Place:
-        for name, layer in named(layers, prefix):
+    def through(
+        self, layers: tuple[Layer, ...], place: _Place, prefix: str, depth: int, at: Path
+    ) -> _Place:
+        for index, (own, layer) in enumerate(self._named(layers, prefix, at)):
+            name, here = prefix + own, (*at, index)
             if len(self.rows) >= self.limits.layers:
-                raise Misfit(
+                raise self._misfit(
+                    *("layers", name, here, ""),
                     f"the network has more than {self.limits.layers:,} layers",
                     f"at most {self.limits.layers:,}",
-                    "raise the limit with --max-layers if that is meant",
-                    layer=prefix + name,
-                    table=self.table,
+                    "raise the limit: convlens shapes takes --max-layers",
                 )
             if isinstance(layer, Residual):
-                place = self._residual(layer, prefix + name, place, depth)
+                place = self._residual(layer, name, here, place, depth)
             else:
-                place = self._layer(layer, prefix + name, place, depth)
+                place = self._layer(layer, name, here, place, depth)
         return place
 
-    def _layer(self, layer: Layer, name: str, place: _Place, depth: int) -> _Place:
+    def _named(
+        self, layers: tuple[Layer, ...], prefix: str, at: Path
+    ) -> Iterator[tuple[str, Layer]]:
+        taken: set[str] = set()
+        own = {layer.name for layer in layers if layer.name}
+        for index, (name, layer) in enumerate(zip(own_names(layers), layers, strict=True)):
+            if name in taken or (not layer.name and name in own):
+                raise self._misfit(
+                    *("names", prefix + name, (*at, index), ""),
+                    f'two layers are called "{name}"',
+                    "a name that no other layer has",
+                )
+            taken.add(name)
+            yield name, layer
+
+    def _layer(self, layer: Layer, name: str, at: Path, place: _Place, depth: int) -> _Place:
         try:
             output = layer.output(place.shape, floor=self.floor)
-        except NetworkError as error:
-            raise self._at(name, layer, place, error) from None
+        except Unfit as error:
+            raise self._misfit(
+                *(error.reason, name, at, _subject(name, layer, place.shape)),
+                error.what,
+                error.expected,
+                shapes=(place.shape,),
+            ) from None
         after = self._seen(layer, place, output)
-        self._add(
-            Row(
-                name,
-                layer,
-                depth,
-                place.shape,
-                output,
-                layer.parameters(place.shape),
-                layer.multiply_adds(place.shape, output),
-                after.field,
-            )
+        row = Row(
+            name,
+            layer,
+            depth,
+            place.shape,
+            output,
+            layer.parameters(place.shape),
+            layer.multiply_adds(place.shape, output),
+            after.field,
         )
+        self._add(row, at)
         return after
 
     def _seen(self, layer: Layer, place: _Place, output: Shape) -> _Place:
@@ -218,52 +268,41 @@ class _Walk:
             return _Place(output, (1, 1), field)
         return place if output == place.shape else _Place(output, place.grid, place.field)
 
-    def _residual(self, block: Residual, name: str, place: _Place, depth: int) -> _Place:
-        main = self.through(block.layers, place, f"{name}.", depth + 1)
-        side = self.through(block.shortcut, place, f"{name}.shortcut.", depth + 1)
+    def _residual(self, block: Residual, name: str, at: Path, place: _Place, depth: int) -> _Place:
+        inside = (*at, "residual"), (*at, "shortcut")
+        main = self.through(block.layers, place, f"{name}.", depth + 1, inside[0])
+        side = self.through(block.shortcut, place, f"{name}.shortcut.", depth + 1, inside[1])
         if main.shape != side.shape:
-            shown = shape_text(main.shape), shape_text(side.shape)
-            channels, steps = main.shape[0], ""
-            if len(main.shape) == len(place.shape) == 3 and main.shape[1:] != place.shape[1:]:
-                stride = [
-                    -(-a // max(b, 1)) for a, b in zip(place.shape[1:], main.shape[1:], strict=True)
-                ]
-                steps = f", stride = {stride[0] if stride[0] == stride[1] else stride}"
-                steps += ', padding = "same"'
-            raise self._at(
-                name,
-                block,
-                place,
-                NetworkError(
-                    f"the layers give {shown[0]} and the shortcut gives {shown[1]}",
-                    "one shape on both sides of the sum",
-                    f"use shortcut = [ {{ conv = {channels}, kernel = 1{steps} }} ]",
-                ),
+            raise self._misfit(
+                *("branches", name, at, _subject(name, block, place.shape)),
+                f"the layers give {shape_text(main.shape)} and the shortcut gives "
+                f"{shape_text(side.shape)}",
+                "one shape on both sides of the sum",
+                shapes=(place.shape, main.shape, side.shape),
             )
         heights = main.field[0].union(side.field[0], main.grid[0])
         widths = main.field[1].union(side.field[1], main.grid[1])
         after = _Place(main.shape, main.grid, (heights, widths))
-        self._add(Row(name, block, depth, place.shape, main.shape, 0, 0, after.field))
+        self._add(Row(name, block, depth, place.shape, main.shape, 0, 0, after.field), at)
         return after
 
-    def _add(self, row: Row) -> None:
+    def _add(self, row: Row, at: Path) -> None:
         self.parameters += row.parameters
         if self.parameters > self.limits.parameters:
-            raise Misfit(
-                f'up to layer "{row.name}" the network has {self.parameters:,} parameters '
-                f"({row.parameters:,} in that layer)",
+            raise self._misfit(
+                *("parameters", row.name, at, f'"{row.name}"'),
+                f"up to here the network has {self.parameters:,} parameters "
+                f"({row.parameters:,} in this layer)",
                 f"at most {self.limits.parameters:,}",
-                "make the layer smaller, or raise the limit with --max-parameters",
-                layer=row.name,
-                table=self.table,
+                "raise the limit: convlens shapes takes --max-parameters",
+                shapes=(row.input,),
             )
         if prod(row.output) > self.limits.activations:
-            raise Misfit(
-                f'layer "{row.name}" gives {prod(row.output):,} values for one image',
+            raise self._misfit(
+                *("activations", row.name, at, f'"{row.name}"'),
+                f"it gives {prod(row.output):,} values for one image",
                 f"at most {self.limits.activations:,}",
-                "use a smaller input or fewer filters",
-                layer=row.name,
-                table=self.table,
+                shapes=(row.input,),
             )
         self.rows.append(row)
 
@@ -272,17 +311,24 @@ class _Walk:
         """The rows so far."""
         return Table(self.input, tuple(self.rows))
 
-    def _at(self, name: str, layer: Layer, place: _Place, error: NetworkError) -> Misfit:
-        number = len(self.rows) + 1
-        settings = f" ({layer.settings()})" if layer.settings() else ""
-        what = f'layer {number} "{name}", {layer.kind}{settings} on {shape_text(place.shape)}: '
-        # The last rows are the ones the mistake is about; a thousand more would bury it.
-        shown = Table(self.input if number <= 13 else (), tuple(self.rows[-12:]))
-        above = "\n".join("    " + line for line in render(shown, totals=False).splitlines())
-        earlier = f" ({len(self.rows) - 12} earlier layers not shown)" if number > 13 else ""
-        table = f"\n  the table up to it{earlier}:\n{above}" if self.rows else ""
-        told = what + error.what + table
-        return Misfit(told, error.expected, error.fix, layer=name, table=self.table)
+    def _misfit(
+        self,
+        kind: str,
+        name: str,
+        at: Path,
+        subject: str,
+        what: str,
+        expected: str,
+        fix: str = "",
+        shapes: tuple[Shape, ...] = (),
+    ) -> Misfit:
+        mistake = Mistake(at, kind, what, expected, fix=fix, subject=subject)
+        return Misfit(mistake, name, self.table, shapes)
+
+
+def _subject(name: str, layer: Layer, shape: Shape) -> str:
+    settings = f" ({layer.settings()})" if layer.settings() else ""
+    return f'"{name}", {layer.kind}{settings} on {shape_text(shape)}'
 
 
 def own_names(layers: tuple[Layer, ...]) -> Iterator[str]:
@@ -293,32 +339,16 @@ def own_names(layers: tuple[Layer, ...]) -> Iterator[str]:
         yield layer.name or f"{layer.kind}{counts[layer.kind]}"
 
 
-def named(layers: tuple[Layer, ...], prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Yield each layer of one list with its name, which no other layer of the list may have.
-
-    Raises
-    ------
-    Misfit
-        Where two layers of the list share a name; `prefix` is where the list stands.
-    """
-    given = {layer.name for layer in layers if layer.name}
-    seen: set[str] = set()
-    for name, layer in zip(own_names(layers), layers, strict=True):
-        if name in seen or (not layer.name and name in given):
-            raise Misfit(
-                f'two layers are called "{name}"',
-                "a name that no other layer has",
-                f'rename one: name = "{name}_b"',
-                layer=prefix + name,
-            )
-        seen.add(name)
-        yield name, layer
+def named(layers: tuple[Layer, ...]) -> Iterator[tuple[str, Layer]]:
+    """Yield each layer of one list with its name."""
+    yield from zip(own_names(layers), layers, strict=True)
 
 
 def walk(
     input_shape: Shape,
     layers: tuple[Layer, ...],
     *,
+    classes: int | None = None,
     floor: bool = False,
     limits: Limits | None = None,
 ) -> Table:
@@ -330,6 +360,8 @@ def walk(
         `(channels, height, width)`.
     layers : tuple of Layer
         The network.
+    classes : int, optional
+        What the last layer must give one value each.
     floor : bool
         Apply the floor rule of PyTorch and Keras instead of refusing sizes that do not divide.
     limits : Limits, optional
@@ -337,22 +369,70 @@ def walk(
 
     Raises
     ------
+    Misfit
+        At the first layer that cannot take its input. It has no advice yet: `convlens.advice`
+        gives it.
     NetworkError
-        At the first layer that cannot take its input; shows the table up to it and what fits.
+        Where the input is too large.
     """
     limits = limits or Limits()
     if max(input_shape) > limits.side:
         raise NetworkError(
             f"the input is {shape_text(input_shape)}",
             f"at most {limits.side:,} a side",
-            "use a smaller input, or raise the limit with --max-side",
+            "use a smaller input, or raise the limit: convlens shapes takes --max-side",
         )
     steps = _Walk(input_shape, floor, limits)
     start = _Place(
         input_shape, (input_shape[1], input_shape[2]), (ReceptiveField(), ReceptiveField())
     )
-    steps.through(layers, start, "", 0)
+    steps.through(layers, start, "", 0, ("layers",))
+    _check_end(layers, steps.table, classes)
     return steps.table
+
+
+def _check_end(layers: tuple[Layer, ...], table: Table, classes: int | None) -> None:
+    """Refuse a softmax before other layers, and outputs that are not one for each class."""
+    for row in table.rows[:-1]:
+        if isinstance(row.layer, Softmax):
+            mistake = Mistake(
+                path_of(layers, row.name),
+                "softmax",
+                "softmax stands before other layers",
+                "softmax as the last layer, or none: training works on the logits before it",
+                subject=f'"{row.name}"',
+            )
+            raise Misfit(mistake, row.name, table)
+    if classes is not None and table.output != (classes,):
+        last = table.rows[-1] if table.rows else None
+        mistake = Mistake(
+            ("layers", len(layers) - 1) if layers else ("layers",),
+            "classes",
+            f"the last layer gives {shape_text(table.output)} and the network has "
+            f"{classes} classes",
+            f"an output of shape ({classes},)",
+            subject=f'"{last.name}"' if last else "",
+        )
+        raise Misfit(mistake, last.name if last else "", table)
+
+
+def path_of(layers: tuple[Layer, ...], name: str, at: Path = ("layers",)) -> Path:
+    """Return where the layer of a full name stands in a written network.
+
+    >>> block = Residual(layers=(Linear(features=3), Softmax()))
+    >>> path_of((Softmax(), block), "residual1.softmax1")
+    ('layers', 1, 'residual', 1)
+    """
+    for index, (own, layer) in enumerate(named(layers)):
+        if own == name:
+            return (*at, index)
+        if isinstance(layer, Residual) and name.startswith(f"{own}."):
+            inner = name.removeprefix(f"{own}.")
+            side = inner.removeprefix("shortcut.")
+            if side == inner:
+                return path_of(layer.layers, inner, (*at, index, "residual"))
+            return path_of(layer.shortcut, side, (*at, index, "shortcut"))
+    return at
 
 
 def shape_text(shape: Shape) -> str:

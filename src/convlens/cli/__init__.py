@@ -107,5 +107,6 @@ def main() -> None:
 def _tell(error: ConvlensError, *, as_json: bool) -> None:
     if as_json:
         parts = {"what": error.what, "expected": error.expected, "fix": error.fix}
+        parts |= error.details()
         print(json.dumps({"error": {**parts, "exit_code": error.exit_code}}))
     print(f"error: {error}", file=sys.stderr)

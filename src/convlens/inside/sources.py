@@ -24,7 +24,7 @@ def sources(layers: tuple[Layer, ...]) -> Sources:
 
     Examples
     --------
-    >>> from convlens.layers import read_layers
+    >>> from convlens.reading import read_layers
     >>> block = {"residual": [{"conv": 1, "kernel": 1}, {"relu": True}]}
     >>> for layer, read in sources(read_layers([{"relu": True}, block], "layers")).items():
     ...     print(layer, "reads", *read)
