@@ -91,12 +91,27 @@ def test_following_the_first_advice_again_and_again_ends(written: dict[str, Any]
     pytest.fail(f"40 advices were followed and {error} is still wrong")
 
 
-@given(mistaken)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_all_but_the_largest_networks_are_advised(written: dict[str, Any]) -> None:
-    error = misfit(written)
-    if error is not None:
-        assert error.mistake.advice, str(error)
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [{"linear": 10}],
+        [{"softmax": True}],
+        [{"flatten": True}, {"max_pool": 2}],
+        [{"conv": 6, "groups": 4}],
+        [{"max_pool": 2, "padding": 3}],
+        [{"conv": 4, "kernel": 3, "stride": 2}],
+        [{"conv": 4, "kernel": 40}],
+        [{"relu": True, "name": "a"}, {"gelu": True, "name": "a"}],
+        [{"flatten": True}, {"softmax": True}, {"relu": True}],
+        [{"residual": [{"flatten": True}, {"linear": 5}]}],
+        [{"residual": [{"relu": True}], "shortcut": [{"conv": 3}]}],
+    ],
+)
+def test_every_kind_of_misfit_has_advice(layers: list[dict[str, Any]]) -> None:
+    written, error = refused(*layers)
+    assert any(
+        misfit(changed(written, advice.changes)) is None for advice in error.mistake.advice
+    ), str(error)
 
 
 def test_the_advice_on_a_residual_block_does_not_come_back() -> None:

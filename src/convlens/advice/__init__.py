@@ -23,6 +23,9 @@ MOST = 6
 _PHASES = {"softmax": 1, "classes": 2}
 """Kinds of misfit that the walk looks for after the shapes."""
 
+_STAGES = {"names": 9, "groups": 1, "padding": 1}
+"""Kinds of misfit of a layer that are looked for before its size, names before what is inside."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -141,7 +144,7 @@ def _left(layers: tuple[Layer, ...], misfit: Misfit) -> tuple[int, ...]:
         elif isinstance(block, Residual):
             left.append(1 if part == "residual" else 0)
             layers = block.layers if part == "residual" else block.shortcut
-    return tuple(left)
+    return (*left, _STAGES.get(misfit.mistake.kind, 0))
 
 
 def _case(plan: Plan, misfit: Misfit) -> Case:

@@ -246,7 +246,7 @@ def build(pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where
     notes: list[str] = []
     network = Network(name=name, input=shape, layers=layers)
     try:
-        network.table()
+        walk(shape, layers)
     except NetworkError:  # what the floor rule takes, the strict one need not
         network = Network(name=name, input=shape, layers=layers, rounding="floor")
         notes.append('some windows drop the last rows or columns: rounding = "floor" is set')
