@@ -30,7 +30,7 @@ def test_every_kernel_is_named_beside_its_numbers() -> None:
 def test_a_signed_picture_states_the_ends_of_its_scale() -> None:
     sobel = find_kernel("sobel-vertical")
     limit = np.abs(apply_kernel(DIGIT, sobel)).max()
-    assert f"blue {-limit:.4g}, white 0, red {limit:.4g}" in words(gallery_svg(DIGIT, [sobel]))
+    assert f"blue {-limit:.4g}, white 0, orange {limit:.4g}" in words(gallery_svg(DIGIT, [sobel]))
 
 
 def test_a_clipped_picture_states_how_much_was_clipped() -> None:

@@ -62,12 +62,21 @@ def test_without_room_for_numbers_the_figure_says_what_to_do() -> None:
     large = np.full((1, 120, 90), 211, np.uint8)
     drawn = words(pixels_svg(large))
     assert "211" not in drawn
-    assert any("crop to 54x54" in word for word in drawn)
+    assert any("rows and columns of 54x54 or fewer" in word for word in drawn)
     part = words(pixels_svg(large, rows=slice(100, 103), columns=slice(50, 54)))
     assert part.count("211") == 12
     assert "102" in part
     small = words(pixels_svg(large[:, :5, :5], zoom=4))
-    assert any("zoom to 11" in word for word in small)
+    assert any("a zoom of 11 has room" in word for word in small)
+    quiet = words(pixels_svg(large[:, :5, :5], zoom=4, advise=False))
+    assert not any("zoom" in word for word in quiet)
+
+
+def test_the_name_of_a_channel_stands_clear_of_the_column_numbers() -> None:
+    svg = pixels_svg(np.full((3, 16, 16), 9, np.uint8))
+    # baselines, in points from above: the name, the word "column", then the numbers
+    name, word, number = (places(svg, text)[0][1] for text in ("in colour", "column", "15"))
+    assert name + 9 < word < number
 
 
 def test_what_is_not_an_image_is_refused() -> None:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.colors import CenteredNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.figures.mosaic import UNSIGNED, as_rgb
+from convlens.figures.mosaic import as_rgb
 from convlens.figures.names import short_name
-from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
+from convlens.figures.style import AMOUNT, INK, QUIET, SIGNED, TABLE, as_svg, colours_of
 from convlens.inside.reasons import Attribution
 
 PANEL = 1.75
@@ -47,7 +47,7 @@ def attributions_svg(
     """Draw an image beside one or more attributions: each map with its scale, and the overlay.
 
     Each map has a scale of its own, because the methods measure different things. On signed
-    maps white is 0, red speaks for the class and blue against it; on unsigned ones light is
+    maps white is 0, orange speaks for the class and blue against it; on unsigned ones orange is
     strong.
 
     Parameters
@@ -109,9 +109,9 @@ def attributions_svg(
     )
     legend = ["over the image:"]
     if any(found.signed for found in attributions):
-        legend += ["red speaks for the class,", "blue against it"]
+        legend += ["orange speaks for the class,", "blue against it"]
     if not all(found.signed for found in attributions):
-        legend += ["magenta is strong"]
+        legend += ["orange is strong"]
     first.text(
         1,
         -(step_y + 0.1) / high,
@@ -129,7 +129,7 @@ def attributions_svg(
         panel.set_title(_TITLES[found.method], fontsize=10)
         bar = panel_at(column, high + 0.1, 0.09)
         figure.colorbar(
-            ScalarMappable(scale, colours), cax=bar, orientation="horizontal"
+            ScalarMappable(scale, colours_of(colours)), cax=bar, orientation="horizontal"
         ).outline.set_visible(False)
         bar.tick_params(labelsize=7.5, length=2)
         bar.locator_params(nbins=4)
@@ -170,7 +170,7 @@ def _scale(found: Attribution) -> tuple[Normalize, str]:
     largest = float(np.abs(found.map).max()) or 1.0
     if found.signed:
         return CenteredNorm(0, largest), SIGNED
-    return Normalize(0, largest), UNSIGNED
+    return Normalize(0, largest), AMOUNT
 
 
 def overlaid(image: NDArray[np.uint8], found: Attribution) -> NDArray[np.float64]:
@@ -194,18 +194,12 @@ def overlaid(image: NDArray[np.uint8], found: Attribution) -> NDArray[np.float64
     grey = as_rgb(image).mean(axis=2, keepdims=True)
     backdrop = 1 - BACKDROP + BACKDROP * grey
     strength = np.abs(found.map) / (np.abs(found.map).max() or 1.0)
-    if found.signed:
-        colour = np.where(found.map[..., None] > 0, _end(SIGNED, 0.88), _end(SIGNED, 0.12))
-    else:
-        # one dark hue: a map's light end would vanish on the light image
-        colour = np.broadcast_to(_end("plasma", 0.45), (*found.map.shape, 3))
+    # one hue a sign: the light end of a colour map would vanish on the light image
+    plus, minus = (np.array(to_rgb(TABLE["over_image"][sign])) for sign in ("plus", "minus"))
+    colour = np.where(found.map[..., None] >= 0, plus, minus)
     covered = 0.9 * strength[..., None]
     rgb: NDArray[np.float64] = (1 - covered) * backdrop + covered * colour
     return rgb
-
-
-def _end(colours: str, place: float) -> NDArray[np.float64]:
-    return np.array(colours_of(colours)(place)[:3])
 
 
 def _picture(panel: Axes, rgb: NDArray[np.float64]) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convlens.figures.number_grid import panel
 from convlens.figures.step_frame import IMAGE, TOP, start
-from convlens.figures.style import BLUE, INK, QUIET, VERMILLION
+from convlens.figures.style import INK, MINUS, PLUS, QUIET
 from convlens.inside.explain import LARGEST
 from convlens.inside.printed import Rounded, SumRow, closed_sum
 from convlens.inside.steps import WeightedSum
@@ -35,7 +35,7 @@ def draw_contributions(figure: Figure, step: WeightedSum, image: NDArray[np.gene
     axes = panel(figure, 5.6, height - TOP - tall, 3.0, tall)
     # a network that diverged has numbers but no bars
     values = np.array([float(value) if value.is_finite() else 0.0 for _, _, value in rows])
-    colours = [VERMILLION if value > 0 else BLUE for value in values]
+    colours = [PLUS if value > 0 else MINUS for value in values]
     colours[-1] = INK
     places = np.arange(len(rows))
     axes.barh(places, values, color=colours, height=0.7)

@@ -18,7 +18,7 @@ from convlens.figures.mosaic import (
     title_tiles,
 )
 from convlens.figures.names import short_name
-from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
+from convlens.figures.style import INK, MINUS, PLUS, QUIET, as_svg, colours_of
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.table import shape_text
 
@@ -82,7 +82,7 @@ def feature_maps_svg(figure: Figure, layer: FeatureMaps, *, most: int = 48) -> N
             bar_height * 0.9,
         )
     )
-    figure.colorbar(ScalarMappable(scale, colours), cax=bar).outline.set_visible(False)
+    figure.colorbar(ScalarMappable(scale, colours_of(colours)), cax=bar).outline.set_visible(False)
     bar.tick_params(labelsize=8)
     bar.set_ylabel("value", fontsize=8)
     panel.text(
@@ -163,12 +163,14 @@ def feature_vector_svg(
     values = layer.values[shown].astype(np.float64)
     figure.set_size_inches((4.6, 0.26 * len(shown) + 0.5))
     panel = figure.add_axes((0, 0, 1, 1))
-    panel.barh(range(len(shown)), values, height=0.7, color=_bar_colours(shown, marked))
+    panel.barh(range(len(shown)), values, height=0.7, color=_bar_colours(values))
     panel.axvline(0, color=INK, linewidth=0.8)
     panel.set_ylim(len(shown) - 0.4, -0.6)
     labels = [str(n) if names is None else short_name(names[n]) for n in shown]
     panel.set_yticks(range(len(shown)), labels, color=INK)
     panel.tick_params(length=0)
+    for number, label in zip(shown, panel.get_yticklabels(), strict=True):
+        label.set_fontweight("bold" if number == marked else "normal")
     panel.grid(visible=False, axis="y")
     probability = layer.kind == "softmax"
     # room for the numbers at the ends of the bars
@@ -192,7 +194,5 @@ def feature_vector_svg(
     panel.set_title(f"{layer.layer}: {layer.kind}, {shape_text(layer.shape)}{some}")
 
 
-def _bar_colours(shown: NDArray[np.int64], marked: int | None) -> list[str]:
-    if marked is None:
-        return [BLUE] * len(shown)
-    return [VERMILLION if number == marked else SKY for number in shown]
+def _bar_colours(values: NDArray[np.float64]) -> list[str]:
+    return [PLUS if value >= 0 else MINUS for value in values]

@@ -1,7 +1,7 @@
 """A layer's kernels laid out as tiles on one sheet of pixels, each tile labelled.
 
 Figures and animations draw the same sheet, so that a kernel stands in the same place in both.
-Blue is negative, white is 0, red is positive, on one scale for the whole layer.
+Blue is negative, white is 0, orange is positive, on one scale for the whole layer.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def signed_colours(values: NDArray[np.floating], limit: float) -> NDArray[np.uin
     """Return the colours `(..., 3)` of values `(...)` on the scale -limit .. limit.
 
     >>> signed_colours(np.array([0.0, 1.0]), 1.0).tolist()
-    [[247, 246, 246], [103, 0, 31]]
+    [[247, 246, 243], [110, 38, 4]]
     """
     share = 0.5 + 0.5 * np.asarray(values, np.float64) / limit
     colours: NDArray[np.uint8] = colours_of(SIGNED)(share, bytes=True)[..., :3]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convlens.errors import InputError
 from convlens.figures.placement import add_panel
-from convlens.figures.style import INK, QUIET, SIGNED, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
 from convlens.inside.kernels import GALLERY, Kernel, Padding, apply_kernel, as_picture
 
 ACROSS = 3
@@ -31,7 +31,7 @@ def gallery_svg(
     """Draw kernels and what each makes of an image.
 
     A smoothing kernel's result is a picture, clipped to 0..255 (how much was clipped is said
-    under it). A derivative's result is signed and drawn from blue over white (0) to red, on a
+    under it). A derivative's result is signed and drawn from blue over white (0) to orange, on a
     scale of its own that is written under it; of a colour image, for its mean grey.
 
     Parameters
@@ -88,7 +88,7 @@ def _matrix(axes: Axes, kernel: Kernel, side: float) -> None:
     whole = np.rint(kernel.array * kernel.divisor).astype(int)
     largest = int(np.abs(whole).max())
     axes.imshow(
-        whole, cmap=SIGNED, vmin=-2 * largest, vmax=2 * largest, interpolation="none"
+        whole, cmap=colours_of(SIGNED), vmin=-2 * largest, vmax=2 * largest, interpolation="none"
     )  # half of the scale: pale enough for dark numbers
     axes.grid(visible=False)
     axes.set_xticks([])
@@ -108,8 +108,8 @@ def _picture(axes: Axes, image: NDArray[np.uint8], kernel: Kernel, padding: Padd
     settings: dict[str, Any] = {"interpolation": "none", "aspect": "auto"}
     if kernel.signed:
         limit = float(np.abs(picture).max()) or 1.0
-        axes.imshow(picture, cmap=SIGNED, vmin=-limit, vmax=limit, **settings)
-        words = f"blue {-limit:.4g}, white 0, red {limit:.4g}"
+        axes.imshow(picture, cmap=colours_of(SIGNED), vmin=-limit, vmax=limit, **settings)
+        words = f"blue {-limit:.4g}, white 0, orange {limit:.4g}"
     else:
         rounded = np.rint(sums)
         clipped = float(np.mean((rounded < 0) | (rounded > 255)))

@@ -14,7 +14,7 @@ from convlens.figures.kernel_sheet import (
     scale_of,
 )
 from convlens.figures.placement import add_panel
-from convlens.figures.style import INK, QUIET, SIGNED, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
 from convlens.inside.learned_kernels import KernelLayer, Kernels
 
 POINT = 1 / 72
@@ -131,7 +131,7 @@ def _draw(
             axes.text(label.x, label.y, label.text, fontsize=7.5, ha=side, va="baseline")
         if name:
             axes.set_title(name, fontsize=10, pad=4)
-    colours = ScalarMappable(Normalize(-limit, limit), SIGNED)
+    colours = ScalarMappable(Normalize(-limit, limit), colours_of(SIGNED))
     scale = panel(across * pitch[0], top, 10, min(height, 160))
     figure.colorbar(colours, cax=scale, ticks=[-limit, -limit / 2, 0, limit / 2, limit])
     scale.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")

@@ -18,10 +18,10 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from convlens.figures.many_texts import ManyTexts
-from convlens.figures.style import INK, QUIET, SIGNED, colours_of
+from convlens.figures.style import AMOUNT, INK, QUIET, SIGNED, colours_of
 
-UNSIGNED, GREY = "cividis", "gray"
-"""Colour maps: dark to light from zero up; pixels."""
+GREY = "gray"
+"""The colour map of pixels."""
 BLANK = to_rgb("#eceef0")
 """Where a tile has no value: cells that are padding, maps that are zero everywhere."""
 
@@ -187,7 +187,7 @@ def common_scale(values: NDArray[Any]) -> tuple[Normalize, str]:
     low, high = float(values.min()), float(values.max())
     if low < 0:
         return CenteredNorm(0, max(-low, high)), SIGNED
-    return Normalize(0, high or 1.0), UNSIGNED
+    return Normalize(0, high or 1.0), AMOUNT
 
 
 def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.figures.style import INK, QUIET, SIGNED, as_svg
+from convlens.figures.style import AMOUNT, INK, QUIET, SIGNED, as_svg, colours_of
 
-MAPS = {"grey": "gray", "amount": "cividis", "signed": SIGNED}
+MAPS = {"grey": "gray", "amount": AMOUNT, "signed": SIGNED}
 """Pixels, amounts from 0 up, and values around zero; all legible to colour-blind readers."""
 
 WRITTEN_SIDE = 12
@@ -85,7 +85,9 @@ def panels_svg(
             place.imshow(panel.values, interpolation="none")
             continue
         # "none" stores one pixel a cell, which the browser enlarges unblurred
-        drawn = place.imshow(panel.values, cmap=MAPS[scale], norm=norm, interpolation="none")
+        drawn = place.imshow(
+            panel.values, cmap=colours_of(MAPS[scale]), norm=norm, interpolation="none"
+        )
         if max(panel.values.shape) <= WRITTEN_SIDE:
             _write(place, panel.values, drawn, digits)
     for place in grid.flat[len(panels) :]:

@@ -34,6 +34,7 @@ def pixels_svg(
     columns: slice = slice(None),
     zoom: float | None = None,
     title: str = "",
+    advise: bool = True,
 ) -> None:
     """Draw an image as its matrix: every pixel a cell, its value written inside.
 
@@ -50,6 +51,8 @@ def pixels_svg(
         Where cells are too small or too many for numbers the figure says so.
     title : str
         What the image is.
+    advise : bool
+        Say how numbers that have no room get some; False where they are drawn beside it.
 
     Returns
     -------
@@ -63,20 +66,25 @@ def pixels_svg(
     """
     part = crop(pixels, rows, columns)
     height, width = part.pixels.shape[1:]
-    points = zoom or min(POINTS_A_CELL, LARGEST_POINTS / max(height, width))
+    fitting = min(POINTS_A_CELL, LARGEST_POINTS / max(height, width))
+    points = zoom or fitting
     numbered = points >= READABLE_POINTS and height * width <= MOST_NUMBERS
     panels = list(zip(CHANNELS[len(pixels)], part.pixels, strict=True))
     if len(panels) == 3:
         panels.insert(0, ("in colour", part.pixels.transpose(1, 2, 0)))
+    else:
+        panels = [("", part.pixels[0])]  # the heading says what it is
     _arrange(figure, panels, part, points, numbered)
     shape = "x".join(map(str, pixels.shape))
     lines = [f"{title}: {shape}, {part}" if title else f"{shape}, {part}"]
     lines.append("0 is black, 255 is " + ("full brightness" if len(pixels) == 3 else "white"))
     if not numbered:
         side = int(LARGEST_POINTS / READABLE_POINTS)
-        larger = zoom is not None and points < READABLE_POINTS
-        remedy = f"zoom to {READABLE_POINTS:g}" if larger else f"crop to {side}x{side} or fewer"
-        lines.append(f"no room for the numbers in the cells: {remedy}")
+        lines.append("the cells are too small for their numbers")
+        if zoom is None:
+            lines[-1] += f": rows and columns of {side}x{side} or fewer have room"
+        elif points < READABLE_POINTS and height * width <= MOST_NUMBERS and advise:
+            lines[-1] += f": a zoom of {READABLE_POINTS:g} has room"
     figure.text(0, 1.0, lines[0], fontsize=12, weight="bold", va="bottom", color=INK)
     figure.text(0, 0.0, "; ".join(lines[1:]), fontsize=10, va="top", color=QUIET)
 
@@ -124,8 +132,10 @@ def _panel(axes: Axes, name: str, values: NDArray[np.uint8], part: Crop, points:
     axes.set_ylabel("row", fontsize=9, labelpad=3)
     axes.set_xticks(_ticks(columns, points))
     axes.set_yticks(_ticks(rows, points))
-    axes.tick_params(length=0, labelsize=min(9.0, max(6.0, 0.5 * points)), pad=2)
-    axes.set_title(name, pad=4, fontsize=10)
+    size = min(9.0, max(6.0, 0.5 * points))
+    axes.tick_params(length=0, labelsize=size, pad=2)
+    # above the numbers of the columns and the word over them
+    axes.set_title(name, pad=size + 24, fontsize=10)
 
 
 def _ticks(places: range, points: float) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convlens.figures.style import INK, QUIET, as_svg
+from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def surfaces_svg(
         place.grid(visible=False)
         reach = (axis[0], axis[-1], axis[0], axis[-1])
         drawn = place.imshow(
-            surface.values, extent=reach, origin="lower", cmap="PuOr_r", vmin=0, vmax=1
+            surface.values, extent=reach, origin="lower", cmap=colours_of(SIGNED), vmin=0, vmax=1
         )
         low, high = surface.values.min(), surface.values.max()
         # one half everywhere has no border: a contour would draw the rounding errors

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from convlens.figures.number_grid import panel
-from convlens.figures.style import INK, QUIET, VERMILLION
+from convlens.figures.style import INK, QUIET, TABLE
 from convlens.inside.explain import title_of
 from convlens.inside.printed import SumRow
 from convlens.inside.steps import Step
@@ -112,7 +112,7 @@ def _outline(axes: Axes, step: Step) -> None:
     if region is not None:
         corner, size = (region.first_column, region.first_row), (region.width, region.height)
         # a white line around the coloured one shows on any picture
-        for colour, line in (("white", 3.6), (VERMILLION, 1.8)):
+        for colour, line in (("white", 3.6), (TABLE["over_image"]["frame"], 1.8)):
             axes.add_patch(
                 Rectangle(
                     corner, *size, fill=False, edgecolor=colour, linewidth=line, clip_on=False

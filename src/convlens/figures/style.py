@@ -7,24 +7,31 @@ shows any alphabet; the same numbers give the same bytes.
 from __future__ import annotations
 
 import io
+import json
 import re
 import warnings
 import zlib
 from collections.abc import Callable
 from functools import cache, wraps
+from importlib.resources import files
 from threading import Lock
 from typing import Any, Concatenate, ParamSpec
 
 import matplotlib
 import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+TABLE: dict[str, Any] = json.loads(files(__package__).joinpath("colours.json").read_text("utf-8"))
+"""The colours of every figure and page; the explorer page reads the same file."""
 # Okabe and Ito 2008: eight colours that colour-blind readers tell apart.
 BLUE, VERMILLION, SKY = "#0072B2", "#D55E00", "#56B4E9"
-SIGNED = "RdBu_r"
-"""ColorBrewer's map for signed values: red above zero, white at it, blue below."""
+SIGNED, AMOUNT = "signed", "amount"
+"""The package's two colour maps: blue below zero, nearly white at it, orange above; and its upper
+half, for values that are never negative."""
+PLUS, MINUS = TABLE["light"]["plus"], TABLE["light"]["minus"]
+"""What raises a sum or speaks for a class, and what lowers it or speaks against it."""
 INK, QUIET, FAINT = "#1f2328", "#6a737d", "#e3e6e8"
 
 STYLE: dict[str, Any] = {
@@ -62,7 +69,14 @@ P = ParamSpec("P")
 
 @cache
 def colours_of(name: str) -> Colormap:
-    """Return one of matplotlib's colour maps: asked by name it makes a new one each time."""
+    """Return a colour map by name: the package's own, or one of matplotlib's.
+
+    Each is made once; matplotlib makes a new one each time it is asked.
+    """
+    stops = TABLE["signed"]["light"]
+    own = {SIGNED: stops, AMOUNT: stops[len(stops) // 2 :]}
+    if name in own:
+        return LinearSegmentedColormap.from_list(name, own[name], 513)
     return matplotlib.colormaps[name]
 
 

@@ -106,8 +106,8 @@ def _pixels(look: Look) -> Iterator[Sketch]:
             {"title": "input"},
         )
         return
-    whole = {"zoom": WHOLE_POINTS / max(height, width), "title": "input"}
-    caption = "The image as the network gets it."
+    whole = {"zoom": WHOLE_POINTS / max(height, width), "title": "input", "advise": False}
+    caption = "The image as the network gets it; the numbers of its middle follow."
     yield Sketch("00-pixels", caption, _PIXELS, (look.pixels,), whole)
     middle = {"rows": _middle(height), "columns": _middle(width), "title": "its middle"}
     yield Sketch("00-pixels-middle", what, _PIXELS, (look.pixels,), middle)

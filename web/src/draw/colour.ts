@@ -5,34 +5,29 @@
  * each half, so the scale also survives a grey print.
  */
 
+import colours from "../../../src/convlens/figures/colours.json";
+
 export type Theme = "light" | "dark";
 
 type Rgb = [number, number, number];
 
-/** Colours from -1 to 1 in equal steps. */
+/** "#0c2c5c" as its red, green and blue, 0 to 255. */
+export function rgbOf(hex: string): Rgb {
+  const number = parseInt(hex.slice(1), 16);
+  return [number >> 16, (number >> 8) & 255, number & 255];
+}
+
+/** Colours from -1 to 1 in equal steps; the package's figures read the same table. */
 const STOPS: Record<Theme, Rgb[]> = {
-  light: [
-    [12, 44, 92],
-    [27, 93, 163],
-    [96, 156, 212],
-    [178, 208, 236],
-    [247, 246, 243],
-    [252, 205, 160],
-    [244, 143, 62],
-    [199, 84, 14],
-    [110, 38, 4],
-  ],
-  dark: [
-    [224, 239, 255],
-    [138, 193, 250],
-    [66, 134, 209],
-    [34, 72, 122],
-    [28, 29, 33],
-    [112, 58, 20],
-    [205, 106, 36],
-    [255, 163, 92],
-    [255, 236, 215],
-  ],
+  light: colours.signed.light.map(rgbOf),
+  dark: colours.signed.dark.map(rgbOf),
+};
+
+/** What speaks for a class and against it, laid over an image; the frame around what is pointed at. */
+export const OVER_IMAGE = {
+  plus: rgbOf(colours.over_image.plus),
+  minus: rgbOf(colours.over_image.minus),
+  frame: colours.over_image.frame,
 };
 
 const STEPS = 512;

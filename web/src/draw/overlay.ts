@@ -1,7 +1,7 @@
 /** An attribution over the image that it explains: what speaks for the class, and against it. */
 import type { Attribution } from "../model/types";
 import { imageCanvas } from "./canvas";
-import { scaleOf } from "./colour";
+import { OVER_IMAGE, scaleOf } from "./colour";
 
 /** Orange where pixels speak for the class, blue against it; opaque where they do so most. */
 export function drawAttribution(
@@ -14,7 +14,7 @@ export function drawAttribution(
   const pixels = new Uint8ClampedArray(why.map.length * 4);
   why.map.forEach((value, i) => {
     const share = Math.min(1, Math.abs(value) / scale);
-    const colour = value >= 0 ? [255, 122, 26] : [58, 134, 230];
+    const colour = value >= 0 ? OVER_IMAGE.plus : OVER_IMAGE.minus;
     pixels.set([...colour, Math.round(225 * Math.sqrt(share))], 4 * i);
   });
   context.save();

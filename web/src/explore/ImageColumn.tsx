@@ -1,6 +1,7 @@
 /** The first column: the image as the network gets it, what a cell sees of it, and why. */
 import { useEffect, useRef } from "preact/hooks";
 import { pictureCanvas, prepare, px } from "../draw/canvas";
+import { OVER_IMAGE } from "../draw/colour";
 import type { Size } from "../draw/proportions";
 import { t } from "../i18n";
 import { shapeText } from "../draw/numbers";
@@ -51,7 +52,7 @@ export function ImageColumn({ column }: { column: Column }) {
       context.fill("evenodd");
       const frame = [x + 1, y + 1, Math.max(2, right - x - 2), Math.max(2, bottom - y - 2)] as const;
       // an attribution below it may be orange too
-      for (const [thick, colour] of [[4, "#000"], [2, "#ff8a3d"]] as const) {
+      for (const [thick, colour] of [[4, "#000"], [2, OVER_IMAGE.frame]] as const) {
         context.lineWidth = thick;
         context.strokeStyle = colour;
         context.strokeRect(...frame);

@@ -1,7 +1,7 @@
 /** The image as the numbers it is: zoom until they stand in the cells; RGB together or as three planes. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pictureCanvas, prepare } from "../draw/canvas";
-import { readable } from "../draw/colour";
+import { OVER_IMAGE, readable } from "../draw/colour";
 import { drawAttribution } from "../draw/overlay";
 import { shapeText, short } from "../draw/numbers";
 import { t } from "../i18n";
@@ -70,7 +70,7 @@ export function PixelsView({ plane }: { plane: number }) {
       context.globalAlpha = 1;
     }
     // black around orange: seen on every colour
-    for (const [thick, colour] of [[5, "#000"], [2, "#ff8a3d"]] as const) {
+    for (const [thick, colour] of [[5, "#000"], [2, OVER_IMAGE.frame]] as const) {
       context.lineWidth = thick;
       context.strokeStyle = colour;
       context.strokeRect(at[1] * unit, at[0] * unit, unit, unit);
