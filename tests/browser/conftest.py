@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -183,7 +184,7 @@ def opening(browser: Browser, explorer: Server) -> Iterator[Open]:
         opened.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)  # shared machines are slow at times
-        own = (base.partition("#")[0], "data:", "blob:")
+        own = (re.split("[?#]", base)[0], "data:", "blob:")
         page.on(
             "request",
             lambda request: (

@@ -391,6 +391,16 @@ def test_the_language_switches_and_stays(open_page):
     page.get_by_role("heading", name="写一个数字").wait_for()
 
 
+def test_the_address_chooses_the_language_and_goes_on_naming_it(open_page, explorer: Server):
+    page = open_page(f"http://127.0.0.1:{explorer.port}/?lang=zh")
+    page.get_by_role("heading", name="写一个数字").wait_for()
+    page.get_by_role("link", name="convlens").click()
+    page.get_by_role("heading", name="写一个数字").wait_for()
+    page.get_by_test_id("language").click()
+    page.get_by_role("heading", name="Draw a digit").wait_for()
+    assert page.url.endswith("?lang=en")
+
+
 def test_the_theme_switches(open_page):
     page = open_page()
     ground = "getComputedStyle(document.body).backgroundColor"

@@ -26,6 +26,12 @@ def test_a_drawing_gives_the_servers_logits(open_page, site):
     np.testing.assert_allclose(acting.logits(published), acting.logits(served), atol=1e-4)
 
 
+def test_a_published_page_takes_its_language_from_the_address(open_page, site):
+    page = open_page(f"{site}?lang=zh")
+    page.get_by_role("heading", name="写一个数字").wait_for()
+    assert page.evaluate("document.documentElement.lang") == "zh"
+
+
 def test_opening_a_page_asks_for_nothing_that_is_not_there(open_page, site):
     # the fixture fails on every failed request and on every error in the console
     asked = "performance.getEntriesByType('resource').map(r => r.name.split('/').pop())"

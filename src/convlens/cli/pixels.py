@@ -46,8 +46,9 @@ def pixels(
         from convlens.figures.pixels import pixels_svg
 
         name = shown(Path(image).name)
-        where = {"rows": spans[0] or slice(None), "columns": spans[1] or slice(None)}
-        atomic.write_text(Path(svg), pixels_svg(values, **where, zoom=zoom, title=name))
+        rows_of, columns_of = (span or slice(None) for span in spans)
+        drawing = pixels_svg(values, rows=rows_of, columns=columns_of, zoom=zoom, title=name)
+        atomic.write_text(Path(svg), drawing)
     if as_json:
         print_json(
             {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor, log10
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
@@ -87,9 +88,8 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
         if chart.logarithmic_x:
             place.set_xscale("log")
             points = [float(x) for line in chart.lines for x in line.x if x > 0]
-            short = max(points, default=1.0) < 200 * min(points, default=1.0)
-            # powers of ten alone would leave a short axis with a single number
-            place.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if short else (1,), numticks=5))
+            ticks = logarithmic_ticks(min(points, default=1.0), max(points, default=1.0))
+            place.xaxis.set_major_locator(FixedLocator(ticks))
             place.xaxis.set_major_formatter("{x:,g}")
         if chart.logarithmic or chart.logarithmic_x:
             place.minorticks_off()
@@ -101,6 +101,26 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             place.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         if len(chart.lines) > 1:
             place.legend(frameon=False, fontsize=9, labelcolor="linecolor")
+
+
+def logarithmic_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return round numbers for a logarithmic axis: as many as fit, so that labels do not touch.
+
+    Powers of ten alone would leave a short axis with a single number, so it gets numbers between
+    them too.
+
+    >>> logarithmic_ticks(0.00055, 0.055), logarithmic_ticks(1, 32)
+    ([0.001, 0.003, 0.01, 0.03], [1.0, 2.0, 5.0, 10.0, 20.0])
+    >>> logarithmic_ticks(1e-6, 1)
+    [1e-06, 0.0001, 0.01, 1.0]
+    """
+    powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        ticks = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+        if len(ticks) <= most:
+            break
+    return ticks[:: ceil(len(ticks) / most) or 1]
 
 
 def _draw(place: Axes, line: Line, number: int) -> None:

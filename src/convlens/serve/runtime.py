@@ -70,7 +70,8 @@ def find_runtime(
             raise InputError(
                 f"{given} has no {' and no '.join(wrong)} of onnxruntime-web {VERSION}",
                 "the folder dist of that npm package",
-                f"npm pack onnxruntime-web@{VERSION}, unpack it, name its folder package/dist",
+                f"npm pack onnxruntime-web@{VERSION}; tar -xf onnxruntime-web-{VERSION}.tgz; "
+                "then --runtime package/dist",
             )
         return [given / file.name for file in FILES]
     if all(_is(built / file.name, file) for file in FILES):
@@ -79,7 +80,10 @@ def find_runtime(
     try:
         fetch(FILES, mirrors, folder, report=report)
     except ConvlensError as error:
-        error.fix += "\n      or name a folder that has them with --runtime"
+        error.fix += (
+            f"\n      or, where npm works: npm pack onnxruntime-web@{VERSION}; "
+            f"tar -xf onnxruntime-web-{VERSION}.tgz; and publish with --runtime package/dist"
+        )
         raise
     return [folder / file.name for file in FILES]
 

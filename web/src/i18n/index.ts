@@ -11,10 +11,15 @@ export type Language = "en" | "zh";
 
 const DICTIONARIES: Record<Language, Dictionary> = { en, zh };
 
+const isLanguage = (text: string | null): text is Language => text === "en" || text === "zh";
+
+/** The address's `?lang=`, else what was chosen before, else the browser's. */
 function first(): Language {
+  const asked = new URLSearchParams(location.search).get("lang");
+  if (isLanguage(asked)) return asked;
   try {
     const stored = localStorage.getItem("language");
-    if (stored === "en" || stored === "zh") return stored;
+    if (isLanguage(stored)) return stored;
   } catch {
     // storage may be forbidden
   }
@@ -28,6 +33,17 @@ export function setLanguage(chosen: Language): void {
   language.value = chosen;
   document.documentElement.lang = chosen;
   remember("language", chosen);
+  // an address that names a language goes on naming the one that is shown
+  const address = new URL(location.href);
+  if (address.searchParams.has("lang")) {
+    address.searchParams.set("lang", chosen);
+    history.replaceState(history.state, "", address);
+  }
+}
+
+/** The page's own address without a run, in the language that the address asked for. */
+export function home(): string {
+  return new URLSearchParams(location.search).has("lang") ? `./?lang=${language.value}` : "./";
 }
 
 /** The text of a key, with `{name}` replaced. */

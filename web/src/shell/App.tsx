@@ -3,7 +3,7 @@ import { lazy } from "./lazy";
 import { useEffect } from "preact/hooks";
 import { Explore } from "../explore/Explore";
 import { relist } from "../follow";
-import { language, setLanguage, t } from "../i18n";
+import { home, language, setLanguage, t } from "../i18n";
 import {
   chosenTheme,
   model,
@@ -58,7 +58,7 @@ function Header() {
   const views = model.value ? VIEWS : noRun.value ? WITHOUT_RUN : [];
   return (
     <header class="top-bar">
-      <a class="brand" href="./" aria-label="convlens">
+      <a class="brand" href={home()} aria-label="convlens">
         <img src="./icon.svg" alt="" width="24" height="24" />
         <span>convlens</span>
       </a>
