@@ -103,7 +103,7 @@ def test_the_page_says_what_chose_the_model_and_what_the_interval_leaves_out(
 ) -> None:
     assert "chosen by its validation loss alone; the test set was read once" in finished.text
     assert "one run, with seed 7" in finished.text
-    assert "under augmentation" in finished.text
+    assert "on augmented images" in finished.text
 
 
 def test_the_page_gives_the_command_the_table_and_the_settings(finished: Page) -> None:
@@ -193,3 +193,19 @@ def test_a_perfect_classifier_has_nothing_to_show_as_mistakes() -> None:
     page = Page(render(examples.run(evaluation=perfect)))
     assert "None: every image was classified right." in page.text
     assert "Nothing was confused" in page.text
+
+
+def test_the_page_says_what_the_losses_include_and_nothing_of_augmentation_without_any() -> None:
+    run = examples.run()
+    recipe = {**run.recipe, "label_smoothing": 0.05, "augmentation": {"padding": "reflect"}}
+    status = {**run.status, "validation_loss": 0.3147, "validation_cross_entropy": 0.0764}
+    text = Page(render(replace(run, recipe=recipe, status=status))).text
+    assert "on augmented images" not in text
+    assert "That loss is 0.3147; without smoothing it is 0.0764" in text
+
+
+def test_the_page_says_that_a_training_stopped_early() -> None:
+    run = examples.run()
+    recipe = {**run.recipe, "patience": 3}
+    status = {**run.status, "epoch": 4, "epochs": 9}
+    assert "Training stopped early" in Page(render(replace(run, recipe=recipe, status=status))).text

@@ -95,6 +95,22 @@ def test_one_recipe_gives_torchs_epochs_and_weights(changes: dict[str, Any]) -> 
     assert ours.standing.best_epoch == theirs.standing.best_epoch
 
 
+def test_patience_ends_a_training_where_torchs_ends_and_when_it_is_resumed() -> None:
+    recipe = RECIPE.changed(
+        {"epochs": 60, "patience": 2, "schedule": "constant", "batch_size": 8, "ema": 0}
+    )
+    whole = fitting(recipe)
+    events = run(whole)
+    assert len(events) == whole.standing.best_epoch + 2 < 60
+    broken = fitting(recipe)
+    run(broken, lambda: broken.standing.epoch == whole.standing.epoch - 1)
+    resumed = fitting(recipe)
+    resumed.resume(*broken.state())
+    left = run(resumed)
+    assert resumed.standing.epoch == whole.standing.epoch
+    assert left[-1]["validation_loss"] == events[-1]["validation_loss"]
+
+
 def test_an_average_takes_batch_norms_moments_with_it() -> None:
     training = fitting(RECIPE.changed({"ema": 0.9, "epochs": 1}))
     seen: list[dict[str, Any]] = []

@@ -88,6 +88,54 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss() -> None:
     assert loss.item() == pytest.approx(best["validation_loss"], rel=1e-6)
 
 
+def test_the_validation_loss_is_logged_with_and_without_label_smoothing() -> None:
+    training = fitting(RECIPE.changed({"label_smoothing": 0.2}))
+    *_, last = run(training)
+    validation = stripes(60, 1)
+    logits = predict(training.evaluated, validation)
+    plain = F.cross_entropy(logits, validation.labels).item()
+    smoothed = F.cross_entropy(logits, validation.labels, label_smoothing=0.2).item()
+    assert last["validation_cross_entropy"] == pytest.approx(plain, abs=1e-6)
+    assert last["validation_loss"] == pytest.approx(smoothed, abs=1e-6)
+    assert smoothed > plain + 0.01
+    *_, last = run(fitting())
+    assert last["validation_cross_entropy"] == last["validation_loss"]
+
+
+PATIENT = RECIPE.changed({"epochs": 200, "patience": 3, "schedule": "constant", "batch_size": 8})
+
+
+def test_patience_ends_a_training_that_finds_no_lower_validation_loss() -> None:
+    training = fitting(PATIENT)
+    events = run(training)
+    losses = [event["validation_loss"] for event in events]
+    assert len(events) < 200
+    assert len(events) == training.standing.best_epoch + 3
+    assert losses.index(min(losses)) + 1 == training.standing.best_epoch
+
+
+def test_a_resumed_training_runs_out_of_patience_where_an_unbroken_one_does() -> None:
+    whole = fitting(PATIENT)
+    run(whole)
+    steps = 0
+
+    def stopped() -> bool:
+        nonlocal steps
+        steps += 1
+        return steps == whole.steps_per_epoch * (whole.standing.epoch - 1) + 2
+
+    broken = fitting(PATIENT)
+    assert not fit(broken, stripes(100, 0), stripes(60, 1), lambda event: None, stopped)
+    resumed = fitting(PATIENT)
+    resumed.resume(*broken.state())
+    run(resumed)
+    assert resumed.standing.epoch == whole.standing.epoch
+    assert whole.best is not None
+    assert resumed.best is not None
+    for name, array in whole.best.items():
+        assert np.array_equal(array, resumed.best[name])
+
+
 def test_one_seed_gives_the_same_weights_bit_for_bit() -> None:
     recipe = RECIPE.changed({"augmentation.rotate": 10.0, "augmentation.shift": 0.1})
     weights = []

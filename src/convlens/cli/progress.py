@@ -107,10 +107,12 @@ class TrainingProgress:
 
     def _epoch(self, event: dict[str, Any]) -> None:
         mark = "  best so far" if event["best"] else ""
+        plain = event.get("validation_cross_entropy", event["validation_loss"])
+        smoothed = "" if plain == event["validation_loss"] else f" (unsmoothed {plain:.4f})"
         self._line(
             f"epoch {event['epoch']:>{len(str(self.epochs))}}/{self.epochs}  "
             f"loss {event['train_loss']:.4f}  accuracy {event['train_accuracy']:.4f}  "
-            f"validation loss {event['validation_loss']:.4f}  "
+            f"validation loss {event['validation_loss']:.4f}{smoothed}  "
             f"accuracy {event['validation_accuracy']:.4f}  "
             f"{event['images_per_second']:,.0f} images/s{mark}"
         )

@@ -42,6 +42,10 @@ def train(
         typer.Option("--set", help="Change a recipe value: key=value; repeatable."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Stop after so many epochs without a lower validation loss; 0: never."),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Learning rate at its peak.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
@@ -75,7 +79,7 @@ def train(
     with TrainingProgress() as progress:
         if resume is not None:
             given = (net, data, recipe, set_, epochs, batch_size, lr, seed, engine, weights)
-            if any(value for value in (*given, out, name, input_shape, fit, memory)):
+            if any(value for value in (*given, patience, out, name, input_shape, fit, memory)):
                 raise InputError(
                     "--resume came with other settings",
                     "--resume RUN alone: it keeps its own network, data and recipe, and its engine",
@@ -85,7 +89,10 @@ def train(
                 resume, root=runs, device=device, from_previous=from_previous, on_event=progress
             )
         else:
-            changes = _changes(set_ or [], epochs, batch_size, lr, seed)
+            changes = settings(set_ or [])
+            options: dict[str, Any] = {"epochs": epochs, "patience": patience, "seed": seed}
+            options |= {"batch_size": batch_size, "learning_rate": lr}
+            changes |= {key: value for key, value in options.items() if value is not None}
             run = workflow.train(
                 net,
                 data or "digits-5k",
@@ -110,19 +117,13 @@ def train(
         _print(run, result)
 
 
-def _changes(
-    pairs: list[str], epochs: int | None, batch_size: int | None, lr: float | None, seed: int | None
-) -> dict[str, Any]:
-    options = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "seed": seed}
-    return {**settings(pairs), **{key: v for key, v in options.items() if v is not None}}
-
-
 def _result(run: Run) -> dict[str, Any]:
     status = run.status
     keys = ("train_seconds", "validation_accuracy", "test_accuracy", "test_loss", "best_epoch")
     return {
         "run": str(run.folder),
         "epochs": status.get("epoch"),
+        "stopped_early": status.get("epoch") != status.get("epochs"),
         **{key: status.get(key) for key in keys},
         "test_images": (run.evaluation or {}).get("images"),
         "parameters": status.get("parameters"),

@@ -23,7 +23,7 @@ Library = Literal["torch", "keras"]
 
 _RECIPE = frozenset(
     [
-        *("epochs", "batch_size", "optimizer", "learning_rate", "betas", "momentum"),
+        *("epochs", "patience", "batch_size", "optimizer", "learning_rate", "betas", "momentum"),
         *("weight_decay", "schedule", "warmup", "label_smoothing", "ema", "augmentation"),
         *("precision", "memory_format", "normalise", "validation", "validation_method"),
         *("split_seed", "seed", "record_kernels"),

@@ -25,6 +25,8 @@ def curves_svg(
 ) -> None:
     """Draw loss and accuracy by epoch, train and validation, with the best epoch marked.
 
+    Where the recipe smooths labels, a dashed line is the validation loss without smoothing.
+
     Train accuracy is measured during the epoch, on augmented images and with weights that
     still change; a caption should say so.
 
@@ -57,7 +59,10 @@ def curves_svg(
         train = _series(epochs, f"train_{quantity}")
         validation = _series(epochs, f"validation_{quantity}")
         panel.set_title(quantity.capitalize())
-        _scale(panel, quantity, np.concatenate([train, validation]))
+        drawn = [train, validation]
+        if quantity == "loss" and any(_unsmoothed(event) is not None for event in epochs):
+            drawn.append(_series([{"loss": _unsmoothed(event)} for event in epochs], "loss"))
+        _scale(panel, quantity, np.concatenate(drawn))
         panel.set_xlabel("epoch")
         panel.set_xlim(number.min() - 0.5, number.max() + 0.5)
         panel.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
@@ -65,11 +70,19 @@ def curves_svg(
             # a line needs two points; short runs show every point
             marker = "o" if len(number) <= 20 else ""
             panel.plot(number, values, color=colour, marker=marker, markersize=4)
+        for values in drawn[2:]:
+            panel.plot(number, values, color=BLUE, linestyle=(0, (4, 3)), linewidth=1)
         _label_ends(panel, [("train", train, SKY), ("validation", validation, BLUE)])
         if best:
             # a falling loss leaves the top free, a rising accuracy the bottom
             place = int(np.argmax(number == best[-1]))
             _mark_best(panel, best[-1], validation[place], top=quantity == "loss")
+
+
+def _unsmoothed(event: Mapping[str, Any]) -> float | None:
+    """Return an epoch's validation loss without label smoothing, where that is another number."""
+    plain = event.get("validation_cross_entropy")
+    return None if plain == event.get("validation_loss") else plain
 
 
 def _series(epochs: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:

@@ -83,6 +83,7 @@ def render(run: ReportInput) -> str:
             evaluation=evaluation,
             headline=_headline(run),
             curves=_curves(run),
+            augmented=_augmented(run.recipe),
             confusion=evaluation and Markup(confusion_svg(evaluation)),  # noqa: S704
             confused=list(_most_confused(evaluation)) if evaluation else [],
             reliability=evaluation and Markup(reliability_svg(evaluation)),  # noqa: S704
@@ -108,6 +109,13 @@ def _facts(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from ((f"{_words(key)}: {name}", shown) for name, shown in _facts(value))
         else:
             yield _words(key), numbers.text(value)
+
+
+def _augmented(recipe: Mapping[str, Any]) -> bool:
+    """Say whether a recipe changes its training images at random."""
+    settings = recipe.get("augmentation")
+    # "padding" only says how a crop is filled
+    return isinstance(settings, Mapping) and any(v for k, v in settings.items() if k != "padding")
 
 
 def _words(key: object) -> str:

@@ -41,6 +41,7 @@ class Status(TypedDict, total=False):
     train_seconds: float | None
     validation_accuracy: float | None
     validation_loss: float | None
+    validation_cross_entropy: float | None
     test_accuracy: float | None
     test_loss: float | None
     message: str | None

@@ -186,14 +186,14 @@ def fit(
     on_event: Callable[[Event], None],
     stopped: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Train until the recipe's epochs are done, or until `stopped` says so after a step.
+    """Train until the recipe's epochs or its patience end, or `stopped` says so after a step.
 
     As `loop.fit`, by `keras.Model.fit`, an epoch a call.
 
     Returns
     -------
     bool
-        Whether all epochs were completed.
+        Whether the training came to its own end.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def fit(
     """
     recipe, standing = training.recipe, training.standing
     last_good = training.weights()
-    while standing.epoch < recipe.epochs:
+    while not standing.is_over(recipe):
         watch = _Watch(training, last_good, on_event, stopped)
         batches = _Batches(training, train)
         try:
@@ -225,7 +225,7 @@ def fit(
         finish_epoch(training, logits, validation.labels, rate, on_event)
         last_good = training.weights()
         if stopped():
-            return standing.epoch >= recipe.epochs
+            return standing.is_over(recipe)
     return True
 
 

@@ -46,9 +46,9 @@ class KernelRecorder:
 
     def record(self) -> None:
         """Write a snapshot if this moment, before training or after an epoch, is one for it."""
-        standing, last = self.training.standing, self.training.recipe.epochs
+        standing, recipe = self.training.standing, self.training.recipe
         between_epochs = standing.step == 0  # a resumed run may begin in the middle of an epoch
-        due = self.every and (standing.epoch % self.every == 0 or standing.epoch == last)
+        due = self.every and (standing.epoch % self.every == 0 or standing.is_over(recipe))
         if between_epochs and due:
             weights = self.training.weights()
             kernels = {name: weights[name] for name in self.arrays}

@@ -62,6 +62,9 @@ class Standing:
     """Steps done in the epoch under way."""
     best_epoch: int = 0
     best_loss: float = math.inf
+    """Lowest validation loss so far, label smoothing included: what chooses the best epoch."""
+    best_cross_entropy: float | None = None
+    """The same epoch's validation loss without label smoothing, as `convlens evaluate` has it."""
     best_accuracy: float = 0.0
     train_seconds: float = 0.0
     """Time of the optimiser's steps alone, batch supply included."""
@@ -69,6 +72,18 @@ class Standing:
     loss_sum: float = 0.0
     correct: int = 0
     images: int = 0
+
+    def is_over(self, recipe: Recipe) -> bool:
+        """Say whether the training has ended: by its epochs, or because its patience has."""
+        return self.epoch >= recipe.epochs or self.stopped_early(recipe)
+
+    def stopped_early(self, recipe: Recipe) -> bool:
+        """Say whether the last `patience` epochs brought no lower validation loss.
+
+        >>> Standing(epoch=7, best_epoch=4).stopped_early(Recipe(patience=3))
+        True
+        """
+        return 0 < recipe.patience <= self.epoch - self.best_epoch
 
     @property
     def loss(self) -> float:
@@ -222,7 +237,7 @@ def fit(
     on_event: Callable[[Event], None],
     stopped: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Train until the recipe's epochs are done, or until `stopped` says so after a step.
+    """Train until the recipe's epochs or its patience end, or `stopped` says so after a step.
 
     Each epoch ends with a validation; the weights with the lowest validation loss are
     `training.best`. The loss of an epoch is the mean over its images, never the last batch's.
@@ -242,7 +257,7 @@ def fit(
     Returns
     -------
     bool
-        Whether all epochs were completed.
+        Whether the training came to its own end.
 
     Raises
     ------
@@ -252,7 +267,7 @@ def fit(
     recipe, device, standing = training.recipe, training.device, training.standing
     last_good = training.weights()
 
-    while standing.epoch < recipe.epochs:
+    while not standing.is_over(recipe):
         tally = Tally(device, standing)
         started = shown = time.perf_counter() - standing.epoch_seconds
         if standing.step == 0:  # dropout's own randomness, too, depends on (seed, epoch) alone
@@ -292,7 +307,7 @@ def fit(
         finish_epoch(training, logits, validation.labels, rate, on_event)
         last_good = training.weights()
         if stopped():
-            return standing.epoch >= recipe.epochs
+            return standing.is_over(recipe)
     return True
 
 
@@ -337,6 +352,10 @@ def finish_epoch(
 ) -> None:
     """Judge the validation, keep the best weights, report, and move on to the next epoch.
 
+    The event has two losses of the validation images: `validation_loss` is the one that is
+    trained, label smoothing included, and chooses the best epoch; `validation_cross_entropy` is
+    the loss without smoothing, the one that `convlens evaluate` measures.
+
     Parameters
     ----------
     training : Training
@@ -353,13 +372,14 @@ def finish_epoch(
     # overfitting, and the epoch chosen would lie long before the learning rate has come down
     smoothing = training.recipe.label_smoothing
     loss = F.cross_entropy(logits, labels, label_smoothing=smoothing).item()
+    cross_entropy = F.cross_entropy(logits, labels).item() if smoothing else loss
     accuracy = (logits.argmax(1) == labels).double().mean().item()
     best = loss < standing.best_loss
     seconds = standing.epoch_seconds
     standing.epoch += 1
     if best:
         standing.best_epoch, standing.best_loss = standing.epoch, loss
-        standing.best_accuracy = accuracy
+        standing.best_accuracy, standing.best_cross_entropy = accuracy, cross_entropy
         training.best = training.weights()
     event = {
         "event": "epoch",
@@ -367,6 +387,7 @@ def finish_epoch(
         "train_loss": standing.loss,
         "train_accuracy": standing.accuracy,
         "validation_loss": loss,
+        "validation_cross_entropy": cross_entropy,
         "validation_accuracy": accuracy,
         "learning_rate": rate,
         "train_seconds": seconds,

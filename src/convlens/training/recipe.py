@@ -108,6 +108,8 @@ class Recipe(BaseModel):
     model_config = _FROZEN
 
     epochs: Whole = Field(default=10, ge=1, le=100_000)
+    patience: Whole = Field(default=0, ge=0, le=100_000)
+    """Stop early after so many epochs without a lower validation loss; 0 trains all epochs."""
     epoch_share: Number = _number_field(default=1.0, gt=0, le=1)
     """Share of the training images that an epoch draws, other ones each time; below 1 where a
     fraction of a large set is enough, or to validate more often."""

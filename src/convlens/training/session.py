@@ -39,6 +39,7 @@ from convlens.training.loop import (
     Diverged,
     Event,
     Fitting,
+    Standing,
     Training,
     Weights,
     fit,
@@ -210,6 +211,8 @@ def train(
         with Interrupt() as interrupt:
             finished = fit_epochs(train_set, validation_set, note, interrupt)
             saver.save()
+        if finished and training.standing.epoch < recipe.epochs:
+            note_early_stop(training.standing, recipe, writer, on_event)
         if not finished and interrupt.signal_number is not None:
             raise _interrupted(writer, training, interrupt.signal_number)
     except Diverged as error:
@@ -225,6 +228,20 @@ def train(
         _close(writer, "failed", f"{type(error).__name__}: {error}")
         raise
     return _test_once(writer, model, training, dataset, choice, on_event)
+
+
+def note_early_stop(
+    standing: Standing, recipe: Recipe, writer: RunWriter, on_event: Callable[[Event], None]
+) -> None:
+    """Say that a training stopped before the last epoch of its recipe, and why."""
+    event = {
+        "event": "note",
+        "message": f"stopped early after epoch {standing.epoch} of {recipe.epochs}: the validation "
+        f"loss has not been lower than in epoch {standing.best_epoch} for {recipe.patience} "
+        f"epoch{'s' * (recipe.patience > 1)} (patience)",
+    }
+    writer.append(event)
+    on_event(event)
 
 
 Fit = Callable[[ImageSet, ImageSet, Callable[[Event], None], Callable[[], bool]], bool]
@@ -325,6 +342,7 @@ class _Saver:
             best_epoch=standing.best_epoch,
             validation_accuracy=standing.best_accuracy,
             validation_loss=standing.best_loss,
+            validation_cross_entropy=standing.best_cross_entropy,
             train_seconds=standing.train_seconds,
         )
         if time.monotonic() - self.saved_at >= SAVE_SECONDS:
