@@ -47,7 +47,7 @@ NETWORKS = (
 def trained(network: str, data: str, epochs: int) -> tuple[TorchModel, convlens.Dataset, float]:
     """Return the best weights of a training, its data and its test accuracy."""
     with tempfile.TemporaryDirectory() as folder:
-        run = convlens.train(network, data, epochs=epochs, seed=0, device="cpu", root=folder)
+        run = convlens.train(network, data, epochs=epochs, seed=0, device="cpu", runs=folder)
         model = TorchModel(convlens.Network.from_toml(run.network_text))
         model.load_weights(run.weights("best", expected=model.network.table().weight_shapes()))
         return model, datasets.load_like(run.data), float(run.status["test_accuracy"])

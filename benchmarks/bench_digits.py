@@ -56,7 +56,7 @@ def main() -> None:
     rows = []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
-            run = convlens.train("fast-batch-norm", "digits-5k", seed=seed, root=folder)
+            run = convlens.train("fast-batch-norm", "digits-5k", seed=seed, runs=folder)
             rows.append((run.status["test_accuracy"], run.status["train_seconds"]))
     accuracies, seconds = zip(*rows, strict=True)
     keep(

@@ -88,7 +88,7 @@ def onnx_of(name: str, folder: Path) -> dict[str, Any]:
 def script_of_a_run(folder: Path) -> dict[str, Any]:
     """Train, export the script, and let it train."""
     run = convlens.train(
-        "fast-batch-norm", epochs=3, precision="float32", memory_format="contiguous", root=folder
+        "fast-batch-norm", epochs=3, precision="float32", memory_format="contiguous", runs=folder
     )
     convlens.export(run.folder, "torch-code", out=folder / "script.py")
     done = subprocess.run(

@@ -85,7 +85,7 @@ def stream(folder: str) -> dict[str, float]:
             NETWORK,
             folder,
             recipe="default",
-            root=root,
+            runs=root,
             epochs=1,
             input_shape=(3, 32, 32),
             memory=BUDGET,

@@ -78,7 +78,7 @@ def rung(network: str | Network, settings: dict[str, Any]) -> dict[str, Any]:
 
     recipe = convlens.Recipe(epochs=MOST_EPOCHS, batch_size=64) if settings else "mnist-fast"
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Reached):
-        convlens.train(network, "mnist", recipe=recipe, root=folder, on_event=watch, **settings)
+        convlens.train(network, "mnist", recipe=recipe, runs=folder, on_event=watch, **settings)
     reached = epochs[-1]["validation_accuracy"] >= TARGET
     return {
         "seconds_for_60000": round(60_000 / max(e["images_per_second"] for e in epochs), 2),

@@ -41,7 +41,7 @@ def main() -> None:
         for network, place in (("tutorial-torch", "digits-5k"), ("tiny-vgg", "cifar10-subset")):
             if data.describe(place)["found"] is None:
                 continue
-            run = convlens.train(network, place, epochs=2, root=folder)
+            run = convlens.train(network, place, epochs=2, runs=folder)
             image = data.load(place).test.images[10].squeeze()
             Image.fromarray(image if image.ndim == 2 else image.transpose(1, 2, 0)).save(
                 folder / "image.png"

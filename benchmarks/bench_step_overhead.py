@@ -72,7 +72,7 @@ def ours(place: str, seed: int, device: str = "cpu") -> float:
     """Train the same by convlens; return seconds."""
     with tempfile.TemporaryDirectory() as folder:
         run = convlens.train(
-            "fast-mnist", place, recipe="one-epoch", seed=seed, root=folder, device=device
+            "fast-mnist", place, recipe="one-epoch", seed=seed, runs=folder, device=device
         )
         return float(run.status["train_seconds"])
 

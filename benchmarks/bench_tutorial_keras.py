@@ -45,7 +45,7 @@ def train(place: str, engine: str, seed: int, folder: str) -> tuple[Run, dict[st
         epochs=EPOCHS,
         seed=seed,
         precision="float32",
-        root=folder,
+        runs=folder,
         name=f"{engine}-{seed}",
     )
     row = {

@@ -78,7 +78,7 @@ def ours(place: str, seed: int) -> tuple[float, float]:
     """Train the same by convlens; return seconds and test accuracy."""
     with tempfile.TemporaryDirectory() as folder:
         run = convlens.train(
-            "tutorial-torch", place, recipe="tutorial-torch", epochs=EPOCHS, seed=seed, root=folder
+            "tutorial-torch", place, recipe="tutorial-torch", epochs=EPOCHS, seed=seed, runs=folder
         )
         return run.status["train_seconds"], run.status["test_accuracy"]
 

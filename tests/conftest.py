@@ -42,7 +42,7 @@ def served_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import convlens
 
     root = tmp_path_factory.mktemp("served")
-    convlens.train("fast-mnist", epochs=1, seed=0, root=root, name="first", record_kernels=1)
+    convlens.train("fast-mnist", epochs=1, seed=0, runs=root, name="first", record_kernels=1)
     return root
 
 

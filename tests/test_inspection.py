@@ -38,7 +38,7 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def look(subject: Subject, seven: Path) -> Look:
-    return inspection.look(seven, subject)
+    return inspection.look(subject, seven)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_every_layer_but_flatten_has_a_figure(page: Page, look: Look) -> None:
 
 
 def test_chosen_layers_methods_and_class_are_what_is_shown(subject: Subject, seven: Path) -> None:
-    look = inspection.look(seven, subject, layers=["relu2"], methods=["saliency"], target="1")
+    look = inspection.look(subject, seven, layers=["relu2"], methods=["saliency"], target="1")
     assert [layer.layer for layer in look.layers] == ["relu2"]
     assert [(found.method, found.target) for found in look.attributions] == [("saliency", 1)]
     assert "Why 1?" in make_page(look, "").html
@@ -108,11 +108,11 @@ def test_chosen_layers_methods_and_class_are_what_is_shown(subject: Subject, sev
 
 def test_what_does_not_exist_names_the_nearest(subject: Subject, seven: Path) -> None:
     with pytest.raises(InputError, match='did you mean "relu2"'):
-        inspection.look(seven, subject, layers=["relu22"])
+        inspection.look(subject, seven, layers=["relu22"])
     with pytest.raises(InputError, match='no class "seven"'):
-        inspection.look(seven, subject, target="seven")
+        inspection.look(subject, seven, target="seven")
     with pytest.raises(InputError, match='did you mean "grad-cam"'):
-        inspection.look(seven, subject, methods=["gradcam"])  # type: ignore[list-item]
+        inspection.look(subject, seven, methods=["gradcam"])  # type: ignore[list-item]
     with pytest.raises(InputError, match="did you mean"):
         inspection.open_subject("tutorial-torhc")
 
@@ -124,7 +124,7 @@ def test_faults_19_and_20_an_unreadable_or_enormous_image_is_refused_from_its_he
     Image.new("1", (20_000, 20_000)).save(tmp_path / "large.png")
     for name, reason in (("text.png", "not an image"), ("large.png", "too many pixels")):
         with pytest.raises(DataError, match=reason):
-            inspection.look(tmp_path / name, subject)
+            inspection.look(subject, tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_fault_19_any_mode_and_size_is_prepared_as_in_training(
     subject: Subject, tmp_path: Path, mode: str, size: tuple[int, int]
 ) -> None:
     Image.new(mode, size).save(tmp_path / "image.png")
-    look = inspection.look(tmp_path / "image.png", subject, methods=[])
+    look = inspection.look(subject, tmp_path / "image.png", methods=[])
     expected, _ = subject.preprocessing.prepare(tmp_path / "image.png")
     np.testing.assert_array_equal(look.pixels, expected)
 
@@ -144,7 +144,7 @@ def test_an_untrained_residual_network_of_the_zoo_is_looked_into(tmp_path: Path)
     Image.fromarray(chance.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / "noise.png")
     subject = inspection.open_subject("bottleneck-resnet")
     assert not subject.trained
-    look = inspection.look(tmp_path / "noise.png", subject, methods=["saliency"])
+    look = inspection.look(subject, tmp_path / "noise.png", methods=["saliency"])
     names = [row.name for row in zoo.load("bottleneck-resnet").table().rows]
     assert [layer.layer for layer in look.layers] == names
     one = replace(look, layers=look.layers[-3:], steps={})
@@ -167,7 +167,7 @@ def test_a_network_without_convolutions_is_looked_into_without_grad_cam(
     subject = Subject(
         "flat", TorchModel(network), dataset.preprocessing, tuple(dataset.classes), trained=False
     )
-    look = inspection.look(seven, subject)
+    look = inspection.look(subject, seven)
     assert "grad-cam" not in [found.method for found in look.attributions]
     assert "Why" in make_page(look, "").html
 
@@ -175,7 +175,7 @@ def test_a_network_without_convolutions_is_looked_into_without_grad_cam(
 def test_dead_maps_are_silent_on_every_validation_image(subject: Subject, seven: Path) -> None:
     dead = inspection.find_dead(subject, digits())
     assert dead.images == len(digits().validation)
-    look = inspection.look(seven, subject, layers=["relu2"], methods=[], dead=dead)
+    look = inspection.look(subject, seven, layers=["relu2"], methods=[], dead=dead)
     found = look.layers[0]
     assert found.dead is not None
     np.testing.assert_array_equal(found.dead, dead.dead["relu2"])

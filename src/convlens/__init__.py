@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convlens.runs import Run
     from convlens.training.recipe import Recipe
     from convlens.transfer import export, import_model
-    from convlens.workflow import evaluate, open_run, predict, train
+    from convlens.workflow import evaluate, open_run, predict, resume, train
 
 _HOMES = {
     "ConvlensError": ("convlens.errors", "ConvlensError"),
@@ -36,6 +36,7 @@ _HOMES = {
     "look": ("convlens.inspection", "look"),
     "open_run": ("convlens.workflow", "open_run"),
     "predict": ("convlens.workflow", "predict"),
+    "resume": ("convlens.workflow", "resume"),
     "train": ("convlens.workflow", "train"),
     "trust": ("convlens.inspection", "trust"),
 }
@@ -56,6 +57,7 @@ __all__ = [
     "look",
     "open_run",
     "predict",
+    "resume",
     "train",
     "trust",
 ]

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convlens import data as datasets
-from convlens import runs, workflow, zoo
+from convlens import runs as store
+from convlens import workflow, zoo
 from convlens.data import Dataset, Preprocessing
+from convlens.data.arrays import InMemory
+from convlens.data.images import Images, NamedImage, is_one_image, named_images
 from convlens.engines import build
 from convlens.errors import InputError, RunError, nearest
 from convlens.evaluation import softmax
 from convlens.inside.look import Look, Subject
 from convlens.network import Network
+from convlens.progress import shown, stage, track
 from convlens.runs import Run
+from convlens.spelling import renamed
 
 if TYPE_CHECKING:
     from convlens.inside.excitation import Excitation
@@ -31,9 +36,14 @@ LIGHT = 100_000_000
 """Multiply-adds of one image that the reference engine computes in less time than PyTorch loads."""
 
 
+Source = Run | Network | str | Path
+"""A run (open, its name, its folder, "last"), or a network (a name of the zoo, a file)."""
+
+
+@renamed(reference="run", root="runs")
 def open_subject(
-    reference: str | Path = "last",
-    root: str | Path | None = None,
+    run: Source = "last",
+    runs: str | Path | None = None,
     *,
     engine: str = "torch",
     finite: bool = True,
@@ -42,9 +52,10 @@ def open_subject(
 
     Parameters
     ----------
-    reference : str or Path
-        "last", a run's name or folder; or a name of the zoo, or a network's file.
-    root : path, optional
+    run : Run, Network, str or Path
+        An open run, "last", a run's name or folder; or a network, a name of the zoo, or a
+        network's file.
+    runs : path, optional
         Folder of the runs.
     engine : {"torch", "reference", "auto"}
         Who computes. "auto" is the reference engine for a run of a network of up to 100 million
@@ -57,8 +68,8 @@ def open_subject(
     InputError
         Where it is neither, or the network takes images that are neither grey nor RGB.
     """
-    if is_network(reference):
-        network = zoo.resolve(reference)
+    if not isinstance(run, Run) and is_network(run):
+        network = resolved(run)
         channels = network.input[0]
         if channels not in (1, 3):
             raise InputError(
@@ -72,7 +83,7 @@ def open_subject(
         # initial weights are PyTorch's, whoever computes with them
         model = build(network, engine="torch" if engine == "auto" else engine)
         return Subject(network.name, model, preprocessing, classes, trained=False)
-    return _of_run(find_run(str(reference), root), engine, finite=finite)
+    return _of_run(find_run(run, runs), engine, finite=finite)
 
 
 def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Subject:
@@ -95,12 +106,14 @@ def find_dead(subject: Subject, dataset: Dataset) -> DeadMaps:
     return find_dead_maps(subject.model, dataset.validation.images, subject.preprocessing)
 
 
-def find_run(reference: str, root: str | Path | None = None) -> Run:
+def find_run(run: Source, runs: str | Path | None = None) -> Run:
     """Open a run; the error also thinks of networks that are called alike."""
+    if isinstance(run, Network):
+        raise _untrained(run.name)
     try:
-        return runs.find(reference, root)
+        return store.find(run, runs)
     except RunError as error:
-        meant = nearest(reference, zoo.names())
+        meant = nearest(str(run), zoo.names())
         if not meant:
             raise
         raise InputError(
@@ -110,17 +123,22 @@ def find_run(reference: str, root: str | Path | None = None) -> Run:
         ) from None
 
 
+@renamed(reference="run", root="runs")
 def open_with_data(
-    reference: str | Path = "last", root: str | Path | None = None
+    run: Source = "last",
+    runs: str | Path | None = None,
+    data: str | Path | InMemory | None = None,
 ) -> tuple[Subject, Dataset]:
-    """Open a run together with the data that it was trained on.
+    """Open a run together with the data that it was trained on, or with other data.
 
     Parameters
     ----------
-    reference : str or Path
-        "last", or a run's name or folder.
-    root : path, optional
+    run : Run, str or Path
+        An open run, "last", or a run's name or folder.
+    runs : path, optional
         Folder of the runs.
+    data : str, Path, (images, labels) or Dataset, optional
+        Other data of the same classes, prepared as the run's own was.
 
     Raises
     ------
@@ -129,41 +147,57 @@ def open_with_data(
     DataError
         Where the data is not there, or has changed since.
     """
-    if is_network(reference):
-        raise InputError(
-            f"{reference} is a network that was not trained: it has no data",
-            "a run, which knows the data it was trained on",
-            f"train it first: convlens train {reference}, then take the run: last",
-        )
-    run = runs.find(str(reference), root)
-    dataset = datasets.load_like(run.data)
-    return _of_run(run), dataset
+    if not isinstance(run, Run) and is_network(run):
+        raise _untrained(resolved(run).name)
+    opened = store.find(run if isinstance(run, Run) else str(run), runs)
+    stage("reading the images")
+    dataset = datasets.load_like(opened.data, data)
+    return _of_run(opened), dataset
 
 
-def is_network(reference: str | Path) -> bool:
-    """Say whether a reference names a network of the zoo, or a network's file."""
-    path = Path(reference)
-    return str(reference) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file())
+def _untrained(name: str) -> InputError:
+    return InputError(
+        f"{name} is a network that was not trained: it has no data",
+        "a run, which knows the data it was trained on",
+        f"train it first: convlens train {name}, then take the run: last",
+    )
 
 
+def is_network(run: Source) -> bool:
+    """Say whether this is a network, names one of the zoo, or is a network's file."""
+    if isinstance(run, Run | Network):
+        return isinstance(run, Network)
+    path = Path(run)
+    return str(run) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file())
+
+
+def resolved(network: Network | str | Path) -> Network:
+    """Return a network by its value, its name in the zoo, or its file."""
+    return network if isinstance(network, Network) else zoo.resolve(network)
+
+
+@renamed(source="run", root="runs")
+@shown
 def look(
-    image: str | Path,
-    source: Subject | str | Path = "last",
+    run: Subject | Source = "last",
+    image: Images | None = None,
     *,
     layers: Sequence[str] | None = None,
     methods: Sequence[Method] | None = None,
     target: str | None = None,
     dead: DeadMaps | None = None,
-    root: str | Path | None = None,
-) -> Look:
+    runs: str | Path | None = None,
+    progress: bool | None = None,
+) -> Any:
     """Compute everything that one image makes a network show.
 
     Parameters
     ----------
-    image : str or Path
-        An image file of any size and mode; it is prepared as in training.
-    source : Subject, str or Path
+    run : Run, Network, Subject, str or Path
         Whose inside: see `open_subject`.
+    image : path, bytes, PIL image, array, or several of these
+        Of any size and mode; it is prepared as in training. Arrays are uint8, `(H, W)` or
+        `(H, W, C)`.
     layers : sequence of str, optional
         Full names of the layers to keep; all of them by default.
     methods : sequence of {"grad-cam", "integrated-gradients", "occlusion", "saliency"}, optional
@@ -172,11 +206,16 @@ def look(
         The class whose reasons are looked for; by default the answer.
     dead : DeadMaps, optional
         What `find_dead` found; marks the maps that no image of the data excites.
+    runs : path, optional
+        Folder of the runs.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
 
     Returns
     -------
-    Look
-        Arrays of documented shapes; `convlens.report.look_page` makes a page of them.
+    Look or list of Look
+        Arrays of documented shapes; `convlens.report.look_page` makes a page of them. A list
+        for several images.
 
     Raises
     ------
@@ -185,11 +224,28 @@ def look(
     InputError
         Where a layer, method or class does not exist; names the nearest.
     """
+    run, image = workflow.run_first("look", run, image)
+    several = named_images(image)
+    subject = run if isinstance(run, Subject) else open_subject(run, runs, engine="auto")
+    looks = [
+        _look(subject, one, layers, methods, target, dead)
+        for one in track(several, "images looked at")
+    ]
+    return looks[0] if is_one_image(image) else looks
+
+
+def _look(
+    subject: Subject,
+    image: NamedImage,
+    layers: Sequence[str] | None,
+    methods: Sequence[Method] | None,
+    target: str | None,
+    dead: DeadMaps | None,
+) -> Look:
     from convlens.inside import reasons
     from convlens.inside.feature_maps import feature_maps
 
-    subject = source if isinstance(source, Subject) else open_subject(source, root, engine="auto")
-    pixels, notes = subject.preprocessing.prepare(Path(image))
+    pixels, notes = subject.preprocessing.prepare(image.source)
     normalised = subject.preprocessing.normalise(pixels[None])[0]
     found = feature_maps(subject.model, normalised, layers, dead=dead)
     logits = subject.model.logits(normalised[None])[0]
@@ -197,7 +253,7 @@ def look(
     chosen = reasons.chosen_methods(subject.network, methods)
     return Look(
         subject=subject,
-        image=str(image),
+        image=image.name,
         pixels=pixels,
         normalised=normalised,
         notes=tuple(notes),
@@ -210,8 +266,11 @@ def look(
     )
 
 
+@renamed(reference="run", root="runs")
+@shown
 def excite(
-    reference: str | Path = "last",
+    run: Source = "last",
+    data: str | Path | InMemory | None = None,
     *,
     layer: str | None = None,
     maps: Sequence[int] | None = None,
@@ -220,24 +279,27 @@ def excite(
     split: str = "train",
     maximise: bool = True,
     seed: int = 0,
-    root: str | Path | None = None,
-    on_progress: Callable[[str], None] = lambda message: None,
+    runs: str | Path | None = None,
+    on_progress: Callable[[str], None] = stage,
+    progress: bool | None = None,
 ) -> Excitation:
     """Find what excites the maps of one layer of a run: see `inside.excitation.excite`.
 
     Parameters
     ----------
-    reference, root
-        Whose layer: see `open_with_data`.
+    run, runs, data
+        Whose layer, and whose images: see `open_with_data`.
     layer, maps, top, classes, split, maximise, seed, on_progress
         See `convlens.inside.excitation.excite`.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
 
     Returns
     -------
     Excitation
         `convlens.report.excite_page` makes a page of it.
     """
-    subject, dataset = open_with_data(reference, root)
+    subject, dataset = open_with_data(run, runs, data)
     from convlens.inside import excitation
 
     return excitation.excite(
@@ -254,31 +316,37 @@ def excite(
     )
 
 
+@renamed(reference="run", root="runs")
+@shown
 def trust(
-    reference: str | Path = "last",
+    run: Source = "last",
+    data: str | Path | InMemory | None = None,
     *,
     images: int = 20,
     methods: Sequence[Method] | None = None,
     seeds: int = 2,
-    root: str | Path | None = None,
-    on_progress: Callable[[str], None] = lambda message: None,
+    runs: str | Path | None = None,
+    on_progress: Callable[[str], None] = stage,
+    progress: bool | None = None,
 ) -> Trust:
     """Measure which attribution methods to believe on a run: see `inside.verdict.judge`.
 
     Parameters
     ----------
-    reference, root
-        Which run: see `open_with_data`. The images are of its validation split: the test set
+    run, runs, data
+        Which run: see `open_with_data`. The images are of the validation split: the test set
         is not for choosing, not even between methods.
     images, methods, seeds, on_progress
         See `convlens.inside.verdict.judge`.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
 
     Returns
     -------
     Trust
         `convlens.report.trust_page` makes a page of it.
     """
-    subject, dataset = open_with_data(reference, root)
+    subject, dataset = open_with_data(run, runs, data)
     from convlens.inside import verdict
 
     return verdict.judge(

@@ -6,24 +6,31 @@ or a path is told at once.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from convlens import data as datasets
-from convlens import runs, weights, zoo
+from convlens import runs as store
+from convlens import weights as weight_files
+from convlens import zoo
 from convlens.data import Dataset, Preprocessing
+from convlens.data.arrays import InMemory
+from convlens.data.images import Images, looks_like_an_image, named_images
 from convlens.engines import Model, build, check_engine
-from convlens.errors import RunError
+from convlens.errors import InputError, RunError
 from convlens.evaluation import Evaluation, softmax, top_k
 from convlens.machine import parse_size
 from convlens.network import Network
+from convlens.progress import shown, track, wanted
 from convlens.runs import Run, RunWriter
+from convlens.spelling import renamed, say
 from convlens.table import shape_text
 from convlens.training import recipe as recipes
 from convlens.training.recipe import Recipe
@@ -32,27 +39,49 @@ if TYPE_CHECKING:
     from convlens.engines.torch_engine import TorchModel
 
 Event = dict[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PREDICTED_AT_ONCE = 32
 """Images a batch in `predict`: threads that share the work of a single image mostly wait."""
 
 
+def _telling(function: Callable[P, R]) -> Callable[P, R]:
+    """Show the events of a training, where `progress` says so and the caller takes none."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        show: Any = kwargs.get("progress")
+        if kwargs.get("on_event") is not None or not wanted(show):
+            return function(*args, **kwargs)
+        from convlens.progress.events import TrainingProgress
+
+        with TrainingProgress() as display:
+            kwargs["on_event"] = display
+            return function(*args, **kwargs)
+
+    return call
+
+
+@renamed(root="runs", initial_weights="weights", lr="learning_rate")
+@_telling
 def train(
     network: str | Path | Network | None = None,
-    data: str | Path = "digits-5k",
+    data: str | Path | InMemory = "digits-5k",
     *,
     recipe: str | Path | Recipe | None = None,
     device: str = "auto",
     engine: str = "torch",
     out: str | Path | None = None,
     name: str | None = None,
-    root: str | Path | None = None,
-    initial_weights: str | Path | None = None,
+    runs: str | Path | None = None,
+    weights: str | Path | None = None,
     bad_images: str = "fail",
     input_shape: tuple[int, int, int] | None = None,
     fit: str | None = None,
     memory: str | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
+    progress: bool | None = None,
     **settings: Any,
 ) -> Run:
     """Train a network and return its finished run.
@@ -65,8 +94,9 @@ def train(
     network : str, Path or Network, optional
         A name of the zoo, a file, or a network; by default one that suits the data. Its
         input and number of classes are adapted to data of a fixed size.
-    data : str or Path
-        A known data set, or a path; see `convlens data list`.
+    data : str, Path, (images, labels) or Dataset
+        A known data set (see `convlens data list`), a path, arrays, or a training and a test part
+        of arrays, `((images, labels), (images, labels))`; see `convlens.load_data`.
     recipe : str, Path or Recipe, optional
         A named recipe, a file, or a recipe; by default one that suits the data.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -74,12 +104,12 @@ def train(
     engine : {"torch", "keras"}
         Who computes; the run can be evaluated and looked into with either.
     out : path, optional
-        The exact folder of the run; by default a new one under `root`.
+        The exact folder of the run; by default a new one under `runs`.
     name : str, optional
-        Name of the run under `root`.
-    root : path, optional
+        Name of the run under `runs`.
+    runs : path, optional
         Folder of the runs; default `$CONVLENS_RUNS` or `./runs`.
-    initial_weights : path, optional
+    weights : path, optional
         A `.safetensors` or `.pt` file with the network's weights to start from.
     bad_images : {"fail", "skip"}
         What to do with unreadable files of an image folder.
@@ -91,8 +121,11 @@ def train(
     memory : str, optional
         Such as "2GB": images of a folder that would take more are read from disk while it
         trains. Half of the free memory by default.
-    on_event : callable
+    on_event : callable, optional
         Receives progress events; see `convlens.training.loop.fit`.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook, unless
+        `on_event` takes the events.
     **settings
         Values of the recipe to change, such as `epochs=3`.
 
@@ -110,18 +143,18 @@ def train(
         "memory": None if memory is None else parse_size(memory, "--memory"),
         "on_event": on_event,
     }
-    chosen_network, dataset, notes = fitted(network, str(data), chosen_recipe, **reading)
+    chosen_network, dataset, notes = fitted(network, data, chosen_recipe, **reading)
     from convlens.training import session
 
     start = None
-    if initial_weights is not None:
+    if weights is not None:
         expected = chosen_network.table().weight_shapes()
-        start = weights.read_weights(Path(initial_weights), expected)
-        weights.check_finite(start, str(initial_weights))
+        start = weight_files.read_weights(Path(weights), expected)
+        weight_files.check_finite(start, str(weights))
     target, choice = session.prepare(chosen_network, dataset, chosen_recipe, device, engine)
-    writer = runs.create(
+    writer = store.create(
         chosen_network.name,
-        root=root,
+        root=runs,
         name=name,
         folder=None if out is None else Path(out),
     )
@@ -147,33 +180,52 @@ def train(
     return Run.open(writer.folder)
 
 
+@renamed(reference="run", root="runs")
+@_telling
 def resume(
-    reference: str | Path,
+    run: Run | str | Path = "last",
     *,
-    root: str | Path | None = None,
+    data: InMemory | None = None,
+    runs: str | Path | None = None,
     device: str = "auto",
     from_previous: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
+    progress: bool | None = None,
 ) -> Run:
     """Continue an interrupted run to the end of its own recipe.
+
+    Parameters
+    ----------
+    run : Run, str or Path
+        The run: its name, its folder, or "last".
+    data : Dataset or tuple of arrays, optional
+        The run's own data, where it was trained on arrays.
+    runs : path, optional
+        Folder of the runs.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to compute.
+    from_previous : bool
+        Start from the checkpoint before the last.
+    on_event, progress
+        As for `train`.
 
     Raises
     ------
     RunError
         Where the run diverged, is being written, or has no usable checkpoint.
     """
-    run = runs.find(str(reference), root)
+    run = store.find(run, runs)
     if run.status.get("state") == "finished":
         on_event({"event": "note", "message": f"{run.folder} is already complete"})
         return run
     from convlens.training import session
 
     session.refuse_diverged(str(run.status.get("state")), run.folder)
-    with runs.open_existing(run.folder) as writer, ExitStack() as stack:
+    with store.open_existing(run.folder) as writer, ExitStack() as stack:
         saved = writer.load_checkpoint(previous=from_previous)
         network = Network.from_toml(run.network_text)
         recipe = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
-        dataset = datasets.load_like(run.data, on_event=on_event)
+        dataset = datasets.load_like(run.data, data, same=data is not None, on_event=on_event)
         engine = str(run.status.get("engine", "torch"))
         check_engine(engine, trains=True)
         target, choice = session.prepare(network, dataset, recipe, device, engine)
@@ -197,46 +249,55 @@ def resume(
     return Run.open(run.folder)
 
 
-def open_run(reference: str | Path = "last", root: str | Path | None = None) -> Run:
+@renamed(reference="run", root="runs")
+def open_run(run: Run | str | Path = "last", runs: str | Path | None = None) -> Run:
     """Open a run by its folder, its name, or "last"."""
-    return runs.find(str(reference), root)
+    return store.find(run, runs)
 
 
+@renamed(root="runs", weights_file="weights")
+@shown
 def evaluate(
     run: Run | str | Path = "last",
+    data: str | Path | InMemory | None = None,
     *,
-    data: str | None = None,
     split: str = "test",
-    weights_file: str | Path | None = None,
+    weights: str | Path | None = None,
     engine: str = "torch",
     views: Sequence[str] = (),
-    root: str | Path | None = None,
+    runs: str | Path | None = None,
+    progress: bool | None = None,
 ) -> Evaluation:
     """Measure a run's best weights, on its own test set or on other data.
 
     Parameters
     ----------
     run : Run, str or Path
-        What to measure.
-    data : str, optional
-        Another data set of the same classes, prepared as the run's own data was.
+        What to measure: an open run, its name, its folder, or "last".
+    data : str, Path, (images, labels) or Dataset, optional
+        Other data of the same classes, prepared as the run's own data was. All of
+        `(images, labels)` is measured, whatever the split.
     split : {"test", "validation", "train"}
         Which part.
-    weights_file : path, optional
+    weights : path, optional
         Other weights for the run's network: `.safetensors` or `.pt`.
     engine : {"torch", "keras", "reference"}
         Who computes, whichever engine trained the run.
     views : sequence of {"mirror", "shift"}
         Average the logits over the images as they are, mirrored, and shifted by a pixel each way.
+    runs : path, optional
+        Folder of the runs.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
     """
     (found,) = evaluations(
         run,
         [views],
         data=data,
         split=split,
-        weights_file=weights_file,
+        weights=weights,
         engine=engine,
-        root=root,
+        runs=runs,
     )
     return found
 
@@ -245,19 +306,19 @@ def evaluations(
     run: Run | str | Path,
     ways: Sequence[Sequence[str]],
     *,
-    data: str | None = None,
+    data: str | Path | InMemory | None = None,
     split: str = "test",
-    weights_file: str | Path | None = None,
+    weights: str | Path | None = None,
     engine: str = "torch",
-    root: str | Path | None = None,
+    runs: str | Path | None = None,
 ) -> list[Evaluation]:
     """Measure as `evaluate` does, once for each choice of views; run and data are read once."""
     check_engine(engine)
     from convlens.training import session
 
-    run = run if isinstance(run, Run) else open_run(run, root)
+    run = store.find(run, runs)
     network = Network.from_toml(run.network_text)
-    model = with_weights(build(network, engine=engine), run, weights_file)
+    model = with_weights(build(network, engine=engine), run, weights)
     dataset = datasets.load_like(run.data, data)
     return [session.evaluate_model(model, dataset, split, views=views) for views in ways]
 
@@ -281,37 +342,82 @@ class Prediction:
         return self.top[0][1]
 
 
+@renamed(root="runs")
+@shown
 def predict(
-    images: Sequence[str | Path],
     run: Run | str | Path = "last",
+    images: Images | None = None,
     *,
     top: int = 5,
     engine: str = "torch",
-    root: str | Path | None = None,
+    runs: str | Path | None = None,
+    progress: bool | None = None,
 ) -> list[Prediction]:
-    """Classify image files of any size and mode, prepared exactly as in training.
+    """Classify images of any size and mode, prepared exactly as in training.
 
-    `engine` computes, whichever engine trained the run.
+    Parameters
+    ----------
+    run : Run, str or Path
+        Who classifies: an open run, its name, its folder, or "last".
+    images : path, bytes, PIL image, array, or several of these
+        Arrays are uint8: one image `(H, W)` or `(H, W, C)`, several `(N, H, W)`,
+        `(N, H, W, C)` or `(N, C, H, W)`.
+    top : int
+        How many classes a prediction holds.
+    engine : {"torch", "keras", "reference"}
+        Who computes, whichever engine trained the run.
+    runs : path, optional
+        Folder of the runs.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    list of Prediction
+        One per image, in their order; a list of one for one image.
 
     Raises
     ------
     DataError
-        Where a file is not a readable image.
+        Where one is not a readable image.
     """
-    run = run if isinstance(run, Run) else open_run(run, root)
+    run, images = run_first("predict", run, images)
+    run = store.find(run, runs)
+    several = named_images(images)
     model = with_weights(build(Network.from_toml(run.network_text), engine=engine), run)
     preprocessing = Preprocessing.from_dict(run.data["preprocessing"])
     classes = [str(name) for name in run.data["classes"]]
     predictions = []
-    for first in range(0, len(images), PREDICTED_AT_ONCE):
-        some = images[first : first + PREDICTED_AT_ONCE]
-        prepared = [preprocessing.prepare(Path(image)) for image in some]
+    for first in track(range(0, len(several), PREDICTED_AT_ONCE), "batches of images classified"):
+        some = several[first : first + PREDICTED_AT_ONCE]
+        prepared = [preprocessing.prepare(image.source) for image in some]
         pixels = np.stack([each for each, _ in prepared])
         probabilities = softmax(model.logits(preprocessing.normalise(pixels)))
         for image, (_, notes), row in zip(some, prepared, probabilities, strict=True):
             best = tuple(top_k(row, classes, top))
-            predictions.append(Prediction(str(image), best, tuple(notes)))
+            predictions.append(Prediction(image.name, best, tuple(notes)))
     return predictions
+
+
+def run_first(verb: str, run: Any, images: Any) -> tuple[Any, Any]:
+    """Return the run and the images of a call; the order images, run is an old spelling.
+
+    Raises
+    ------
+    InputError
+        Where there is no image.
+    """
+    is_source = isinstance(images, Run | Network) or hasattr(images, "preprocessing")
+    if is_source or (looks_like_an_image(run) and not looks_like_an_image(images)):
+        say(f"{verb}: the run comes first now: {verb}(run, images)")
+        run, images = ("last" if images is None else images), run
+    if images is None:
+        raise InputError(
+            f"{verb} came without an image",
+            "a run, and an image or several",
+            f'write {verb}("last", "image.png")',
+        )
+    return run, images
 
 
 def write_report(run: Run, writer: RunWriter | None = None) -> Path:
@@ -326,7 +432,7 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
             f"see its layers with convlens look {run.folder} IMAGE",
         )
     if writer is None:
-        with runs.open_existing(run.folder) as own:
+        with store.open_existing(run.folder) as own:
             return write_report(run, own)
     table = Network.from_toml(run.network_text).table()
     epochs = [event for event in run.events() if event.get("event") == "epoch"]
@@ -382,15 +488,21 @@ class _Reported:
                 raise
 
 
-def recipe_for(reference: str | Path | Recipe | None, data: str | Path) -> Recipe:
+def recipe_for(reference: str | Path | Recipe | None, data: str | Path | InMemory) -> Recipe:
     """Return a recipe by name, file or value; by default the one that suits the data."""
     if isinstance(reference, Recipe):
         return reference
-    return recipes.load(recipes.suiting(data) if reference is None else reference)
+    if reference is None:
+        name = data.source if isinstance(data, Dataset) else data
+        reference = recipes.suiting(name if isinstance(name, str | Path) else "")
+    return recipes.load(reference)
 
 
 def fitted(
-    reference: str | Path | Network | None, data: str, recipe: Recipe, **reading: Any
+    reference: str | Path | Network | None,
+    data: str | Path | InMemory,
+    recipe: Recipe,
+    **reading: Any,
 ) -> tuple[Network, Dataset, list[str]]:
     """Return a network and data that go together.
 
@@ -426,16 +538,14 @@ def fitted(
     return adapted, dataset, [note]
 
 
-def load_model(
-    run: Run, weights_file: str | Path | None = None, *, finite: bool = True
-) -> TorchModel:
+def load_model(run: Run, file: str | Path | None = None, *, finite: bool = True) -> TorchModel:
     """Return a run's network with its best weights, or with those of a file, in PyTorch.
 
     Parameters
     ----------
     run : Run
         Whose network.
-    weights_file : path, optional
+    file : path, optional
         Other weights for it: `.safetensors` or `.pt`.
     finite : bool
         Refuse weights that hold NaN or infinity.
@@ -448,23 +558,23 @@ def load_model(
     from convlens.engines.torch_engine import TorchModel
 
     model = TorchModel(Network.from_toml(run.network_text))
-    return with_weights(model, run, weights_file, finite=finite)
+    return with_weights(model, run, file, finite=finite)
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def with_weights(
-    model: AnyModel, run: Run, weights_file: str | Path | None = None, *, finite: bool = True
+    model: AnyModel, run: Run, file: str | Path | None = None, *, finite: bool = True
 ) -> AnyModel:
     """Return a model of the run's network with the run's best weights, or those of a file."""
     expected = model.network.table().weight_shapes()
-    if weights_file is not None:
-        arrays = weights.read_weights(Path(weights_file), expected)
+    if file is not None:
+        arrays = weight_files.read_weights(Path(file), expected)
     else:
         arrays = run.weights("best", expected=expected)
     if finite:
-        weights.check_finite(arrays, str(weights_file or run.folder))
+        weight_files.check_finite(arrays, str(file or run.folder))
     model.load_weights(arrays)
     return model
 

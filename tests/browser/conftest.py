@@ -54,17 +54,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import sides
 
     root = tmp_path_factory.mktemp("browser-runs")
-    convlens.train("tutorial-torch", epochs=4, seed=0, root=root, name="digits", record_kernels=1)
+    convlens.train("tutorial-torch", epochs=4, seed=0, runs=root, name="digits", record_kernels=1)
     folder = photos.write(tmp_path_factory.mktemp("data") / "photos", count=24)
     convlens.train(
-        "tiny-vgg", data=folder, epochs=6, batch_size=8, seed=0, root=root, name="photos"
+        "tiny-vgg", data=folder, epochs=6, batch_size=8, seed=0, runs=root, name="photos"
     )
     convlens.train(
-        "bottleneck-resnet", data=folder, epochs=1, batch_size=8, seed=0, root=root, name="deep"
+        "bottleneck-resnet", data=folder, epochs=1, batch_size=8, seed=0, runs=root, name="deep"
     )
     folder = sides.write(tmp_path_factory.mktemp("data") / "sides")
     convlens.train(
-        sides.NETWORK, data=folder, epochs=6, batch_size=8, seed=0, root=root, name="wide"
+        sides.NETWORK, data=folder, epochs=6, batch_size=8, seed=0, runs=root, name="wide"
     )
     return root
 

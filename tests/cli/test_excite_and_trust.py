@@ -19,7 +19,7 @@ OF_PATCHES = ["excite-depthwise1/index.html", "excite-depthwise1/depthwise1-patc
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small run on the embedded digits, whole."""
     folder = tmp_path_factory.mktemp("work")
-    package.train(NETWORK, epochs=1, root=folder / "runs", name="small", device="cpu")
+    package.train(NETWORK, epochs=1, runs=folder / "runs", name="small", device="cpu")
     train(folder / "runs" / "other-data", RECIPE.changed({"epochs": 1, "record_kernels": 0}))
     return folder
 

@@ -40,7 +40,7 @@ def test_photos_train_and_predict_with_one_preparation(convlens: Any, place: Pat
     assert np.mean(right) > 0.8
     # the very pixels of training: the image of a training file, prepared by the run
     model = workflow.load_model(run)
-    (told,) = workflow.predict([place / "photos" / "flower" / "040 RGB.jpg"], run)
+    (told,) = workflow.predict(run, place / "photos" / "flower" / "040 RGB.jpg")
     pixels, _ = preparing.prepare(place / "photos" / "flower" / "040 RGB.jpg")
     logits = model.logits(preparing.normalise(pixels[None]))[0]
     assert told.label == run.data["classes"][int(logits.argmax())]

@@ -73,7 +73,7 @@ def test_a_file_of_another_size_is_prepared_as_the_command_line_prepares_it(
 ) -> None:
     large = 255 - np.kron(digits[3, 0], np.ones((6, 6), np.uint8))  # dark on paper
     (tmp_path / "large.png").write_bytes(png(large))
-    (wanted,) = convlens.predict([tmp_path / "large.png"], served_runs / "first")
+    (wanted,) = convlens.predict(served_runs / "first", tmp_path / "large.png")
     form, kind = as_form(("image", "large.png", png(large)))
     (found,) = server.ask("POST", PREDICT, form, {"Content-Type": kind}).json()["predictions"]
     assert found["class"] == wanted.label

@@ -38,6 +38,8 @@ COMMANDS = {
     "doctor": "Show versions, devices and threads.",
 }
 
+SILENT = ("serve",)
+"""Commands that never end show no progress."""
 
 _HELP = """Usage: convlens [--version] [--debug] COMMAND [ARGUMENTS]...
 
@@ -67,7 +69,10 @@ def _run(arguments: list[str]) -> None:
     elif name in COMMANDS:
         file = "import_" if name == "import" else name  # a word that Python keeps
         module = import_module(f"convlens.cli.{file}")
-        module.app(args=arguments[1:], prog_name=f"convlens {name}")
+        from convlens.progress import showing
+
+        with showing(name not in SILENT):
+            module.app(args=arguments[1:], prog_name=f"convlens {name}")
     else:
         raise InputError(
             f'there is no command "{name}"{nearest(name, COMMANDS)}',

@@ -20,8 +20,8 @@ from convlens.cli.options import (
     parse_shape,
     print_json,
 )
-from convlens.cli.progress import TrainingProgress
 from convlens.machine import parse_size
+from convlens.progress.events import TrainingProgress
 from convlens.table import shape_text
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def get(
     as_json: Json = False,
 ) -> None:
     """Download a known data set, each file checked against its published hash."""
-    from convlens.cli.progress import DownloadProgress
     from convlens.data import download
+    from convlens.progress.events import DownloadProgress
 
     with DownloadProgress(quiet=as_json) as progress:
         place = download.get(name, force=force, report=progress)

@@ -52,9 +52,9 @@ def evaluate(
         [(), names] if names else [()],
         data=data,
         split=split,
-        weights_file=weights,
+        weights=weights,
         engine=engine,
-        root=runs,
+        runs=runs,
     )
     if as_json:
         told = _told(result)

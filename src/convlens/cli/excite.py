@@ -21,6 +21,10 @@ app = new_command()
 @app.command(epilog="Example: convlens excite last --layer conv2 --class 7")
 def excite(
     run: RunArgument = "last",
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|PATH", help="Other data of the same classes than the run's."),
+    ] = None,
     layer: Annotated[
         str | None, typer.Option(help="A layer with maps. [default: the last convolution]")
     ] = None,
@@ -54,6 +58,7 @@ def excite(
 
     found = inspection.excite(
         run,
+        data,
         layer=layer,
         maps=maps or None,
         top=top,
@@ -61,10 +66,11 @@ def excite(
         split=split,
         maximise=maximise,
         seed=seed,
-        root=runs,
+        runs=runs,
         on_progress=lambda message: typer.echo(message, err=True),
     )
-    options = [("--layer", layer)] if layer else []
+    options = [("--data", data)] if data else []
+    options += [("--layer", layer)] if layer else []
     options += [("--map", str(number)) for number in maps or ()]
     options += [("--class", name) for name in classes or ()]
     options += [("--top", str(top))] * (top != 9) + [("--split", split)] * (split != "train")

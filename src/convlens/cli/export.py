@@ -56,7 +56,7 @@ def export(
         reference,
         to,
         out=out,
-        root=runs,
+        runs=runs,
         model_only=model_only,
         all_layers=all_layers,
         data=data,

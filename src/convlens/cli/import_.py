@@ -47,7 +47,7 @@ def import_(
     run, found = transfer.import_model(
         file,
         out=out,
-        root=runs,
+        runs=runs,
         name=name,
         network=network,
         input_shape=None if input_ is None else parse_shape(input_),

@@ -22,7 +22,12 @@ def lesson(
     out: Annotated[Path | None, typer.Option(help="Folder for the page and the figures.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")] = 0,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer images, epochs and seeds; not to quote.")
+        bool,
+        typer.Option(
+            "--quick/--full",
+            help="Quick: fewer images, epochs and seeds; not to quote. [default: full]",
+            show_default=False,
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

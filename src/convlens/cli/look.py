@@ -74,7 +74,7 @@ def look(
         else:
             chosen: Any = [] if methods == ["none"] else methods
             found = inspection.look(
-                image, who, layers=layers, methods=chosen, target=target, dead=never
+                who, image, layers=layers, methods=chosen, target=target, dead=never
             )
             command = _command(subject, image, layers, methods, target, dead)
             result, text = _whole(found, command, folder, artists)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from convlens.errors import InputError
+
+T = TypeVar("T")
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")
@@ -48,6 +50,18 @@ def new_command(**settings: Any) -> typer.Typer:
     return typer.Typer(
         rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, **settings
     )
+
+
+def old_option(old: str, new: str, old_value: T | None, value: T | None) -> T | None:
+    """Return the value of an option, given by its name or, with a word about it, by its old one."""
+    if old_value is None:
+        return value
+    if value is not None:
+        raise InputError(
+            f"{old} and {new} are both there, and are the same", "one of them", f"leave {old} out"
+        )
+    typer.echo(f"{old} is now called {new}", err=True)
+    return old_value
 
 
 def print_json(payload: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Classify images of any size and mode, prepared exactly as the run's training images."""
-    predictions = workflow.predict(images, run, top=top, engine=engine, root=runs)
+    predictions = workflow.predict(run, images, top=top, engine=engine, runs=runs)
     if as_json:
         rows = [
             {

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
-from convlens.cli.progress import DownloadProgress
 from convlens.extras import require
+from convlens.progress.events import DownloadProgress
 
 app = new_command()
 

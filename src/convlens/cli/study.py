@@ -50,7 +50,12 @@ def study(
         typer.Option(min=0.1, help="batch-size: the most seconds that one training may take."),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="The thorough study, not that of about two minutes.")
+        bool,
+        typer.Option(
+            "--full/--quick",
+            help="The thorough study, or that of about two minutes. [default: quick]",
+            show_default=False,
+        ),
     ] = False,
     device: Device = "auto",
     out: Annotated[

@@ -16,12 +16,13 @@ from convlens.cli.options import (
     Memory,
     RunsRoot,
     new_command,
+    old_option,
     parse_shape,
     print_json,
 )
-from convlens.cli.progress import TrainingProgress
 from convlens.engines import check_engine
 from convlens.errors import InputError
+from convlens.progress.events import TrainingProgress
 from convlens.runs import Run
 from convlens.training.recipe import settings
 
@@ -47,7 +48,8 @@ def train(
         typer.Option(help="Stop after so many epochs without a lower validation loss; 0: never."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate at its peak.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate at its peak.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", hidden=True)] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
     device: Device = "auto",
     engine: Annotated[
@@ -76,22 +78,23 @@ def train(
     With no arguments: the default network on 5,000 real handwritten digits.
     """
     check_engine(engine or "torch", trains=True)
+    learning_rate = old_option("--lr", "--learning-rate", lr, learning_rate)
     with TrainingProgress() as progress:
         if resume is not None:
-            given = (net, data, recipe, set_, epochs, batch_size, lr, seed, engine, weights)
-            if any(value for value in (*given, patience, out, name, input_shape, fit, memory)):
+            named = (net, data, recipe, set_, engine, weights, out, name, input_shape, fit, memory)
+            if any((*named, epochs, patience, batch_size, learning_rate, seed)):
                 raise InputError(
                     "--resume came with other settings",
                     "--resume RUN alone: it keeps its own network, data and recipe, and its engine",
                     "remove them, or start a new run",
                 )
             run = workflow.resume(
-                resume, root=runs, device=device, from_previous=from_previous, on_event=progress
+                resume, runs=runs, device=device, from_previous=from_previous, on_event=progress
             )
         else:
             changes = settings(set_ or [])
             options: dict[str, Any] = {"epochs": epochs, "patience": patience, "seed": seed}
-            options |= {"batch_size": batch_size, "learning_rate": lr}
+            options |= {"batch_size": batch_size, "learning_rate": learning_rate}
             changes |= {key: value for key, value in options.items() if value is not None}
             run = workflow.train(
                 net,
@@ -101,8 +104,8 @@ def train(
                 engine=engine or "torch",
                 out=out,
                 name=name,
-                root=runs,
-                initial_weights=weights,
+                runs=runs,
+                weights=weights,
                 bad_images=bad_images,
                 input_shape=parse_shape(input_shape) if input_shape else None,
                 fit=fit,

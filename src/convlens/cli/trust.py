@@ -20,6 +20,10 @@ app = new_command()
 @app.command(epilog="Example: convlens trust last --images 40")
 def trust(
     run: RunArgument = "last",
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|PATH", help="Other data of the same classes than the run's."),
+    ] = None,
     images: Annotated[
         int, typer.Option(min=2, help="How many validation images to measure on.")
     ] = 20,
@@ -48,13 +52,15 @@ def trust(
     chosen: Any = methods or None
     found = inspection.trust(
         run,
+        data,
         images=images,
         methods=chosen,
         seeds=random_seeds,
-        root=runs,
+        runs=runs,
         on_progress=lambda message: typer.echo(message, err=True),
     )
-    options = [("--images", str(images))] * (images != 20)
+    options = [("--data", data)] if data else []
+    options += [("--images", str(images))] * (images != 20)
     options += [("--seeds", str(random_seeds))] * (random_seeds != 2)
     options += [("--method", method) for method in methods or ()]
     command = shlex.join(["convlens", "trust", run, *(word for pair in options for word in pair)])

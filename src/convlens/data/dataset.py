@@ -69,7 +69,8 @@ class Dataset:
     preprocessing : Preprocessing
         How any further image must be prepared.
     split : dict
-        How the parts were made: enough to make them again.
+        How the parts were made: enough to make them again. With `"parts": 1` each part is the
+        whole, for measuring only, and need not hold every class.
     notes : tuple of str
         What a user should know: skipped files, duplicates.
 
@@ -99,7 +100,7 @@ class Dataset:
         for part in ("train", "validation", "test"):
             check_split(getattr(self, part), len(self.classes), f"the {part} part of {self.name}")
         counts = np.bincount(self.train.labels, minlength=len(self.classes))
-        if not counts.all():
+        if not counts.all() and self.split.get("parts") != 1:
             empty = [name for name, n in zip(self.classes, counts, strict=True) if n == 0]
             raise DataError(
                 f"{self.name} has no training image of {', '.join(empty[:5])}",

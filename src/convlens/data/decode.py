@@ -38,8 +38,8 @@ from convlens.errors import DataError, ImageTooLarge
 
 T = TypeVar("T")
 
-ImageSource = str | os.PathLike[str] | bytes
-"""A path to an image file, or the bytes of one."""
+ImageSource = str | os.PathLike[str] | bytes | Image.Image
+"""A path to an image file, the bytes of one, or a picture that PIL has opened or made."""
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
@@ -72,6 +72,8 @@ def shown(source: ImageSource) -> str:
     >>> shown("cat\n1.png"), shown("caf\udce9.png"), shown(b"...")
     ('cat\\n1.png', 'caf\\udce9.png', 'the image')
     """
+    if isinstance(source, Image.Image):
+        source = getattr(source, "filename", "") or b""
     if isinstance(source, bytes):
         return "the image"
     text = os.fspath(source)
@@ -186,6 +188,9 @@ def _opened(
             return _opened(source, max_pixels, max_bytes, work)
     name = shown(source)
     try:
+        if isinstance(source, Image.Image):
+            _check_header(source, name, max_pixels)
+            return work(source)
         with _stream(source, name, max_bytes) as stream:
             image = Image.open(stream, formats=FORMATS)
             _check_header(image, name, max_pixels)
@@ -207,7 +212,7 @@ def _opened(
         ) from error
 
 
-def _stream(source: ImageSource, name: str, max_bytes: int) -> IO[bytes]:
+def _stream(source: str | os.PathLike[str] | bytes, name: str, max_bytes: int) -> IO[bytes]:
     """Open the bytes of a regular file that is not empty and not too long."""
     if isinstance(source, bytes):
         _check_length(len(source), name, max_bytes)

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from convlens.data import arrays as in_memory
 from convlens.data import formats
+from convlens.data.arrays import InMemory
 from convlens.data.dataset import Dataset, Split, check_split
 from convlens.data.decode import shown
 from convlens.data.duplicates import across_note
@@ -31,7 +33,7 @@ _STATISTICS: dict[str, tuple[float, float] | None] = {
 
 
 def load(
-    source: str | Path,
+    source: str | Path | InMemory,
     *,
     input_shape: tuple[int, int, int] | None = None,
     validation: float = 0.1,
@@ -43,14 +45,15 @@ def load(
     memory: int | None = None,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
 ) -> Dataset:
-    """Load a known set, files of a known format, a folder of images, or an archive of these.
+    """Load a known set, files of a known format, a folder of images, an archive, or arrays.
 
     Nothing is downloaded; `convlens.data.download.get` does that.
 
     Parameters
     ----------
-    source : str or Path
-        A name of `names()`, or a path.
+    source : str, Path or tuple
+        A name of `names()`, a path, `(images, labels)` as arrays or lists, or a training and a
+        test part of these; see `convlens.data.arrays.read_arrays`. A `Dataset` stays as it is.
     input_shape : (C, H, W), optional
         What images of mixed sizes are brought to; sets of one fixed size keep theirs.
     validation : float
@@ -77,12 +80,14 @@ def load(
     DataError
         Where there is no such set, or it cannot be trained on.
     """
+    if isinstance(source, Dataset):
+        return source
     check_fraction(validation, split_seed)
     if normalise not in _STATISTICS:
         raise DataError(f'normalise is "{normalise}"', "train, unit or half", "use one of these")
     statistics = _STATISTICS[normalise]
     recorded = {"normalise": normalise, "bad_images": bad_images}
-    place = find_source(source)
+    place = find_source(source) if isinstance(source, str | Path) else None
     if isinstance(place, ImageFolder):
         found = read_folder(
             place.path, input_shape, bad_images, fit=fit, memory=memory, on_event=on_event
@@ -97,7 +102,10 @@ def load(
             statistics=statistics,
             recorded=recorded,
         )
-    raw = _read(place, input_shape, bad_images, split_seed)
+    if place is None:
+        raw = _unknown(in_memory.NAME, in_memory.read_arrays(source, input_shape), split_seed)
+    else:
+        raw = _read(place, input_shape, bad_images, split_seed)
     if raw.by_content and validation_method == "stratified":
         train, held = _by_content(
             *(raw.train, raw.classes, validation, 2 * split_seed + 1), every_class=False
@@ -120,15 +128,25 @@ def load(
         fit="crop" if raw.by_content else "exact",
     )
     return Dataset(
-        *(raw.name, str(source), raw.classes, train, held, raw.test, preprocessing, split),
+        *(
+            raw.name,
+            "" if place is None else str(source),
+            raw.classes,
+            train,
+            held,
+            raw.test,
+            preprocessing,
+            split,
+        ),
         notes=(*raw.notes, *(across_note(train, held, raw.test) if raw.by_content else ())),
     )
 
 
 def load_like(
     recorded: Mapping[str, Any],
-    source: str | None = None,
+    source: str | Path | InMemory | None = None,
     *,
+    same: bool = False,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
 ) -> Dataset:
     """Load the data of a run again, as its `data.json` records it.
@@ -137,8 +155,11 @@ def load_like(
     ----------
     recorded : mapping
         The content of `data.json`.
-    source : str, optional
-        Another source of the same classes, prepared with the run's statistics.
+    source : str, Path, Dataset or (images, labels), optional
+        Another source of the same classes, prepared with the run's statistics. Of
+        `(images, labels)` every part of the answer holds all images.
+    same : bool
+        `source` must hold the very data of the run, and is divided as that was.
     on_event : callable
         See `load`.
 
@@ -151,7 +172,15 @@ def load_like(
     split = recorded.get("split")
     if not isinstance(split, Mapping) or not isinstance(recorded.get("source"), str):
         raise DataError("data.json is damaged", "a source and a split", "train again")
-    if not (source or recorded["source"]):  # a model that convlens did not train
+    if in_memory.is_labelled(source) and not same:
+        return _labelled_like(recorded, source, preprocessing)
+    if source is None and not recorded["source"] and recorded.get("name") == in_memory.NAME:
+        raise DataError(
+            "the run was trained on arrays: they are in no file",
+            "the same arrays, or other data of its classes",
+            "pass it from Python, data=(images, labels), or where the command takes --data",
+        )
+    if source is None and not recorded["source"]:  # a model that convlens did not train
         raise DataError(
             "the model was imported: the data it was trained on is not known",
             "data of its classes",
@@ -171,7 +200,7 @@ def load_like(
     )
     if list(dataset.classes) != list(recorded.get("classes", [])):
         raise DataError(
-            f"{shown(str(source or recorded['source']))} has the classes "
+            f"{shown(dataset.source or dataset.name)} has the classes "
             f"{', '.join(dataset.classes[:8])}",
             "the run's classes " + ", ".join(map(str, recorded.get("classes", [])[:8])),
             "use data of the same classes",
@@ -182,13 +211,22 @@ def load_like(
             f"the run's {preprocessing.input}",
             "use data of the same size, or a folder of images",
         )
-    if source is None and dataset.fingerprint != recorded.get("fingerprint"):
+    if (source is None or same) and dataset.fingerprint != recorded.get("fingerprint"):
         raise DataError(
-            f"{shown(recorded['source'])} has changed since the run was trained",
+            f"{shown(dataset.source or dataset.name)} has changed since the run was trained",
             f"data with the fingerprint {str(recorded.get('fingerprint'))[:12]}",
             "restore it, or name the new data with --data",
         )
     return replace(dataset, preprocessing=preprocessing)
+
+
+def _labelled_like(
+    recorded: Mapping[str, Any], source: Any, preprocessing: Preprocessing
+) -> Dataset:
+    """Return `(images, labels)` as data of a run's classes; each part is all of it."""
+    classes = tuple(str(name) for name in recorded.get("classes", []))
+    part = in_memory.read_part(source, classes, None, preprocessing)
+    return Dataset(*(in_memory.NAME, "", classes, part, part, part, preprocessing, {"parts": 1}))
 
 
 @dataclass(frozen=True)

@@ -43,14 +43,17 @@ def listing(root: str | Path | None = None) -> list[RunSummary]:
     return sorted(map(_summary, folders), key=lambda row: (row.created, row.name))
 
 
-def find(reference: str, root: str | Path | None = None) -> Run:
-    """Open a run by "last", by its name under the root, or by its folder.
+def find(reference: Run | str | Path, root: str | Path | None = None) -> Run:
+    """Open a run by "last", by its name under the root, or by its folder; an open one stays so.
 
     Raises
     ------
     RunError
         There is none; gives the nearest name.
     """
+    if isinstance(reference, Run):
+        return reference
+    reference = str(reference)
     base = runs_root(None if root is None else Path(root))
     rows = [row for row in listing(root) if not row.problem]
     if reference == "last":

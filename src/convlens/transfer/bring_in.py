@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,19 +14,22 @@ from convlens.errors import InputError
 from convlens.extras import require
 from convlens.importing.imported import Imported, read_classes
 from convlens.importing.run_folder import write_run
+from convlens.network import Network
 from convlens.runs import Run
+from convlens.spelling import renamed
 from convlens.weights import check_finite
 
 
+@renamed(root="runs")
 def import_model(
     file: str | Path,
     *,
     out: str | Path | None = None,
-    root: str | Path | None = None,
+    runs: str | Path | None = None,
     name: str | None = None,
-    network: str | Path | None = None,
+    network: str | Path | Network | None = None,
     input_shape: tuple[int, int, int] | None = None,
-    classes: str | Path | None = None,
+    classes: str | Path | Sequence[str] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
 ) -> tuple[Run, Imported]:
@@ -35,14 +39,15 @@ def import_model(
     ----------
     file : path
         `.onnx`, `.keras`, `.weights.h5`, `.safetensors`, `.pt` or `.pth`.
-    out, root, name : optional
+    out, runs, name : optional
         Where the run goes: its folder, or the runs' folder and its name there.
-    network : str or Path, optional
-        The network that bare weights are of: a name of the zoo or a file. Needed for those alone.
+    network : str, Path or Network, optional
+        The network that bare weights are of: a name of the zoo, a file or a network. Needed for
+        those alone.
     input_shape : (C, H, W), optional
         The size of one image, where the file leaves it open.
-    classes : path, optional
-        A file with the class names, one a line or a JSON list; numbers by default.
+    classes : path or sequence of str, optional
+        The class names, or a file with them, one a line or a JSON list; numbers by default.
     mean, std : sequence of float, optional
         Of pixels scaled to 0..1, one value or one a channel; by default what the file says,
         else 0 and 1.
@@ -72,13 +77,15 @@ def import_model(
         source=path,
         command=shlex.join(["convlens", "import", path.name]),
         folder=None if out is None else Path(out),
-        root=root,
+        root=runs,
         name=name,
     )
     return run, found
 
 
-def _read(path: Path, reference: str | Path | None, shape: tuple[int, int, int] | None) -> Imported:
+def _read(
+    path: Path, reference: str | Path | Network | None, shape: tuple[int, int, int] | None
+) -> Imported:
     bare = path.suffix in (".safetensors", ".pt", ".pth") or path.name.endswith(".weights.h5")
     if bare and reference is None:
         raise InputError(
@@ -91,7 +98,7 @@ def _read(path: Path, reference: str | Path | None, shape: tuple[int, int, int] 
             f"{path} says its own network", "--network for bare weights", "leave --network out"
         )
     if bare and reference is not None:
-        network = zoo.resolve(reference)
+        network = reference if isinstance(reference, Network) else zoo.resolve(reference)
         if shape is not None:
             network = network.adapted(shape, network.table().output[0])
         if path.name.endswith(".weights.h5"):
@@ -159,7 +166,9 @@ def _each_channel(option: str, values: Sequence[float], channels: int) -> tuple[
     return tuple(values)
 
 
-def _classes(found: Imported, file: str | Path | None, path: Path) -> tuple[str, ...]:
+def _classes(
+    found: Imported, file: str | Path | Sequence[str] | None, path: Path
+) -> tuple[str, ...]:
     output = found.network.table().output
     if len(output) != 1 or output[0] < 2:
         raise InputError(
@@ -169,6 +178,8 @@ def _classes(found: Imported, file: str | Path | None, path: Path) -> tuple[str,
         )
     if file is None:
         return found.classes or tuple(map(str, range(output[0])))
+    if not isinstance(file, str | Path):
+        return read_classes(json.dumps(list(file)), "classes", output[0])
     try:
         with Path(file).open("rb") as stream:
             text = stream.read(4_000_000).decode()

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from convlens import atomic, inspection, zoo
+from convlens import atomic, inspection
 from convlens import data as datasets
 from convlens.data import Preprocessing
 from convlens.errors import InputError, RunError, nearest
 from convlens.extras import require
 from convlens.inside.look import Subject
+from convlens.inspection import Source
 from convlens.network import Network
+from convlens.progress import shown
 from convlens.runs import Run
+from convlens.spelling import renamed
 from convlens.training import recipe as recipes
 from convlens.weights import check_finite, save_tensors
 
@@ -46,12 +49,14 @@ class Exported:
     images: int = 0
 
 
+@renamed(reference="run", root="runs")
+@shown
 def export(
-    reference: str | Path = "last",
+    run: Source = "last",
     to: str = "onnx",
     *,
     out: str | Path | None = None,
-    root: str | Path | None = None,
+    runs: str | Path | None = None,
     model_only: bool = False,
     all_layers: bool = False,
     data: str | None = None,
@@ -59,18 +64,20 @@ def export(
     allow_non_finite: bool = False,
     tolerance: float = 1e-4,
     overwrite: bool = False,
+    progress: bool | None = None,
 ) -> Exported:
     """Write a run's model, or a network with its initial weights, in another form.
 
     Parameters
     ----------
-    reference : str or Path
-        "last", a run's name or folder; or a name of the zoo, or a network's file.
+    run : Run, Network, str or Path
+        An open run, "last", a run's name or folder; or a network, a name of the zoo, or a
+        network's file.
     to : {"onnx", "torch", "keras", "torch-code", "keras-code"}
         The form. The scripts train anew; the others carry the weights.
     out : path, optional
         The file, or the folder of "torch"; by default named for the model, in this folder.
-    root : path, optional
+    runs : path, optional
         Folder of the runs.
     model_only : bool
         Scripts: the model without data and training.
@@ -84,6 +91,8 @@ def export(
         ONNX: the largest difference of two logits that is accepted.
     overwrite : bool
         Replace what is there.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
 
     Raises
     ------
@@ -96,8 +105,8 @@ def export(
     if to == "keras":
         require("export to Keras", "keras", "keras")
     if to in ("torch-code", "keras-code"):
-        return _export_code(reference, to, out, root, model_only, data, recipe, overwrite)
-    subject = inspection.open_subject(reference, root, finite=not allow_non_finite)
+        return _export_code(run, to, out, runs, model_only, data, recipe, overwrite)
+    subject = inspection.open_subject(run, runs, finite=not allow_non_finite)
     if not subject.trained and not allow_non_finite:
         check_finite(subject.model.weights(), subject.name)
     ending = {"onnx": ".onnx", "torch": "-torch", "keras": ".keras"}[to]
@@ -177,10 +186,10 @@ def _export_torch(subject: Subject, folder: Path) -> Exported:
 
 
 def _export_code(
-    reference: str | Path,
+    source: Source,
     to: str,
     out: str | Path | None,
-    root: str | Path | None,
+    runs: str | Path | None,
     model_only: bool,
     data: str | None,
     recipe: str | None,
@@ -189,8 +198,12 @@ def _export_code(
     from convlens.exporting.script import write_model, write_script
 
     library: Literal["torch", "keras"] = "torch" if to == "torch-code" else "keras"
-    run = None if inspection.is_network(reference) else inspection.find_run(str(reference), root)
-    network = zoo.resolve(reference) if run is None else Network.from_toml(run.network_text)
+    run = None
+    if isinstance(source, Run) or not inspection.is_network(source):
+        run = inspection.find_run(source, runs)
+        network = Network.from_toml(run.network_text)
+    else:
+        network = inspection.resolved(source)
     name = network.name if run is None else run.name
     target = _target(out, name, f"-{library}.py", overwrite)
     if model_only:

@@ -115,9 +115,9 @@ def read_npz(source: Path | bytes, *, limit: int = MAX_BYTES) -> dict[str, NDArr
             f"{name} cannot be read: {reason}", "a whole .npz file", "save or fetch it again"
         ) from error
     for key in ("train_images", "test_images"):
-        arrays[key] = _channels_first(arrays[key], f"{key} of {name}")
+        arrays[key] = channels_first(arrays[key], f"{key} of {name}")
     for key in ("train_labels", "test_labels"):
-        arrays[key] = _as_labels(arrays[key], f"{key} of {name}")
+        arrays[key] = as_labels(arrays[key], f"{key} of {name}")
     return arrays
 
 
@@ -151,7 +151,8 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[np.dtype[Any], bool, tu
     return dtype, fortran == "True", shape
 
 
-def _channels_first(images: NDArray[Any], where: str) -> NDArray[np.uint8]:
+def channels_first(images: NDArray[Any], where: str) -> NDArray[np.uint8]:
+    """Return images as uint8 `(N, C, H, W)`; raises `DataError` for other types and shapes."""
     if images.dtype == np.uint8:
         if images.ndim == 3:
             return images[:, None]
@@ -183,7 +184,8 @@ def _as_names(classes: NDArray[Any], name: str) -> NDArray[np.str_]:
     return classes
 
 
-def _as_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
+def as_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
+    """Return labels as int64 `(N,)`; raises `DataError` for what is not one number per image."""
     if labels.ndim == 2 and labels.shape[1] == 1:  # as CIFAR-10 comes from Keras
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iu":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +16,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from convlens.progress import showing
 
 
 class TrainingProgress:
@@ -42,8 +45,10 @@ class TrainingProgress:
             disable=not self.live,
         )
         self.task = self.bar.add_task("", total=None, epoch="", numbers="")
+        self._alone = ExitStack()
 
     def __enter__(self) -> TrainingProgress:
+        self._alone.enter_context(showing(False))  # one live bar at a time
         self.bar.start()
         return self
 
@@ -54,6 +59,7 @@ class TrainingProgress:
         trace: TracebackType | None,
     ) -> None:
         self.bar.stop()
+        self._alone.close()
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Show one event."""
