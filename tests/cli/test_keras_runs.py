@@ -20,7 +20,14 @@ from convlens.network import Network
 
 pytest.importorskip("keras", reason="needs the extra keras")
 
-SETTINGS = ["--set", "validation_method=stratified", "--recipe", "tutorial-keras", "--lr", "0.003"]
+SETTINGS = [
+    "--set",
+    "validation_method=stratified",
+    "--recipe",
+    "tutorial-keras",
+    "--learning-rate",
+    "0.003",
+]
 
 
 @pytest.fixture(scope="module")
