@@ -37,6 +37,12 @@ def compare(
         ]
     )
     if as_json:
-        print_json({"rows": comparison.rows, "warnings": comparison.warnings})
+        print_json(
+            {
+                "names": comparison.names,
+                "rows": comparison.rows,
+                "warnings": comparison.warnings,
+            }
+        )
     else:
         typer.echo(str(comparison))

@@ -18,6 +18,8 @@ from convlens.runs import Run
 
 app = new_command()
 
+HERE = "the figures are in the current folder; --out DIR writes them into another"
+
 
 @app.command(
     epilog="Example: convlens kernels photo.jpg --kernel sobel-vertical --svg edges.svg; "
@@ -51,7 +53,11 @@ def kernels(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="One file each: a kernel's picture, a run's figures."),
+        typer.Option(
+            metavar="DIR",
+            help="One file each: a kernel's picture, a run's figures. "
+            "[default with --run: the current folder]",
+        ),
     ] = None,
     root: RunsRoot = None,
     as_json: Json = False,
@@ -160,7 +166,7 @@ def _learned(
         "minimum": float(array.min()),
         "maximum": float(array.max()),
         "recorded_epochs": epochs,
-        "notes": [] if epochs else [note],
+        "notes": [*([] if epochs else [note]), *([] if svg or out else [HERE])],
         "files": _write(files),
     }
 

@@ -5,20 +5,25 @@ keeps what resume needs, `kernel_snapshots` how the kernels changed, `manifest` 
 each file, `reader` opens a run without executing anything, and `listing` finds runs.
 """
 
+from convlens.runs.history import History
+from convlens.runs.keeping import delete, rename
 from convlens.runs.layout import Status, check_name, runs_root
 from convlens.runs.listing import RunSummary, find, listing
 from convlens.runs.reader import Run
 from convlens.runs.writer import RunWriter, create, open_existing
 
 __all__ = [
+    "History",
     "Run",
     "RunSummary",
     "RunWriter",
     "Status",
     "check_name",
     "create",
+    "delete",
     "find",
     "listing",
     "open_existing",
+    "rename",
     "runs_root",
 ]

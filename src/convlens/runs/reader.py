@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from convlens.errors import RunError
 from convlens.runs import kernel_snapshots, lock, manifest
+from convlens.runs.history import History
 from convlens.runs.json_file import parse_object, read_object, read_text
 from convlens.runs.layout import (
     DATA,
@@ -103,6 +104,11 @@ class Run:
             except ValueError:
                 self.damaged_lines += 1
         return events
+
+    @property
+    def history(self) -> History:
+        """The epochs so far as columns: `run.history["validation_accuracy"]`, `.plot()`."""
+        return History(self.events())
 
     def weights(
         self,
