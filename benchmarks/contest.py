@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 
 from convlens.data.known import read_known
 from convlens.engines.device import limit_threads
+from convlens.waiting import VARIABLES
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -85,10 +87,36 @@ class Outcome:
     peak_bytes: int
 
 
+WAYS_OF_WAITING: tuple[dict[str, str], ...] = ({}, {"OMP_WAIT_POLICY": "PASSIVE"})
+"""Environments in which a peer runs: OpenMP's own spinning, and none."""
+
+
 def run(
     contestant: Contestant, mnist: Path, *, seed: int, budget: float, epochs: int | None = None
 ) -> Outcome:
-    """Run one contestant to its end, its budget of training seconds, or three times that."""
+    """Run one contestant to its end, its budget of training seconds, or three times that.
+
+    A peer runs once for each way in which OpenMP's threads wait, and the quicker one counts;
+    convlens chooses its own way.
+    """
+    ways = WAYS_OF_WAITING if contestant in KNOWN.values() else ({},)
+    outcomes = [_run(contestant, mnist, seed, budget, epochs, way) for way in ways]
+    return min(outcomes, key=_seconds_an_epoch)
+
+
+def _seconds_an_epoch(outcome: Outcome) -> float:
+    """Return the training seconds of an epoch; of a failed run more than of any other."""
+    return outcome.epochs[-1]["seconds"] / len(outcome.epochs) if outcome.epochs else math.inf
+
+
+def _run(
+    contestant: Contestant,
+    mnist: Path,
+    seed: int,
+    budget: float,
+    epochs: int | None,
+    way: dict[str, str],
+) -> Outcome:
     command = [sys.executable, str(PEERS / contestant.script), str(mnist), *contestant.arguments]
     command += ["--seed", str(seed), "--budget", str(budget)]
     command += [] if epochs is None else ["--epochs", str(epochs)]
@@ -96,6 +124,10 @@ def run(
     # the same cores for all, whatever each library would take
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
     environment |= {"TF_NUM_INTEROP_THREADS": threads}
+    # this process has said how convlens waits; a contestant says it for itself
+    for name in VARIABLES:
+        environment.pop(name, None)
+    environment |= way
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         limit = f"{3 * budget + 300:.0f}"
         process = subprocess.Popen(

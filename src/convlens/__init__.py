@@ -1,7 +1,8 @@
 """convlens: build, train, measure and look inside image-classification CNNs.
 
 The names below are the public API; nothing else is promised. They are imported when first
-used, so that `import convlens` costs nothing.
+used, so that `import convlens` costs nothing. Only how PyTorch's threads wait is said at once,
+because it counts when PyTorch is loaded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from convlens.training.recipe import Recipe
     from convlens.transfer import export, import_model
     from convlens.workflow import evaluate, open_run, predict, resume, train
+
+import_module("convlens.waiting").set_before_torch()
 
 _HOMES = {
     "ConvlensError": ("convlens.errors", "ConvlensError"),

@@ -60,6 +60,30 @@ def waited_seconds(root: Path = Path("/")) -> float:
     return waited / 1e9
 
 
+def idle_seconds(root: Path = Path("/")) -> float:
+    """Return how long the cores that this process may use were idle so far, added up.
+
+    0 where the system does not say.
+
+    Parameters
+    ----------
+    root : Path
+        Where `/proc` lies.
+
+    References
+    ----------
+    https://www.kernel.org/doc/html/latest/filesystems/proc.html#miscellaneous-kernel-statistics-in-proc-stat
+    """
+    try:
+        own = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        lines = [line.split() for line in (root / "proc/stat").read_text().splitlines()]
+        # fields 4 and 5: idle, and idle while waiting for a disk
+        ticks = sum(int(line[4]) + int(line[5]) for line in lines if line[0] in own)
+        return ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return 0.0
+
+
 def available_memory(root: Path = Path("/")) -> int:
     """Return the bytes this process may still take: the system's, and those of its cgroups.
 

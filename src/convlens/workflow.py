@@ -18,8 +18,8 @@ import numpy as np
 
 from convlens import data as datasets
 from convlens import runs as store
+from convlens import waiting, zoo
 from convlens import weights as weight_files
-from convlens import zoo
 from convlens.data import Dataset, Preprocessing
 from convlens.data.arrays import InMemory
 from convlens.data.images import Images, looks_like_an_image, named_images
@@ -159,7 +159,7 @@ def train(
         folder=None if out is None else Path(out),
     )
     with writer, choice.in_threads():
-        for note in (*dataset.notes, *notes):
+        for note in (*dataset.notes, *notes, *waiting.notes()):
             on_event({"event": "note", "message": note})
         session.describe_run(
             writer, chosen_network, dataset, chosen_recipe, target, choice, command_line(), engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +12,9 @@ from convlens.cli.options import Json, new_command, print_json
 from convlens.data.folders import cache
 from convlens.engines.device import choose_device, describe, limit_threads, supports_bfloat16
 from convlens.machine import size_text
+from convlens.report.text_table import Table
+from convlens.training import kept_choices
+from convlens.training.kept_choices import Kept
 
 app = new_command()
 
@@ -20,9 +24,20 @@ PACKAGES = (
 )
 
 
-@app.command(epilog="Example: convlens doctor")
-def doctor(as_json: Json = False) -> None:
+@app.command(epilog="Example: convlens doctor --choices")
+def doctor(
+    choices: Annotated[
+        bool,
+        typer.Option(
+            "--choices", help="Show how networks compute fastest here, and what was measured."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show versions, devices, threads and the data sets found on this machine."""
+    if choices:
+        _show_choices(as_json=as_json)
+        return
     limit_threads()
     device = choose_device("auto")
     facts = {
@@ -45,6 +60,35 @@ def doctor(as_json: Json = False) -> None:
         typer.echo(f"{name:16} {value}")
     for name, place in places.items():
         typer.echo(f"data {name:18} {place or 'not found here'}")
+
+
+def _show_choices(*, as_json: bool) -> None:
+    """Print every kept choice: what it is for, and each candidate's milliseconds."""
+    kept = kept_choices.all_kept()
+    if as_json:
+        print_json({"place": str(kept_choices.place()), "choices": [vars(one) for one in kept]})
+        return
+    if not kept:
+        typer.echo(f"nothing has been measured yet; a training does it ({kept_choices.place()})")
+    for one in kept:
+        typer.echo(_choice_table(one))
+
+
+def _choice_table(kept: Kept) -> Table:
+    """Return a table of the candidates; a star marks those that were taken."""
+    choice: Any = kept.choice
+    taken = {
+        f"{choice['precision']} {choice['memory_format']}",
+        f"threads {choice['threads']}",
+        f"evaluation {choice['evaluation_batch']}",
+    }
+    crowded = ", beside other programs, kept for an hour" if choice["crowded"] else ""
+    rows = [
+        (f"{name} *" if name in taken else name, f"{ms:.1f}")
+        for name, ms in (choice["measured_ms"] or {}).items()
+    ]
+    title = f"{kept.network}, batch {kept.batch_size}, {kept.device}, {kept.measured}{crowded}"
+    return Table(title, ("candidate (* taken)", "ms"), rows)
 
 
 def _version(package: str) -> str:

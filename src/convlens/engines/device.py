@@ -10,6 +10,7 @@ import torch
 
 from convlens.errors import InputError
 from convlens.machine import available_cores, available_memory
+from convlens.waiting import describe_waiting, watch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -59,7 +60,11 @@ def supports_bfloat16(device: torch.device) -> bool:
 
 
 def limit_threads() -> int:
-    """Keep PyTorch's threads within the cores this process may use; return their number."""
+    """Keep PyTorch's threads within the cores this process may use, and watch how they wait.
+
+    Returns their number.
+    """
+    watch()
     if torch.get_num_threads() > available_cores():
         torch.set_num_threads(available_cores())
     return torch.get_num_threads()
@@ -115,6 +120,7 @@ def describe(device: torch.device) -> dict[str, str | int]:
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "cores": available_cores(),
+        "waiting": describe_waiting(),
     }
 
 

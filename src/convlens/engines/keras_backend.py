@@ -99,7 +99,7 @@ def _limit_tensorflow(threads: int) -> None:
         tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-keras = _import()
+keras: Any = _import()
 
 
 def describe() -> dict[str, str]:

@@ -10,6 +10,7 @@ import torch
 from convlens.engines import Float32, Floats, Model
 from convlens.engines.torch_modules import Stack, network_module
 from convlens.network import Network
+from convlens.waiting import watch
 from convlens.weights import check_arrays
 
 
@@ -31,6 +32,7 @@ class TorchModel:
     """
 
     def __init__(self, network: Network, seed: int = 0) -> None:
+        watch()
         self.network = network
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -83,7 +83,9 @@ class TrainingProgress:
             )
 
     def _run(self, event: dict[str, Any]) -> None:
-        self._line(f"run {event['folder']}; {event['choice']}")
+        choice = event["choice"]
+        why = "; why: convlens doctor --choices" if choice.measured_ms else ""
+        self._line(f"run {event['folder']}; {choice}{why}")
 
     def _start(self, event: dict[str, Any]) -> None:
         self.epochs = event["epochs"]

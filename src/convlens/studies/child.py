@@ -15,6 +15,7 @@ from typing import IO
 import torch
 
 from convlens import data
+from convlens.engines.device import limit_threads
 from convlens.errors import TrainingError
 from convlens.network import Network
 from convlens.studies.journal import Values
@@ -99,6 +100,7 @@ def _packed(subject: Subject, recipe: Recipe, threads: int) -> Values:
 def main() -> None:
     """Do the work that stdin describes and print its result as one line."""
     work = json.load(sys.stdin)
+    limit_threads()
     torch.set_num_threads(work["threads"])
     dataset = data.load_like(work["data"])
     choice = Choice(

@@ -3,14 +3,14 @@
 Precision, memory layout, threads and the batch of evaluation are each settled by trial steps on
 random data, together in about a second. The decision is kept in the user's cache, so that two runs
 of one seed compute the same numbers, and it is written into the run. What was measured while other
-work took the cores is a poor decision, and is kept for an hour only.
+programs took the cores is kept for an hour only; of the numbers of threads it takes the one that
+suffers least from them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,18 +18,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from convlens import atomic
 from convlens.engines.captured import Captured
 from convlens.engines.device import describe, free_memory, supports_bfloat16, synchronize
 from convlens.engines.torch_modules import network_module
-from convlens.errors import ConvlensError, InputError
+from convlens.errors import InputError
 from convlens.machine import available_cores, waited_seconds
 from convlens.network import Network
+from convlens.training.kept_choices import file_of, keep, read
 from convlens.training.recipe import Recipe
 
 Precision = Literal["float32", "bfloat16"]
@@ -38,7 +37,7 @@ Layout = Literal["contiguous", "channels_last"]
 MARGIN = 0.95
 """A less plain choice must take less than this share of the plainer one's time."""
 MEASURING_SECONDS = 1.5
-"""Threads and batches of evaluation that are not measured by then keep their plain value."""
+"""Batches of evaluation that are not measured by then keep their plain value."""
 EVALUATION_BATCH = 500
 """The plain number of images a batch without gradients."""
 EVALUATION_BATCHES = (100, 250, 1000)
@@ -46,8 +45,6 @@ EVALUATION_BATCHES = (100, 250, 1000)
 CROWDED = 0.1
 """Waiting for a core that makes a measurement a poor one, as a share of its time; a quiet machine
 has 0.02, one other program that computes 0.5."""
-CROWDED_SECONDS = 3600
-"""How long a decision from a poor measurement is kept."""
 SLICE = {"step": 0.16, "evaluation": 0.07}
 """Seconds a candidate is tried."""
 TRIAL_OPERATIONS = 4 * 10**9
@@ -112,15 +109,7 @@ class Choice:
 
     def __str__(self) -> str:
         threads = {None: "", 1: ", 1 thread"}.get(self.threads, f", {self.threads} threads")
-        text = (
-            f"computing in {self.precision}, {self.memory_format}{threads}, evaluating in batches "
-            f"of {self.evaluation_batch}"
-        )
-        if not self.measured_ms:
-            return text
-        times = ", ".join(f"{what} {ms:.1f} ms" for what, ms in self.measured_ms.items())
-        beside = "; measured beside other work, kept for an hour" if self.crowded else ""
-        return f"{text} ({times}{beside})"
+        return f"{self.precision}, {self.memory_format}{threads}"
 
 
 def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
@@ -143,8 +132,8 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
     plain = replace(pairs[0], threads=threads[0], evaluation_batch=batches[0])
     if len(pairs) == len(threads) == len(batches) == 1:
         return plain
-    path = _cache_file(network, recipe, device)
-    cached = _read(path)
+    path = file_of(_facts(network, recipe, device))
+    cached = _cached(path)
     if cached is not None and _possible(cached, pairs, threads, batches):
         return cached
     started, waited = time.perf_counter(), waited_seconds()
@@ -154,10 +143,13 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
         return plain
     share = (waited_seconds() - waited) / (time.perf_counter() - started)
     choice = replace(choice, crowded=share > CROWDED)
-    # a read-only cache costs the next run a second, nothing else
-    with contextlib.suppress(OSError, ConvlensError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_json(path, asdict(choice))
+    keep(
+        path,
+        network=network.name,
+        batch_size=recipe.batch_size,
+        device=device.type,
+        choice=asdict(choice),
+    )
     return choice
 
 
@@ -219,14 +211,14 @@ def _measure(
     def best(choice: Choice, others: list[Choice], label: Callable[[Choice], str]) -> Choice:
         """Try the plainer choice and the others.
 
-        Precision and layout change the most, so they are always tried; the rest while there is
-        time.
+        Precision, layout and threads change the most, beside other programs above all, so they
+        are always tried; the batch of evaluation while there is time.
         """
         least = None
         for candidate in [choice, *others] if others else []:
             key = label(candidate)
             if key not in measured:
-                if label is not _computing and late():
+                if label is _evaluating and late():
                     break
                 kind = "evaluation" if label is _evaluating else "step"
                 measured[key] = _milliseconds(network, batch_size, device, candidate, kind)
@@ -236,7 +228,7 @@ def _measure(
 
     kinds = [replace(choice, precision=p.precision, memory_format=p.memory_format) for p in pairs]
     choice = best(choice, kinds[1:], _computing)
-    if len(threads) > 1 and _computing(choice) in measured and not late():
+    if len(threads) > 1 and _computing(choice) in measured:
         measured[_threading(choice)] = measured[_computing(choice)]
     choice = best(choice, [replace(choice, threads=n) for n in threads[1:]], _threading)
     sizes = [replace(choice, evaluation_batch=size) for size in batches[1:]]
@@ -259,7 +251,7 @@ def _evaluating(choice: Choice) -> str:
 def _milliseconds(
     network: Network, batch_size: int, device: torch.device, choice: Choice, kind: str
 ) -> float:
-    """Return the fastest of the trials' times: other work on the machine only adds.
+    """Return the median of the trials' times: what the choice costs beside what else computes.
 
     On a CPU a step of more than `TRIAL_OPERATIONS` is tried on a part of the batch, and counted up.
     """
@@ -291,7 +283,7 @@ def _milliseconds(
             trial(images, labels)
             synchronize(device)
             times.append(time.perf_counter() - before)
-    return round(1000 * min(times[1:]) * whole / size, 3)
+    return round(1000 * statistics.median(times[1:]) * whole / size, 3)
 
 
 def _step(module: nn.Module, choice: Choice, images: torch.Tensor, labels: torch.Tensor) -> None:
@@ -309,9 +301,9 @@ def _evaluation(
         module(images)
 
 
-def _cache_file(network: Network, recipe: Recipe, device: torch.device) -> Path:
-    facts = {
-        "form": 2,  # of what is kept; 1 did not know of other work
+def _facts(network: Network, recipe: Recipe, device: torch.device) -> dict[str, object]:
+    """Return all that a choice depends on."""
+    return {
         "network": network.to_dict(),
         "batch_size": recipe.batch_size,
         "precision": recipe.precision,
@@ -321,18 +313,15 @@ def _cache_file(network: Network, recipe: Recipe, device: torch.device) -> Path:
         # what the processes may use at most; `threads` of the machine is this
         "machine": describe(device),
     }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    return Path(platformdirs.user_cache_dir("convlens")) / "choices" / f"{digest}.json"
 
 
-def _read(path: Path) -> Choice | None:
-    """Read a cached choice; whatever is wrong with it means to measure again."""
+def _cached(path: Path) -> Choice | None:
+    """Return the choice of a file; whatever is wrong with it means to measure again."""
+    kept = read(path)
     try:
-        found = Choice(**json.loads(path.read_text("utf-8")))
-        old = found.crowded and time.time() - path.stat().st_mtime > CROWDED_SECONDS
-    except (OSError, ValueError, TypeError, RuntimeError):
+        return None if kept is None else Choice(**kept.choice)
+    except TypeError:
         return None
-    return None if old else found
 
 
 def _possible(

@@ -1,0 +1,169 @@
+"""Claim: beside other programs, convlens's way of waiting is near the best of all ways.
+
+Protocol: three networks (`fast-mnist` in float32, small pieces of work; `fast-batch-norm`, the
+default for digits; `small-resnet`, where arithmetic dominates; the latter two in bfloat16 where the
+processor has it) take training steps of 64 images for 0.6 s, after three that are not counted. Each
+way of waiting has a process of its own, because OpenMP reads it when PyTorch is loaded; the ways
+take turns, two rounds, and the mean of the rounds is kept. Beside them compute no, one or two
+neighbours: processes that multiply 300x300 matrices without end. The ways: PyTorch's own with a
+thread per core, with one thread, and with threads bound to cores; `OMP_WAIT_POLICY=PASSIVE`;
+several `GOMP_SPINCOUNT`; and convlens's, once with a thread per core, as after a choice in a quiet
+moment, and once with the threads that it chooses beside these neighbours.
+
+Expected duration on two cores: 2 to 3 min for each number of neighbours. `bench_waiting.py 1`
+measures beside one neighbour alone; what was measured of the others stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+NETWORKS = {"fast-mnist": "float32", "fast-batch-norm": "bfloat16", "small-resnet": "bfloat16"}
+WAYS: dict[str, dict[str, str]] = {
+    "PyTorch": {},
+    "PyTorch, 1 thread": {},
+    "OMP_PROC_BIND=true": {"OMP_PROC_BIND": "true"},
+    "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "GOMP_SPINCOUNT=1000": {"GOMP_SPINCOUNT": "1000"},
+    "GOMP_SPINCOUNT=20000": {"GOMP_SPINCOUNT": "20000"},
+    "convlens": {},
+    "convlens, threads chosen": {},
+}
+BATCH, SECONDS, WARM, ROUNDS = 64, 0.6, 3, 2
+NEIGHBOUR = """
+import torch
+torch.set_num_threads(1)
+a = torch.randn(300, 300)
+while True:
+    a = (a @ a).tanh()
+"""
+
+
+def steps(way: str) -> dict[str, dict[str, float]]:
+    """Return the milliseconds of a step and the threads of each network; runs in a child."""
+    ours = way.startswith("convlens")
+    if ours:
+        import convlens  # noqa: F401 - says how to wait
+    import torch  # for the others before convlens, which would say it
+
+    from convlens import zoo
+    from convlens.engines.device import limit_threads, supports_bfloat16
+    from convlens.training import recipe as recipes
+    from convlens.training.choices import choose
+
+    cpu = torch.device("cpu")
+    if ours:
+        limit_threads()
+    rows = {}
+    for name, precision in NETWORKS.items():
+        kind = precision if supports_bfloat16(cpu) else "float32"
+        threads: Any = 1 if way.endswith("1 thread") else os.cpu_count()
+        if way.endswith("chosen"):
+            threads = "auto"
+        recipe = recipes.Recipe(
+            epochs=1,
+            batch_size=BATCH,
+            precision=kind,
+            memory_format="channels_last",
+            threads=threads,
+            evaluation_batch=500,
+        )
+        choice = choose(zoo.load(name), recipe, cpu)
+        rows[name] = {"ms": _milliseconds(name, choice), "threads": choice.threads}
+    return rows
+
+
+def _milliseconds(name: str, choice: Any) -> float:
+    import torch
+    import torch.nn.functional as F
+
+    from convlens import zoo
+    from convlens.engines.torch_modules import network_module
+
+    with choice.in_threads():
+        torch.manual_seed(0)
+        network = zoo.load(name)
+        module = network_module(network).to(memory_format=choice.torch_format)
+        optimizer = torch.optim.AdamW(module.parameters(), fused=True)
+        images = torch.randn(BATCH, *network.input).contiguous(memory_format=choice.torch_format)
+        labels = torch.randint(10, (BATCH,))
+        taken, started = -WARM, 0.0
+        while taken < 1 or time.perf_counter() - started < SECONDS:
+            if taken == 0:
+                started = time.perf_counter()
+            optimizer.zero_grad()
+            with choice.autocast(torch.device("cpu")):
+                logits = module(images)
+            F.cross_entropy(logits.float(), labels).backward()
+            optimizer.step()
+            taken += 1
+        return round(1000 * (time.perf_counter() - started) / taken, 2)
+
+
+@contextmanager
+def neighbours(number: int) -> Iterator[None]:
+    """Let so many other processes compute meanwhile, each in a session of its own."""
+    started = [
+        subprocess.Popen([sys.executable, "-c", NEIGHBOUR], start_new_session=True)
+        for _ in range(number)
+    ]
+    time.sleep(5 if number else 0)  # until they have loaded PyTorch
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def measured(number: int) -> list[dict[str, Any]]:
+    """Return each way's milliseconds and threads beside so many neighbours."""
+    rounds: dict[str, list[dict[str, dict[str, float]]]] = {way: [] for way in WAYS}
+    with neighbours(number):
+        for _ in range(ROUNDS):
+            for way, variables in WAYS.items():
+                # every choice is made anew
+                with tempfile.TemporaryDirectory() as cache:
+                    out = subprocess.run(
+                        [sys.executable, __file__, "--steps", way],
+                        env={**os.environ, **variables, "XDG_CACHE_HOME": cache},
+                        stdout=subprocess.PIPE,
+                        check=True,
+                    ).stdout
+                rounds[way].append(json.loads(out))
+                print(number, way, rounds[way][-1], flush=True)
+    return [
+        {
+            "way": way,
+            "ms": {n: statistics.mean(r[n]["ms"] for r in results) for n in NETWORKS},
+            "ms_of_each_round": {n: [r[n]["ms"] for r in results] for n in NETWORKS},
+            "threads": {n: [r[n]["threads"] for r in results] for n in NETWORKS},
+        }
+        for way, results in rounds.items()
+    ]
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--steps"]:
+        print(json.dumps(steps(sys.argv[2])))
+        return
+    from measure import RESULTS, keep
+
+    place = RESULTS / "waiting.json"
+    kept = json.loads(place.read_text())["beside"] if place.exists() else {}
+    for number in [int(word) for word in sys.argv[1:]] or [0, 1, 2]:
+        kept[str(number)] = measured(number)
+    keep("waiting", {"batch": BATCH, "rounds": ROUNDS, "beside": dict(sorted(kept.items()))})
+
+
+if __name__ == "__main__":
+    main()
