@@ -450,7 +450,15 @@ NUMBERS = (4, 5)
 
 def render(table: Table, *, totals: bool = True) -> str:
     """Write the table as aligned plain text."""
-    header = ("layer", "kind", "settings", "output", "parameters", "multiply-adds", "sees")
+    header = (
+        "layer",
+        "kind",
+        "settings",
+        "output",
+        "parameters",
+        "multiply-adds",
+        "receptive field",
+    )
     lines = [header]
     if table.input:
         lines.append(("input", "", "", shape_text(table.input), "", "", "1x1"))

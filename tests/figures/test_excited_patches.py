@@ -47,7 +47,7 @@ def test_made_patches_are_a_column_of_their_own() -> None:
         top_patches_svg(maps, made=given) for given in (None, [made(6.25), made(0, rose=False)])
     )
     words = texts(beside)
-    assert {"made", "6.25", "no rise", "no image of the set excites it"} & set(words) >= {
+    assert {"made", "6.25", "no rise", "no image of the set activates it"} & set(words) >= {
         "made",
         "6.25",
         "no rise",

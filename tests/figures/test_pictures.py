@@ -35,7 +35,7 @@ def patches(count: int, number: int = 3) -> TopPatches:
 
 def test_patches_carry_map_value_and_image() -> None:
     words = texts(top_patches_svg([patches(3), patches(0, number=8)]))
-    for expected in ("map 3", "map 8", "#72", "1.5", "no image of the set excites it", "4x5"):
+    for expected in ("map 3", "map 8", "#72", "1.5", "no image of the set activates it", "4x5"):
         assert expected in words
 
 
@@ -51,7 +51,7 @@ def test_maximised_images_say_what_they_excite_and_whether_they_do() -> None:
     rose = Maximised("conv1, map 2, mean", image, np.array([0.0, 1, 2]))
     flat = Maximised("relu1, map 3, mean", image, np.array([0.0, 0, 0]))
     words = texts(maximised_svg([rose] * 6 + [flat]))
-    for expected in ("conv1, map 2, mean", "activation by step", "nothing excites it"):
+    for expected in ("conv1, map 2, mean", "activation by step", "nothing activates it"):
         assert expected in words
     with pytest.raises(InputError, match="no image"):
         maximised_svg([])

@@ -55,7 +55,7 @@ def test_a_convolutions_numbers_stand_in_their_cells() -> None:
         assert number in words
     assert words[words.index("sum of products") + 1] == "65"
     assert words[words.index("= total") + 1] == "165"
-    assert "outlined: what the cell sees, 2x2 pixels," in words
+    assert "outlined: the receptive field, 2x2 pixels," in words
     assert "rows 1 to 2, columns 0 to 1" in words
 
 
@@ -113,7 +113,7 @@ def test_padding_is_hatched_and_takes_no_part_in_a_pool() -> None:
 def test_a_cell_that_sees_only_padding_outlines_nothing() -> None:
     layers = [{"conv": 1, "kernel": 1, "padding": 1, "bias": False, "name": "it"}]
     words = texts(drawn(layers, [[[1, 2]]], "it", (0, 0, 0), it_weight=[[[[5]]]]))
-    assert "the cell sees nothing of the image:" in words
+    assert "no pixel in the receptive field:" in words
 
 
 def test_a_kernel_too_large_to_write_says_so() -> None:

@@ -49,7 +49,7 @@ def test_nine_products_are_written_line_by_line() -> None:
         "  row 2, column 2  -4.00 x  0.25 = -1.00",
         "  + bias                            0.50",
         "  = total                           1.50",
-        "sees rows 0 to 2, columns 0 to 2 of the 3x3 image (3x3 pixels)",
+        "receptive field: rows 0 to 2, columns 0 to 2 of the 3x3 image (3x3 pixels)",
     ]
 
 
@@ -93,7 +93,7 @@ def test_channels_are_summed_and_opened_when_asked_for() -> None:
         "    row 0, column -1 (padding)  0 x   9 =   0",
         "    row 0, column 0             2 x -10 = -20",
         "    = channel 1                           -20",
-        "sees rows 0 to 0, columns 0 to 0 of the 1x1 image "
+        "receptive field: rows 0 to 0, columns 0 to 0 of the 1x1 image "
         "(1x2 pixels with the padding: rows 0 to 0, columns -1 to 0)",
     ]
 
@@ -117,7 +117,7 @@ def test_a_pool_shows_its_winner_and_leaves_padding_out() -> None:
         "  row 0, column 0  3",
         "  row 0, column 1  7  <- the largest",
         "  max = 7 at row 0, column 1",
-        "sees rows 0 to 0, columns 0 to 1 of the 2x2 image "
+        "receptive field: rows 0 to 0, columns 0 to 1 of the 2x2 image "
         "(2x2 pixels with the padding: rows -1 to 0, columns 0 to 1)",
     ]
 

@@ -53,5 +53,5 @@ def test_a_map_that_nothing_excites_has_a_row_without_numbers() -> None:
     made = make_page(replace(excited, maps=(dead,)), "convlens excite last")
     page = Page(made.html)
     assert "5 no image – –" in page.text
-    assert "no image excites it" in page.text
+    assert "no image activates it" in page.text
     assert "made by gradient ascent" not in page.text

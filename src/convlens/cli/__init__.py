@@ -23,7 +23,7 @@ COMMANDS = {
     "pixels": "Show an image as the matrix of numbers that a computer sees.",
     "kernels": "Apply fixed kernels to an image, or show those that a run has learned.",
     "look": "Show what a network computes on an image, from pixels to the answer.",
-    "excite": "Show what excites a layer's maps most, in a run's images and in made ones.",
+    "excite": "Show a layer's top activating images, and feature visualizations beside them.",
     "trust": "Measure which attributions to believe on a run.",
     "report": "Write a run's HTML report again.",
     "export": "Write a model for ONNX, PyTorch or Keras, or as plain code that trains it.",

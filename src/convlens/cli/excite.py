@@ -1,4 +1,4 @@
-"""`convlens excite`: what the maps of a layer answer to, in real images and in made ones."""
+"""`convlens excite`: top activating images of a layer, and feature visualizations."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def excite(
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Find the patches of a run's data that excite each map of a layer most, and make one.
+    """Show the top activating images of a layer's maps, and a feature visualization of each.
 
     The patches say what a map answers to; the made one, how far its filter can be driven.
     """

@@ -110,8 +110,9 @@ def attributions_svg(
     legend = ["over the image:"]
     if any(found.signed for found in attributions):
         legend += ["orange speaks for the class,", "blue against it"]
-    if not all(found.signed for found in attributions):
-        legend += ["orange is strong"]
+    unsigned = [_TITLES[found.method] for found in attributions if not found.signed]
+    if unsigned:
+        legend += [f"{' and '.join(unsigned)}:", "orange is strong"]
     first.text(
         1,
         -(step_y + 0.1) / high,

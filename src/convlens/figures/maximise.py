@@ -58,5 +58,5 @@ def maximised_svg(figure: Figure, made: Sequence[Maximised]) -> None:
         curve.xaxis.set_major_locator(MaxNLocator(3, integer=True))
         curve.yaxis.set_major_locator(MaxNLocator(3))
         curve.set_xlabel(
-            "activation by step" if one.rose else "nothing excites it", fontsize=7.5, color=QUIET
+            "activation by step" if one.rose else "nothing activates it", fontsize=7.5, color=QUIET
         )

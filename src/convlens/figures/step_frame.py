@@ -69,9 +69,9 @@ def start(
     _outline(axes, step)
     shown = "" if channels in (1, 3) else " (mean of its channels)"
     axes.set_title(f"image {shape_text(step.image_shape)}{shown}", fontsize=9.5, pad=4)
-    under = [f"outlined: what the cell sees, {step.sees.height}x{step.sees.width} pixels,"]
+    under = [f"outlined: the receptive field, {step.sees.height}x{step.sees.width} pixels,"]
     if step.visible is None:
-        under = ["the cell sees nothing of the image:", f"{step.sees} are padding"]
+        under = ["no pixel in the receptive field:", f"{step.sees} are padding"]
     else:
         under.append(str(step.visible))
         if step.visible != step.sees:

@@ -96,7 +96,7 @@ def top_patches_svg(
             panel.text(
                 -0.5,
                 top + height / 2 - 0.5,
-                " no image of the set excites it" if columns > 2 else " none",
+                " no image of the set activates it" if columns > 2 else " none",
                 va="center",
                 fontsize=9,
                 color=QUIET,
@@ -106,7 +106,7 @@ def top_patches_svg(
     if made is not None:
         _made_column(panel, layout, made)
         panel.set_xlim(-0.5, cells_wide - 0.5)
-    panel.set_title(f"{layers[0]}: what excites its maps most ({height}x{width} pixels)")
+    panel.set_title(f"{layers[0]}: top activating patches of its maps ({height}x{width} pixels)")
     what = "image's number" if labels is None else "true class of the image"
     lines = [
         f"above each patch: the winning cell's value and the {what}",

@@ -216,7 +216,8 @@ def _draw_pooling(figure: Figure, step: Pooling, image: NDArray[np.generic]) -> 
 
 def _draw_words(figure: Figure, step: Step, image: NDArray[np.generic]) -> None:
     """Draw the steps that have no window: the image, and the step's numbers beside it."""
-    title, *lines = [line for line in explain(step).splitlines() if not line.startswith("sees ")]
+    written = explain(step).splitlines()
+    title, *lines = [line for line in written if not line.startswith("receptive field")]
     start(figure, step, image, (BESIDE + 4.6, TOP + IMAGE + 0.9))
     across, up = figure.get_size_inches()
     head = title.split(": ", 1)[1]

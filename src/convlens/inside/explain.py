@@ -66,7 +66,7 @@ def explain(step: Step, *, channels: Iterable[int] = ()) -> str:
       row 2, column 3  11.0 x 0.0 = 0.0
       + bias                        0.5
       = total                       6.5
-    sees rows 1 to 2, columns 2 to 3 of the 4x4 image (2x2 pixels)
+    receptive field: rows 1 to 2, columns 2 to 3 of the 4x4 image (2x2 pixels)
     """
     match step:
         case Correlation():
@@ -258,8 +258,9 @@ def _agreement(step: Step) -> list[str]:
 def _sight(step: Step) -> str:
     size = shape_text(step.image_shape[1:])
     if step.visible is None:
-        return f"sees nothing of the {size} image: {step.sees} is all padding"
+        return f"receptive field: nothing of the {size} image; {step.sees} is all padding"
     pixels = f"{step.sees.height}x{step.sees.width} pixels"
     if step.visible != step.sees:
-        return f"sees {step.visible} of the {size} image ({pixels} with the padding: {step.sees})"
-    return f"sees {step.visible} of the {size} image ({pixels})"
+        inside = f"{step.visible} of the {size} image"
+        return f"receptive field: {inside} ({pixels} with the padding: {step.sees})"
+    return f"receptive field: {step.visible} of the {size} image ({pixels})"

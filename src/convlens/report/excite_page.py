@@ -52,7 +52,7 @@ def _patches(found: Excitation) -> Iterator[Drawing]:
             made=made or None,
         ),
         "Look along a row for what its patches share: that is what the map's filter answers to. "
-        "Each patch is all that one cell of the map sees of an image, at most one from an image.",
+        "Each patch is the receptive field of one cell of the map, at most one from an image.",
     )
 
 

@@ -17,6 +17,7 @@ from convlens.evaluation import Evaluation
 from convlens.report import numbers
 from convlens.report.figures import confusion_svg, curves_svg, reliability_svg
 from convlens.report.page import page_environment
+from convlens.report.sentences import preparation, split_words
 
 CONFUSED = 8
 """How many of the most frequent mistakes are put into words."""
@@ -99,6 +100,7 @@ def _environment() -> Environment:
     counts = (numbers.whole, numbers.short, numbers.percent, numbers.decimal)
     others = (numbers.text, numbers.shape, numbers.size, numbers.duration, numbers.moment)
     environment.filters |= {write.__name__: write for write in (*counts, *others, numbers.layer)}
+    environment.filters |= {"preparation": preparation, "split_words": split_words}
     return environment
 
 

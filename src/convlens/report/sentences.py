@@ -3,10 +3,62 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from convlens import layers
 from convlens.table import Row, shape_text
+
+_FITS = {
+    "crop": "the middle cut to the input's size",
+    "pad": "padded to the input's size",
+    "stretch": "stretched to the input's size",
+}
+_BACKGROUNDS = {
+    "dark": "dark background; images on a light one are inverted",
+    "light": "light background; images on a dark one are inverted",
+    "mixed": "no common background, so none is inverted",
+}
+_METHODS = {
+    "stratified": "drawn at random, the same share of every class",
+    "last": "the last images of the file",
+    "folders": "a folder of its own",
+}
+
+
+def preparation(preprocessing: Mapping[str, Any]) -> str:
+    """Say how an image is brought to the network's input; an empty text where it is not known.
+
+    >>> preparation({"framing": "none", "fit": "crop", "background": "mixed"})
+    "the middle cut to the input's size; no common background, so none is inverted"
+    >>> preparation({"framing": "mnist", "fit": "pad", "background": "dark"}).split("; ")[0]
+    'digits centred as those of MNIST are'
+    """
+    framed = preprocessing.get("framing") == "mnist"
+    parts = (
+        "digits centred as those of MNIST are" if framed else "",
+        _FITS.get(str(preprocessing.get("fit")), ""),
+        _BACKGROUNDS.get(str(preprocessing.get("background")), ""),
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def split_words(split: Mapping[str, Any]) -> str:
+    """Say how the validation images were chosen; what is not known is left out.
+
+    >>> split_words({"method": "stratified", "fraction": 0.05, "seed": 0})
+    'drawn at random, the same share of every class: 5% of the training images, seed 0'
+    >>> split_words({"method": "folders"})
+    'a folder of its own'
+    """
+    method, fraction, seed = (split.get(key) for key in ("method", "fraction", "seed"))
+    how = _METHODS.get(str(method), str(method or ""))
+    known = []
+    if isinstance(fraction, int | float):
+        known.append(f"{100 * fraction:.3g}% of the training images")
+    if seed is not None and method == "stratified":
+        known.append(f"seed {seed}")
+    return ": ".join(part for part in (how, ", ".join(known)) if part)
 
 
 def does(row: Row) -> str:
