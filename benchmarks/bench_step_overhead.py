@@ -4,6 +4,7 @@ Protocol: one process, whole MNIST in memory as uint8 in both, `fast-mnist` with
 recipe (batch 256, Adam, one cycle), the precision and memory format that convlens chose. The peer
 is the shortest loop that does the same sums, with no events, no tally and no checks. Three
 trainings each, in turn; the ratio is of the two medians.
+Both are in one process, so the peer's threads wait as convlens says, too.
 """
 
 from __future__ import annotations

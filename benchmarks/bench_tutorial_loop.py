@@ -6,6 +6,7 @@ image becomes a PIL image, then a tensor, then is normalised, one at a time; no 
 DataLoader's default), with its mistake of NLL on softmax corrected. The same 54,000 training
 images, the same threads. Each trains twice, in turn, convlens first and last; all four times are
 kept and the ratio is of each one's faster training, because other work on the machine only adds.
+Both are in one process, so the peer's threads wait as convlens says, too.
 Time: training only, without validation and test. Test accuracy is read once after each training.
 """
 
