@@ -274,7 +274,7 @@ def test_the_data_commands(tmp_path: Path) -> None:
     assert rows[0]["found"]
     shown = succeed("data", "show", "digits-5k", cwd=tmp_path)
     assert shown["images_per_class"]["test"] == [100] * 10
-    assert sum(shown["images_per_class"]["train"]) == 3600
+    assert sum(shown["images_per_class"]["train"]) == 3800
 
 
 def test_doctor_tells_versions_and_threads() -> None:

@@ -110,7 +110,7 @@ def top_patches_svg(
     what = "image's number" if labels is None else "true class of the image"
     lines = [
         f"above each patch: the winning cell's value and the {what}",
-        "light grey: outside of the image, or not seen by the cell",
+        "light grey: outside of the image, or of the receptive field",
     ]
     if made is not None:
         lines.append("right of the line: made by ascent for one cell, no image of the set")
