@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from convlens.serve.batching import Batcher
-from convlens.serve.heavy import Heavy
 from convlens.serve.problems import Problem
+from convlens.serve.work_queue import WorkQueue
 
 
 class Computer:
@@ -178,21 +178,21 @@ def test_heavy_work_is_bounded_and_forgotten_when_its_caller_leaves() -> None:
             done.append(name)
             return name
 
-        heavy = Heavy(1, 2, 20)
-        first = asyncio.create_task(heavy.run(work, "first"))
-        left = asyncio.create_task(heavy.run(work, "left"))
+        queue = WorkQueue(1, 2, 20)
+        first = asyncio.create_task(queue.run(work, "first"))
+        left = asyncio.create_task(queue.run(work, "left"))
         await asyncio.sleep(0.05)
         with pytest.raises(Problem) as refused:
-            await heavy.run(work, "third")
+            await queue.run(work, "third")
         assert refused.value.status == 503
         left.cancel()
         await asyncio.sleep(0.05)
-        assert heavy.waiting == 1
+        assert queue.waiting == 1
         go.set()
         assert await first == "first"
-        assert await heavy.run(work, "later") == "later"
+        assert await queue.run(work, "later") == "later"
         assert done == ["first", "later"]
-        heavy.close()
+        queue.close()
 
     asyncio.run(scene())
 
@@ -200,14 +200,14 @@ def test_heavy_work_is_bounded_and_forgotten_when_its_caller_leaves() -> None:
 def test_heavy_work_whose_turn_does_not_come_is_refused() -> None:
     async def scene() -> None:
         go = threading.Event()
-        heavy = Heavy(1, 5, 0.05)
-        first = asyncio.create_task(heavy.run(go.wait, 20))
+        queue = WorkQueue(1, 5, 0.05)
+        first = asyncio.create_task(queue.run(go.wait, 20))
         await asyncio.sleep(0.02)
         with pytest.raises(Problem) as refused:
-            await heavy.run(go.wait, 20)
+            await queue.run(go.wait, 20)
         assert refused.value.status == 503
         go.set()
         assert await first  # it had its turn, and may take its time
-        heavy.close()
+        queue.close()
 
     asyncio.run(scene())

@@ -40,7 +40,7 @@ def serve(
 
     Ctrl-C ends it, after what was asked is answered.
     """
-    require("serving", "serve", "fastapi", "uvicorn", "httptools", "orjson", "onnx", "onnxruntime")
+    require("serving", "serve", "fastapi", "uvicorn", "zttp", "orjson", "onnx", "onnxruntime")
     from convlens.serve import server
     from convlens.serve.limits import Limits
 

@@ -44,6 +44,8 @@ ImageSource = str | os.PathLike[str] | bytes | Image.Image
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 64_000_000
+MAX_SIDE = 32_768
+"""Pixels along one side: a strip of one pixel by millions costs far more than its pixels."""
 MAX_FILE_BYTES = 256 * 2**20
 SMALL_FILE = 2**20
 """A file of at most so many bytes is read at once."""
@@ -250,7 +252,7 @@ def _check_length(length: int, name: str, max_bytes: int) -> None:
 
 def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
-    if width * height > max_pixels:
+    if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise _too_large(name, f" ({width} x {height})", max_pixels)
     # Phones store a preview or a depth map behind the photo (MPO): the photo comes first and
     # the rest is no animation.
@@ -265,7 +267,7 @@ def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
 def _too_large(name: str, found: str, max_pixels: int) -> DataError:
     return ImageTooLarge(
         f"{name} is refused from its header: too many pixels{found}",
-        f"at most {max_pixels:,} pixels",
+        f"at most {max_pixels:,} pixels, and {MAX_SIDE:,} along a side",
         "make the image smaller",
     )
 

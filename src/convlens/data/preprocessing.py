@@ -25,6 +25,10 @@ PLAIN_SPREAD = 0.1
 """A set has a plain background when its border pixels spread less than this (scale 0 to 1)."""
 
 
+FRAMED_PIXELS = 2**20
+"""Most pixels of an image in which strokes are looked for."""
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """Size, channels and statistics that every image is brought to.
@@ -239,17 +243,19 @@ def _framed(image: Image.Image, width: int, height: int) -> Image.Image:
     The paper's grey is taken off, contrast is stretched, the strokes' bounding box scaled into
     20/28 of the side, and the centre of mass put in the middle.
     """
-    values = np.asarray(image.convert("L"), np.float64)
-    # A photo may have millions of pixels; the digit keeps its shape at a few hundred.
-    shrink = max(1, min(values.shape) // 256)
+    image = image.convert("L")
+    # A photo may have millions of pixels; the digit keeps its shape at a few hundred. A strip
+    # that is long and thin is brought to a million too.
+    area = image.width * image.height
+    shrink = max(1, min(image.size) // 256, math.isqrt(area // FRAMED_PIXELS))
     if shrink > 1:
-        image = image.convert("L").reduce(shrink)
-        values = np.asarray(image, np.float64)
+        image = image.reduce(shrink)
+    values = np.asarray(image, np.float64)
     border = _border(values[None, None])
     ground = float(np.median(border)) + 2 * float(np.median(np.abs(border - np.median(border))))
     strokes = np.clip(values - ground, 0, None)
     if strokes.max() < 16:  # no strokes to frame: an empty sheet stays one
-        return cover(image.convert("L"), width, height)
+        return cover(image, width, height)
     strokes *= 255 / strokes.max()
     strokes[strokes < 48] = 0  # paper grain and compression noise
     rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))

@@ -19,36 +19,35 @@ from convlens.serve.api import ACTIVATIONS, ATTRIBUTION, PREDICT, WINDOW
 from convlens.serve.bodies import ClientLeft
 from convlens.serve.gate import Gate, Handler
 from convlens.serve.health import Health
-from convlens.serve.house import House
 from convlens.serve.inference import Inference
 from convlens.serve.problems import Answer, Problem, answer_of, problem_of, wrong
 from convlens.serve.registry import Registry
+from convlens.serve.services import Services
 from convlens.serve.site import STATIC
-from convlens.serve.straight import Straight
 
 
 def create_app(
-    registry: Registry, house: House, access: Access, static: Path = STATIC
-) -> tuple[Gate, Straight]:
-    """Return the ASGI application of a server, and the straight way beside it.
+    registry: Registry, services: Services, access: Access, static: Path = STATIC
+) -> Gate:
+    """Return the ASGI application of a server.
 
     Parameters
     ----------
     registry : Registry
         The runs that it answers for.
-    house : House
+    services : Services
         Limits, threads and counters.
     access : Access
         Who may ask.
     static : Path
         The built page.
     """
-    inference = Inference(registry, house.limits, house.decoding, house.computing)
+    inference = Inference(registry, services.limits, services.decoding, services.computing)
     app = FastAPI(
         title="convlens",
         version=__version__,
         description="Runs of convlens: what they are, what they compute, what they say.",
-        lifespan=_lifespan(registry, house),
+        lifespan=_lifespan(registry, services),
         docs_url=None,  # it loads scripts from another host
         redoc_url=None,
     )
@@ -57,7 +56,7 @@ def create_app(
     for kind in (ConvlensError, ClientLeft, Exception):
         app.add_exception_handler(kind, _any_error)
     short: dict[str, Handler] = {}
-    for path, handler, told in Health(registry, house).routes():
+    for path, handler, told in Health(registry, services).routes():
         short[path] = handler
         app.add_api_route(path, _described(handler), tags=["health"], **told)
     for word, handler, told in (
@@ -74,11 +73,10 @@ def create_app(
             tags=["images"],
             **told,
         )
-    model_routes.add(app, registry, house)
-    workbench_routes.add(app, registry, house)
+    model_routes.add(app, registry, services)
+    workbench_routes.add(app, registry, services)
     page.add(app, static)
-    gate = Gate(app, access, house.limits, house.counters, short)
-    return gate, Straight(gate, inference)
+    return Gate(app, access, services.limits, services.counters, short)
 
 
 def _described(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -92,19 +90,19 @@ def _described(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _lifespan(
-    registry: Registry, house: House
+    registry: Registry, services: Services
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.openapi()  # made once, before anyone waits for it
-        watcher = asyncio.create_task(registry.watch(after=house.trainings.look))
+        watcher = asyncio.create_task(registry.watch(after=services.trainings.look))
         try:
             yield
         finally:
             watcher.cancel()
             with suppress(asyncio.CancelledError):
                 await watcher
-            await asyncio.to_thread(house.close)
+            await asyncio.to_thread(services.close)
 
     return lifespan
 

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,29 +28,23 @@ Computed = tuple[NDArray[Any], ...]
 """What a batch gives: arrays whose first axis is the batch's."""
 
 
-Done = Callable[[Computed | Exception], None]
-"""Is told the results for some images, or why there are none; in the event loop, once."""
-
-
 @dataclass(slots=True, eq=False)
 class Job:
     """Images of one request, and who waits for their results."""
 
     images: Images
-    done: Done
+    future: asyncio.Future[Computed]
     deadline: float
-    future: asyncio.Future[Computed] | None = None
-    """Whose end is the job's end, where there is one."""
-    over: bool = False
-
-    def cancel(self) -> None:
-        """Take the images out of the queue: nobody waits any more."""
-        self.over = True
 
     @property
     def wanted(self) -> bool:
         """Whether somebody still waits for the results."""
-        return not self.over and (self.future is None or not self.future.done())
+        return not self.future.done()
+
+    def fail(self, error: Exception) -> None:
+        """Give an error to whoever still waits."""
+        if self.wanted:
+            self.future.set_exception(error)
 
 
 class Batcher:
@@ -102,29 +95,15 @@ class Batcher:
         Problem
             503, where the queue is full.
         """
-        future: asyncio.Future[Computed] = asyncio.get_running_loop().create_future()
-        self.put(images, partial(_settle, future)).future = future
-        return future
-
-    def put(self, images: Images, done: Done) -> Job:
-        """Put images into the queue, as `submit`, for whoever needs no future.
-
-        Parameters
-        ----------
-        images : uint8 array (N, C, H, W)
-            Of one request.
-        done : callable
-            Is called once, in the event loop, unless the job was cancelled.
-        """
         count = len(images)
         if self.waiting and self.waiting + count > self._bound:
             raise overloaded(f"{self.waiting} images are waiting already")
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        job = Job(images, done, time.monotonic() + self._seconds)
+        future: asyncio.Future[Computed] = self._loop.create_future()
         self.waiting += count
-        self._jobs.put(job)
-        return job
+        self._jobs.put(Job(images, future, time.monotonic() + self._seconds))
+        return future
 
     def close(self) -> None:
         """End the thread when everything that waits is computed."""
@@ -178,13 +157,12 @@ class Batcher:
         for job in jobs:
             stop = start + len(job.images)
             if isinstance(results, Exception):
-                _tell(job, results)
-            else:
-                _tell(job, tuple(array[start:stop] for array in results))
+                job.fail(results)
+            elif job.wanted:
+                job.future.set_result(tuple(array[start:stop] for array in results))
             start = stop
         for job in batch:
-            if job.wanted:
-                _tell(job, overloaded(f"the request waited longer than {self._seconds:g} s"))
+            job.fail(overloaded(f"the request waited longer than {self._seconds:g} s"))
 
 
 def _together(images: list[Images]) -> Images:
@@ -193,20 +171,3 @@ def _together(images: list[Images]) -> Images:
         return images[0]
     whole = b"".join([some.tobytes() for some in images])
     return np.frombuffer(whole, np.uint8).reshape(-1, *images[0].shape[1:])
-
-
-def _tell(job: Job, result: Computed | Exception) -> None:
-    if not job.wanted:
-        return
-    job.over = True
-    try:
-        job.done(result)
-    except Exception:  # of one client, and no matter of the others in its batch
-        log.exception("an answer could not be given")
-
-
-def _settle(future: asyncio.Future[Computed], result: Computed | Exception) -> None:
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)

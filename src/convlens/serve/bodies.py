@@ -5,6 +5,7 @@ What a client says of its length is used to refuse early, and never believed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -17,8 +18,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 SAFETENSORS = "application/vnd.safetensors"
-CONNECTION = "convlens.connection"
-"""Where a request's scope holds the connection that it came by, if that can be watched."""
+WATCH_AFTER = 0.01
+"""Seconds of waiting for an answer after which it is watched whether the client is still there."""
 
 
 class ClientLeft(Exception):
@@ -51,12 +52,22 @@ class Call:
         What all requests share.
     """
 
-    __slots__ = ("_budget", "_headers", "_held", "_limits", "_receive", "media_type", "scope")
+    __slots__ = (
+        *("_budget", "_headers", "_held", "_limits", "_receive", "_timer", "_watcher"),
+        *("complete", "left", "media_type", "scope"),
+    )
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits, budget: Budget) -> None:
         self.scope, self._receive = scope, receive
         self._limits, self._budget, self._held = limits, budget, 0
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.left = False
+        """Whether the client left before its answer."""
+        length = self._headers.get(b"content-length", b"0")
+        self.complete = b"transfer-encoding" not in self._headers and length == b"0"
+        """Whether the body was read to its end."""
         kind = self.header(b"content-type")
         self.media_type = kind.partition(";")[0].strip().lower() if kind else ""
         """What the body says it is, without parameters, in lower case."""
@@ -67,7 +78,9 @@ class Call:
         return "" if value is None else value.decode("latin-1")
 
     async def body(self) -> bytes:
-        """Read the whole body; the connection bounds the time (see `protocol`).
+        """Read the whole body; the connection bounds the time (see `connections`).
+
+        From then on the task that reads is cancelled when the client leaves.
 
         Raises
         ------
@@ -83,18 +96,52 @@ class Call:
         if said.isdigit() and int(said) > most:
             raise _too_long(most)
         message = await self._next(most)
-        if not message.get("more_body"):
-            return bytes(message.get("body", b""))
         parts = [message.get("body", b"")]
         while message.get("more_body"):
             message = await self._next(most)
             parts.append(message.get("body", b""))
+        loop = asyncio.get_running_loop()
+        answering = asyncio.current_task()
+        assert answering is not None
+        self._timer = loop.call_later(WATCH_AFTER, self._watch, answering)
         return b"".join(parts)
+
+    def _watch(self, answering: asyncio.Task[Any]) -> None:
+        self._watcher = asyncio.create_task(self._until_left(answering))
+
+    async def _until_left(self, answering: asyncio.Task[Any]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.left = True
+        answering.cancel()
+
+    def unwatch(self) -> None:
+        """Stop watching the client: its answer is ready."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def discard(self) -> None:
+        """Let a refused body in, a little beyond the limit, and throw it away.
+
+        A client that sends everything before it reads would otherwise meet a closed connection
+        instead of the answer.
+        """
+        spare = self._limits.body_bytes + self._limits.body_bytes // 8
+        if b"expect" in self._headers:  # the client waits for the answer before it sends
+            return
+        while spare > 0 and not self.complete:
+            message = await self._receive()
+            spare -= len(message.get("body", b""))
+            self.complete = not message.get("more_body")
 
     async def _next(self, most: int) -> MutableMapping[str, Any]:
         message = await self._receive()
         if message["type"] == "http.disconnect":
+            self.left = True
             raise ClientLeft
+        self.complete = not message.get("more_body")
         count = len(message.get("body", b""))
         if self._held + count > most:
             raise _too_long(most)
@@ -103,7 +150,8 @@ class Call:
         return message
 
     def done(self) -> None:
-        """Give back what the body held."""
+        """Give back what the body held, and forget the client."""
+        self.unwatch()
         self._budget.held -= self._held
         self._held = 0
 
@@ -165,4 +213,5 @@ def _too_long(most: int) -> Problem:
         *(413, "too_large", f"the body is larger than {most:,} bytes"),
         f"at most {most:,} bytes",
         "send fewer or smaller images",
+        headers={"Connection": "close"},
     )

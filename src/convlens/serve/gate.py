@@ -1,7 +1,7 @@
 """The outermost layer: every request comes in and every answer goes out through here.
 
 It numbers requests, checks who asks, turns every error into the one JSON form, adds the security
-headers, and counts. Predictions take a short way: they go from here straight to their handler.
+headers, and counts. Operations on images go from here to their handlers without the router.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from convlens.serve.access import Access
-from convlens.serve.bodies import CONNECTION, Budget, Call, ClientLeft
+from convlens.serve.bodies import Budget, Call, ClientLeft
 from convlens.serve.counters import Counters
 from convlens.serve.limits import Limits
 from convlens.serve.problems import Answer, answer_of, problem_of
@@ -61,11 +61,6 @@ _PLAIN = [
 """For answers that are no page: nothing in them may be run, whatever a browser takes them for."""
 
 
-def usual_headers(media_type: str) -> list[tuple[bytes, bytes]]:
-    """Return what every answer that is no page has beside its length and its request's number."""
-    return [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), *_PLAIN]
-
-
 class Gate:
     """An ASGI application around another.
 
@@ -97,24 +92,20 @@ class Gate:
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
-    def next_id(self) -> str:
-        """Return the number of a new request."""
-        return f"{self._prefix}-{next(self._numbers):08x}"
-
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = self.next_id()
+        request_id = f"{self._prefix}-{next(self._numbers):08x}"
+        # HEAD is answered as GET; the server below leaves the body out
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        scope = {**scope, "method": method}
         call = Call(scope, receive, self.limits, self.budget)
-        out = _Out(send, request_id)
+        out = _Out(send, request_id, call)
         scope["convlens.call"], scope["convlens.id"] = call, request_id
         route = "other"
-        connection = scope.get(CONNECTION)
-        if connection is not None:
-            connection.task = asyncio.current_task()
         try:
             path = scope["path"]
             target = self.access.sign_in(call)
@@ -124,19 +115,21 @@ class Gate:
                 return
             self.access.check(call)
             word = path
-            if scope["method"] == "POST" and path.startswith("/v1/models/"):
+            if method == "POST" and path.startswith("/v1/models/"):
                 word = path[path.rfind(":") :]
             handler = self._short.get(word)
-            if handler is not None and (word[0] == ":" or scope["method"] in ("GET", "HEAD")):
+            if handler is not None and (word[0] == ":" or method == "GET"):
                 route = word
-                await out.answer(await handler(call))
+                answer = await handler(call)
+                call.unwatch()
+                await out.answer(answer)
             else:
                 await self.app(scope, receive, out)
                 route = getattr(scope.get("route"), "path", "static")
         except ClientLeft:
             out.status = out.status or 499  # nginx's number for it; nobody reads it
         except asyncio.CancelledError:
-            if connection is None or not connection.gone:
+            if not call.left:
                 raise  # the server ends
             out.status = out.status or 499
         except Exception as error:
@@ -145,10 +138,9 @@ class Gate:
             if out.status:
                 log.exception("request %s failed in the middle of its answer", request_id)
                 raise
+            call.unwatch()
             await out.answer(answer_of(problem_of(error, request_id), request_id))
         finally:
-            if connection is not None:
-                connection.task = None
             call.done()
             self.counters.request(route, out.status, time.perf_counter() - started)
 
@@ -156,10 +148,10 @@ class Gate:
 class _Out:
     """Sends an answer with the headers that every answer has; remembers its status."""
 
-    __slots__ = ("_id", "_send", "complete", "status")
+    __slots__ = ("_call", "_id", "_send", "complete", "status")
 
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send, self._id = send, request_id.encode()
+    def __init__(self, send: Send, request_id: str, call: Call) -> None:
+        self._send, self._id, self._call = send, request_id.encode(), call
         self.status, self.complete = 0, False
 
     async def __call__(self, message: Message) -> None:
@@ -169,11 +161,18 @@ class _Out:
             message["headers"] = [*message.get("headers", ()), *always]
         else:
             self.complete = not message.get("more_body")
+            if self.complete and not self._call.complete:
+                # the client reads the whole answer now, and may send the rest of its request
+                await self._send({**message, "more_body": True})
+                await self._call.discard()
+                message = {"type": "http.response.body", "body": b""}
         await self._send(message)
 
     async def answer(self, answer: Answer) -> None:
         headers = [
-            *usual_headers(answer.media_type),
+            (b"content-type", answer.media_type.encode()),
+            (b"cache-control", b"no-store"),
+            *_PLAIN,
             (b"content-length", b"%d" % len(answer.body)),
             (b"x-request-id", self._id),
         ]
@@ -183,4 +182,4 @@ class _Out:
         self.status = answer.status
         start = {"type": "http.response.start", "status": answer.status, "headers": headers}
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": answer.body})
+        await self({"type": "http.response.body", "body": answer.body})

@@ -12,16 +12,16 @@ from convlens.serve import schemas
 from convlens.serve.api import answers
 from convlens.serve.bodies import Call
 from convlens.serve.gate import Handler
-from convlens.serve.house import House
 from convlens.serve.problems import Answer, overloaded
 from convlens.serve.registry import Registry
+from convlens.serve.services import Services
 
 
 class Health:
     """The handlers; they need no thread, so that they answer whatever else is going on."""
 
-    def __init__(self, registry: Registry, house: House) -> None:
-        self._registry, self._house = registry, house
+    def __init__(self, registry: Registry, services: Services) -> None:
+        self._registry, self._house = registry, services
         self._started = time.monotonic()
 
     def routes(self) -> Iterator[tuple[str, Handler, dict[str, Any]]]:

@@ -17,10 +17,10 @@ class Limits:
         Largest body that is JSON: parsing it holds everything else up.
     json_depth : int
         Deepest nesting of a JSON body that describes something.
-    header_bytes : int
-        Largest head of a request: its first line and all headers.
     pixels : int
         Largest width times height of one image file.
+    request_pixels : int
+        Most pixels of all image files of one request together.
     images : int
         Most images in one request.
     parts : int
@@ -50,8 +50,8 @@ class Limits:
     body_bytes: int = 16 * 2**20
     json_bytes: int = 2 * 2**20
     json_depth: int = 40
-    header_bytes: int = 32 * 2**10
     pixels: int = 24_000_000
+    request_pixels: int = 96_000_000
     images: int = 64
     parts: int = 80
     layers: int = 1_000

@@ -11,17 +11,17 @@ from convlens.network import Network
 from convlens.serve import describe, schemas, tensors
 from convlens.serve.api import answers
 from convlens.serve.bodies import SAFETENSORS
-from convlens.serve.house import House
 from convlens.serve.kernels import kernels, none_yet
 from convlens.serve.onnx_model import float32
 from convlens.serve.problems import Problem
 from convlens.serve.registry import Registry
 from convlens.serve.samples import MOST, mistakes, some_of
+from convlens.serve.services import Services
 
 
-def add(app: FastAPI, registry: Registry, house: House) -> None:
+def add(app: FastAPI, registry: Registry, services: Services) -> None:
     """Add the routes to an application."""
-    run = house.computing.run
+    run = services.computing.run
 
     @app.get("/v1/models", tags=["models"], summary="The runs", responses=answers(schemas.Models))
     async def models() -> Response:
@@ -82,10 +82,10 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
     ) -> Response:
         entry, model = registry.entry(name), registry.model(name)
         if kind == "test":
-            part = await run(house.held_out.of, entry.run)
+            part = await run(services.held_out.of, entry.run)
             return json_response({"samples": await run(some_of, model, part, count, seed)})
         try:
-            held = await run(house.held_out.of, entry.run)
+            held = await run(services.held_out.of, entry.run)
         except Problem as problem:
             if problem.code != "no_data":
                 raise

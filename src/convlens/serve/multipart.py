@@ -8,10 +8,9 @@ RFC 7578; the parser is python-multipart's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from email.message import Message
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from convlens.serve.problems import Problem, wrong
 
@@ -51,13 +50,20 @@ def read_form(content_type: str, body: bytes, most_parts: int) -> Form:
     return _form(collected.parts)
 
 
-def _boundary(content_type: str) -> str:
-    message = Message()
-    message["content-type"] = content_type
-    boundary = message.get_param("boundary")
-    if not isinstance(boundary, str) or not 1 <= len(boundary) <= LONGEST_BOUNDARY:
+def _boundary(content_type: str) -> bytes:
+    boundary = _parameters(content_type).get("boundary", "")
+    if not 1 <= len(boundary) <= LONGEST_BOUNDARY:
         raise _malformed("its Content-Type names no boundary of 1 to 70 characters")
-    return boundary
+    return boundary.encode("utf-8")
+
+
+def _parameters(header: str) -> dict[str, str]:
+    """Return the parameters of a header; those in the form of RFC 2231 are left out.
+
+    RFC 7578 forbids that form (`name*0*=...`) in forms, and no browser sends it.
+    """
+    _, parameters = parse_options_header(header.encode("utf-8", "replace"))
+    return {key.decode("latin-1"): v.decode("utf-8", "replace") for key, v in parameters.items()}
 
 
 class _Collected:
@@ -108,13 +114,11 @@ class _Collected:
 def _form(parts: list[tuple[dict[str, str], bytearray]]) -> Form:
     form = Form()
     for headers, content in parts:
-        disposition = Message()
-        disposition["content-disposition"] = headers.get("content-disposition", "")
-        name = disposition.get_param("name", header="content-disposition")
-        if not isinstance(name, str) or not name:
+        disposition = _parameters(headers.get("content-disposition", ""))
+        name = disposition.get("name")
+        if not name:
             raise wrong("body", "a part has no name", 'Content-Disposition: form-data; name="..."')
-        is_file = disposition.get_param("filename", header="content-disposition") is not None
-        if is_file or headers.get("content-type", "").startswith("image/"):
+        if "filename" in disposition or headers.get("content-type", "").startswith("image/"):
             form.files.append((name, bytes(content)))
             continue
         if len(content) > LONGEST_FIELD:

@@ -21,12 +21,11 @@ from convlens.errors import InputError
 from convlens.machine import available_cores
 from convlens.serve.access import Access, is_loopback
 from convlens.serve.app import create_app
+from convlens.serve.connections import connections_of
 from convlens.serve.counters import Counters
-from convlens.serve.front import front_of
-from convlens.serve.house import House
 from convlens.serve.limits import Limits
-from convlens.serve.protocol import protocol_of
 from convlens.serve.registry import Registry
+from convlens.serve.services import Services
 
 SHORTEST_TOKEN = 16
 SWITCH_SECONDS = 0.0002
@@ -130,11 +129,11 @@ def serve(
             threads=max(1, available_cores() - 1),  # one is left for reading requests
             on_batch=counters.batch,
         )
-        house = House.furnish(registry, limits, counters)
-        app, straight = create_app(registry, house, Access(place.local, place.token))
+        services = Services.start(registry, limits, counters)
+        app = create_app(registry, services, Access(place.local, place.token))
         config = uvicorn.Config(
             app,
-            http=front_of(limits, straight, protocol_of(limits)),
+            http=connections_of(limits),
             ws="none",
             lifespan="on",
             log_level="warning",

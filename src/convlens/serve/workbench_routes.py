@@ -13,22 +13,22 @@ from convlens import zoo
 from convlens.serve import schemas
 from convlens.serve.api import SHAPES, TRAIN, answers
 from convlens.serve.bodies import Call
-from convlens.serve.house import House
 from convlens.serve.model_routes import json_response
 from convlens.serve.registry import Registry
+from convlens.serve.services import Services
 from convlens.serve.shapes import shapes_of
 from convlens.serve.trainings import available, read_order
 
 
-def add(app: FastAPI, registry: Registry, house: House) -> None:
+def add(app: FastAPI, registry: Registry, services: Services) -> None:
     """Add the routes to an application."""
-    run = house.computing.run
+    run = services.computing.run
     starting = asyncio.Lock()
 
     @app.post("/v1/shapes", tags=["workbench"], **SHAPES)
     async def shapes(request: Request) -> Response:
         asked = await _call(request).json()
-        return json_response(await run(shapes_of, asked, house.limits))
+        return json_response(await run(shapes_of, asked, services.limits))
 
     @app.get(
         "/v1/zoo", tags=["workbench"], summary="The named networks", responses=answers(schemas.Zoo)
@@ -48,9 +48,9 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
     @app.post("/v1/trainings", tags=["workbench"], **TRAIN)
     async def train(request: Request) -> Response:
         asked = await _call(request).json()
-        order = await run(read_order, asked, house.limits)
+        order = await run(read_order, asked, services.limits)
         async with starting:
-            name = await run(house.trainings.start, order)
+            name = await run(services.trainings.start, order)
         return json_response({"run": name}, 202)
 
     @app.delete(
@@ -61,7 +61,7 @@ def add(app: FastAPI, registry: Registry, house: House) -> None:
         responses=answers(schemas.Started, 404, status=202),
     )
     async def stop(name: str) -> Response:
-        house.trainings.stop(name)
+        services.trainings.stop(name)
         return json_response({"run": urllib.parse.quote(name)}, 202)
 
 

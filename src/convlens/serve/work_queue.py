@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Heavy:
+class WorkQueue:
     """Threads that the event loop hands work to.
 
     Parameters

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.errors import ConvlensError
-from convlens.serve.given import _bytes_of, _usual, read_arrays
+from convlens.serve.images import _bytes_of, _usual, read_arrays
 from convlens.serve.limits import Limits
 
 SHAPES = [(1, 2, 3), (3, 2, 2)]

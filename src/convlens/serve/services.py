@@ -5,41 +5,41 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from convlens.serve.counters import Counters
-from convlens.serve.heavy import Heavy
 from convlens.serve.limits import Limits
 from convlens.serve.registry import Registry
 from convlens.serve.samples import HeldOutImages
 from convlens.serve.trainings import Trainings
+from convlens.serve.work_queue import WorkQueue
 
 
 @dataclass
-class House:
+class Services:
     """The shared rooms of a server; `close` empties them."""
 
     registry: Registry
     limits: Limits
     counters: Counters
-    decoding: Heavy
-    computing: Heavy
+    decoding: WorkQueue
+    computing: WorkQueue
     trainings: Trainings
     held_out: HeldOutImages = field(default_factory=HeldOutImages)
 
     @classmethod
-    def furnish(cls, registry: Registry, limits: Limits, counters: Counters) -> House:
+    def start(cls, registry: Registry, limits: Limits, counters: Counters) -> Services:
         """Start the threads and the counters of a server."""
-        house = cls(
+        services = cls(
             registry,
             limits,
             counters,
-            decoding=Heavy(1, limits.decodes, limits.request_seconds),
-            computing=Heavy(2, limits.heavy, limits.request_seconds),
+            decoding=WorkQueue(1, limits.decodes, limits.request_seconds),
+            computing=WorkQueue(2, limits.heavy, limits.request_seconds),
             trainings=Trainings(registry),
         )
         counters.gauge(
             "convlens_waiting_images", "Images that wait or are computed.", registry.waiting
         )
         counters.gauge("convlens_models", "Runs answered for.", lambda: len(registry.entries))
-        return house
+        return services
 
     def close(self) -> None:
         """Stop the training, and the threads when they have done what they are at."""

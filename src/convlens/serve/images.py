@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convlens.data import Preprocessing
+from convlens.data.decode import MAX_SIDE, size_of
 from convlens.serve.bodies import SAFETENSORS, Call, parse_json, unsupported
-from convlens.serve.heavy import Heavy
 from convlens.serve.limits import Limits
 from convlens.serve.multipart import Form, read_form
 from convlens.serve.problems import Problem, wrong
+from convlens.serve.work_queue import WorkQueue
 from convlens.table import shape_text
 
 Pixels = NDArray[np.uint8]
@@ -43,7 +44,7 @@ _USUAL_HEADER = 256
 
 
 @dataclass(frozen=True)
-class Given:
+class ImageRequest:
     """What a request asks about.
 
     Parameters
@@ -61,7 +62,7 @@ class Given:
     fields: Mapping[str, Any]
 
     def text(self, name: str) -> str | None:
-        """Return a field that is one text; None where it is not given."""
+        """Return a field that is one text; None where it is not there."""
         value = self.fields.get(name)
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
@@ -99,8 +100,8 @@ class Given:
 
 
 async def read_images(
-    call: Call, preprocessing: Preprocessing, limits: Limits, decoding: Heavy, *, one: bool
-) -> Given:
+    call: Call, preprocessing: Preprocessing, limits: Limits, decoding: WorkQueue, *, one: bool
+) -> ImageRequest:
     """Read the image or the images of a request.
 
     Parameters
@@ -111,7 +112,7 @@ async def read_images(
         What each image is brought to.
     limits : Limits
         How many and how large.
-    decoding : Heavy
+    decoding : WorkQueue
         Where image files are decoded.
     one : bool
         The request is about exactly one image, called "image"; otherwise about one or several,
@@ -125,9 +126,8 @@ async def read_images(
     kind, shape = call.media_type, preprocessing.input
     if kind in ARRAYS:
         arrays, fields = read_arrays(kind, await call.body(), shape, limits, one=one)
-        ready = as_they_are(arrays, fields, shape)
-        if ready is not None:
-            return ready
+        if isinstance(arrays, np.ndarray) and arrays.shape[1:] == shape:
+            return ImageRequest(arrays, tuple([] for _ in arrays), fields)
         return await decoding.run(_bring, list(arrays), preprocessing, limits, fields)
     if kind == _MULTIPART:
         form = read_form(call.header(b"content-type"), await call.body(), limits.parts)
@@ -161,15 +161,6 @@ def read_arrays(
     return _from_lists(fields.pop(key), key, shape, limits, one=one), fields
 
 
-def as_they_are(
-    arrays: Pixels | list[Pixels], fields: dict[str, Any], shape: Shape
-) -> Given | None:
-    """Return images that have the network's input shape; None where they must be brought to it."""
-    if isinstance(arrays, np.ndarray) and arrays.shape[1:] == shape:
-        return Given(arrays, tuple([] for _ in arrays), fields)
-    return None
-
-
 def _files(form: Form, limits: Limits, *, one: bool) -> list[bytes]:
     files = [content for name, content in form.files if name in ("image", "images", "file")]
     if not files:
@@ -184,10 +175,12 @@ def _files(form: Form, limits: Limits, *, one: bool) -> list[bytes]:
 
 def _decode(
     files: list[bytes], preprocessing: Preprocessing, limits: Limits, fields: dict[str, Any]
-) -> Given:
+) -> ImageRequest:
+    sizes = [size_of(content, max_pixels=limits.pixels) for content in files]
+    _check_pixels(sizes, limits)
     found = [preprocessing.prepare(content, max_pixels=limits.pixels) for content in files]
     images, notes = zip(*found, strict=True)
-    return Given(np.stack(images), notes, fields)
+    return ImageRequest(np.stack(images), notes, fields)
 
 
 def _from_lists(
@@ -308,19 +301,35 @@ def _check_count(count: int, key: str, limits: Limits) -> None:
         raise wrong(key, f"there are {count} images", f"1 to {limits.images} in one request")
 
 
+def _check_pixels(sizes: list[tuple[int, int]], limits: Limits) -> None:
+    """Refuse images `(height, width)` that are too large one by one, or all together."""
+    if any(max(size) > MAX_SIDE or math.prod(size) > limits.pixels for size in sizes):
+        raise Problem(
+            *(413, "too_large", "an image has too many pixels"),
+            f"at most {limits.pixels:,} pixels, and {MAX_SIDE:,} along a side",
+            "make the image smaller",
+        )
+    total = sum(math.prod(size) for size in sizes)
+    if total > limits.request_pixels:
+        raise Problem(
+            *(413, "too_large", f"the images have {total:,} pixels together"),
+            f"at most {limits.request_pixels:,} pixels in one request",
+            "send fewer or smaller images at once",
+        )
+
+
 def _bring(
     arrays: list[Pixels], preprocessing: Preprocessing, limits: Limits, fields: dict[str, Any]
-) -> Given:
+) -> ImageRequest:
+    _check_pixels([array.shape[1:] for array in arrays], limits)
     images, notes = [], []
     for array in arrays:
         said: list[str] = []
         if array.shape == preprocessing.input:
             images.append(array)
         else:
-            if array.shape[1] * array.shape[2] > limits.pixels:
-                raise Problem(413, "too_large", "an image has too many pixels", "fewer")
             plane = array[0] if len(array) == 1 else array.transpose(1, 2, 0)
             picture = Image.fromarray(np.ascontiguousarray(plane))
             images.append(np.ascontiguousarray(preprocessing.bring(picture, said)))
         notes.append(said)
-    return Given(np.stack(images), tuple(notes), fields)
+    return ImageRequest(np.stack(images), tuple(notes), fields)

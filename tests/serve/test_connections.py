@@ -174,7 +174,7 @@ def test_the_checks_of_every_request(server: Server, digits: np.ndarray) -> None
             assert line.answer()[0] == status
 
 
-def test_a_token_is_asked_for_on_this_way_too(served_runs: Path, digits: np.ndarray) -> None:
+def test_predictions_ask_for_the_token_too(served_runs: Path, digits: np.ndarray) -> None:
     with serving("first", "--runs", served_runs, "--token", "0123456789abcdef") as server:
         with Line(server) as line:
             line.send(request(digits[0]))
@@ -214,9 +214,7 @@ def test_a_client_that_takes_no_answers_is_closed(server: Server, digits: np.nda
     assert classes(server, digits)
 
 
-def test_predictions_are_counted_whichever_way_they_went(
-    server: Server, digits: np.ndarray
-) -> None:
+def test_predictions_of_one_connection_are_counted(server: Server, digits: np.ndarray) -> None:
     before = status_of_metric(server, ":predict", 200)
     with Line(server) as line:
         line.send(request(digits[0]))
