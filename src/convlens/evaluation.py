@@ -79,6 +79,12 @@ class Mistake:
     """Given to the true class."""
     picture: str | None = None
     """A small PNG in base64."""
+    file: str | None = None
+    """Its file below the set's folder, where it has one."""
+
+    def name(self, split: str) -> str:
+        """Return what the image is called: its file, or "test image 17"."""
+        return self.file or f"{split} image {self.index}"
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,7 @@ def evaluate_logits(
     *,
     split: str = "test",
     worst: int = 25,
+    files: Sequence[str] | None = None,
 ) -> Evaluation:
     """Measure a classifier from its scores.
 
@@ -158,6 +165,8 @@ def evaluate_logits(
         Which part of the data this is.
     worst : int
         How many mistakes to keep.
+    files : sequence of str, length N, optional
+        The images' files.
 
     Raises
     ------
@@ -202,6 +211,7 @@ def evaluate_logits(
             probability=float(probabilities[i, predicted[i]]),
             true_probability=float(probabilities[i, truth[i]]),
             picture=None if images is None else thumbnail(images[i]),
+            file=None if files is None else files[int(i)],
         )
         for i in worst_first
     )

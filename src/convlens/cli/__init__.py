@@ -50,6 +50,8 @@ Options:
   --version  Show the version and exit.
   --debug    Show a traceback with errors.
   --help     Show this message, or a command's own, and exit.
+  --install-completion [SHELL]  Complete commands, options and names with the tab key.
+  --show-completion [SHELL]     Print the script for that: bash, zsh or fish.
 
 Commands:
 {commands}
@@ -67,6 +69,8 @@ def _run(arguments: list[str]) -> None:
         from convlens import __version__
 
         print(__version__, flush=True)
+    elif name in ("--complete", "--show-completion", "--install-completion"):
+        _complete(name, arguments[1:])
     elif name in COMMANDS:
         file = "import_" if name == "import" else name  # a word that Python keeps
         module = import_module(f"convlens.cli.{file}")
@@ -80,6 +84,20 @@ def _run(arguments: list[str]) -> None:
             "one of " + ", ".join(COMMANDS),
             "see convlens --help",
         )
+
+
+def _complete(name: str, arguments: list[str]) -> None:
+    """Answer the shell's tab key, or give it the script that asks."""
+    from convlens.cli import completion
+
+    if name == "--complete":
+        print("\n".join(completion.complete(arguments)), flush=True)
+        return
+    shell = arguments[0] if arguments else None
+    if name == "--show-completion":
+        print(completion.script(shell), end="", flush=True)
+    else:
+        print(f"wrote {completion.install(shell)}; open a new shell to use it", flush=True)
 
 
 def main() -> None:

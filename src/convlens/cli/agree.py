@@ -11,6 +11,7 @@ import typer
 from convlens import zoo
 from convlens.cli.options import Json, new_command, print_json
 from convlens.engines.agreement import IMAGES, Agreement, agreements
+from convlens.progress import track
 
 app = new_command()
 
@@ -30,7 +31,11 @@ def agree(
     """
     networks = [zoo.load(name) for name in zoo.names()] if net is None else [zoo.resolve(net)]
     engines = ["torch", *(["keras"] if find_spec("keras") else [])]
-    rows = [row for network in networks for row in agreements(network, engines, seed)]
+    rows = [
+        row
+        for network in track(networks, "networks compared")
+        for row in agreements(network, engines, seed)
+    ]
     names = {"torch": "torch", "keras": "keras"}
     if "keras" in engines:
         from convlens.engines import keras_backend

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 app = new_command()
 
+WORST = 5
+"""Mistakes that are printed, the worst first."""
+
 
 @app.command(epilog="Example: convlens evaluate last")
 def evaluate(
@@ -69,6 +72,11 @@ def evaluate(
         typer.echo(
             f"  {row.name:>12}  precision {decimal(row.precision)}  recall {decimal(row.recall)}  "
             f"F1 {decimal(row.f1)}  {row.images} images"
+        )
+    for mistake in result.mistakes[:WORST]:
+        true, called = result.classes[mistake.label], result.classes[mistake.predicted]
+        typer.echo(
+            f"  {mistake.name(split)}: {true} called {called}, with {mistake.probability:.1%}"
         )
 
 

@@ -90,7 +90,7 @@ def excite(
     )
     for one in found.maps:
         typer.echo(f"map {one.number}: {answers_to(one.classes)}" + _made(one))
-        for line in _images(one):
+        for line in _images(found, one):
             typer.echo(f"  {line}")
     for made in found.class_images:
         typer.echo(f"{made.place}: {made.activations[0]:.3g} -> {made.activations[-1]:.3g}")
@@ -110,7 +110,13 @@ def _result(found: Excitation, files: list[str]) -> dict[str, Any]:
                 "map": one.number,
                 "made": None if one.made is None else one.made.value,
                 "patches": [
-                    {"image": image, "class": name, "value": value, "cell": cell}
+                    {
+                        "image": image,
+                        "file": None if found.files is None else found.files[image],
+                        "class": name,
+                        "value": value,
+                        "cell": cell,
+                    }
                     for image, name, value, cell in _patches(one)
                 ],
             }
@@ -146,8 +152,11 @@ def _made(one: ExcitedMap) -> str:
     return f"; the made patch gives {one.made.value:.3g}{real}"
 
 
-def _images(one: ExcitedMap) -> list[str]:
+def _images(found: Excitation, one: ExcitedMap) -> list[str]:
     # joined by a no-break space while the lines are broken, so that no image is torn apart
-    told = [f"#{image}\xa0({name})\xa0{value:.3g}" for image, name, value, _ in _patches(one)]
+    told = [
+        f"{found.name_of(image)}\xa0({name})\xa0{value:.3g}"
+        for image, name, value, _ in _patches(one)
+    ]
     lines = textwrap.wrap(", ".join(told), 90, break_long_words=False, break_on_hyphens=False)
     return [line.replace("\xa0", " ") for line in lines]

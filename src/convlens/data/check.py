@@ -29,6 +29,7 @@ from convlens.data.loading import load
 from convlens.data.source import ImageFolder, find_source
 from convlens.data.stored import StoredImages
 from convlens.errors import DataError
+from convlens.progress import track
 
 NEAR_IMAGES = 100_000
 """Larger sets are searched for near-duplicates only when asked to."""
@@ -141,7 +142,8 @@ def _names(dataset: Dataset, files: FolderFiles | None) -> list[str]:
     names = []
     for split in SPLITS:
         part = dataset.part(split)
-        for number, (image, label) in enumerate(zip(part.images, part.labels, strict=True)):
+        pairs = zip(part.images, part.labels, strict=True)
+        for number, (image, label) in enumerate(track(pairs, "images compared", len(part))):
             same = known[digest(image), int(label)] if files else []
             names.append(same.pop(0) if same else f"{split} {number}")
     return names

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens.data.decode import shown
 from convlens.data.preprocessing import Preprocessing
 from convlens.data.stored import StoredImages
 from convlens.errors import DataError, InputError, nearest
@@ -28,11 +29,14 @@ class Split:
         Number of each image's class.
     digests : uint8 array (N, 16), optional
         Digest of each image's pixels, where they were computed on the way.
+    files : sequence of str, optional
+        Each image's file below the set's folder, where it has one.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     digests: NDArray[np.uint8] | None = None
+    files: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,9 +44,17 @@ class Split:
     def take(self, index: NDArray[np.int64]) -> Split:
         """Return the images of an index, as a part of their own."""
         digests = None if self.digests is None else self.digests[index]
+        files = None
+        if self.files is not None:
+            files = tuple(map(self.files.__getitem__, np.asarray(index).tolist()))
         if isinstance(self.images, StoredImages):
-            return Split(stored(self.images.take(index)), self.labels[index], digests)
-        return Split(np.ascontiguousarray(self.images[index]), self.labels[index], digests)
+            return Split(stored(self.images.take(index)), self.labels[index], digests, files)
+        images = np.ascontiguousarray(self.images[index])
+        return Split(images, self.labels[index], digests, files)
+
+    def name_of(self, number: int, split: str) -> str:
+        """Return what an image is called: its file, or "test image 17" where it has none."""
+        return shown(self.files[number]) if self.files else f"{split} image {number}"
 
 
 def stored(images: StoredImages) -> NDArray[np.uint8]:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from convlens.data.dataset import Split
 from convlens.data.stored import StoredImages
+from convlens.progress import track
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
@@ -87,7 +88,7 @@ def exact_groups(images: Images) -> list[Indices]:
     [[0, 2], [1, 4]]
     """
     members: dict[bytes, list[int]] = {}
-    for number, image in enumerate(images):
+    for number, image in enumerate(track(images, "images compared")):
         digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
         members.setdefault(digest, []).append(number)
     return [np.array(group, np.int64) for group in members.values() if len(group) > 1]
@@ -200,7 +201,7 @@ def _waves(images: Images) -> NDArray[np.float32]:
     """Return the lowest coefficients of the orthonormal cosine transform: float32 (N, 64)."""
     rows, columns = (_cosines(side) for side in images.shape[2:])
     waves = np.zeros((len(images), 64), np.float32)
-    for start in range(0, len(images), 1024):
+    for start in track(range(0, len(images), 1024), "batches of images hashed"):
         # a mean over channels times their root: a projection, like the transform itself
         grey = images[start : start + 1024].sum(axis=1, dtype=np.float32)
         grey /= np.float32(np.sqrt(images.shape[1]))

@@ -92,11 +92,15 @@ def _splits(found: FolderSet, parts: list[Rows]) -> list[Split]:
     if isinstance(images, StoredImages) and found.memory is None:
         loaded = images.file.parts([images.index[rows] for rows in parts])
         return [
-            Split(pixels, labels[rows], digests[rows])
+            Split(pixels, labels[rows], digests[rows], _files(found, rows))
             for pixels, rows in zip(loaded, parts, strict=True)
         ]
-    whole = Split(_images(found), labels, digests)
+    whole = Split(_images(found), labels, digests, found.listing.paths)
     return [whole.take(rows) for rows in parts]
+
+
+def _files(found: FolderSet, rows: Rows) -> tuple[str, ...]:
+    return tuple(map(found.listing.paths.__getitem__, rows.tolist()))
 
 
 def _divide(

@@ -44,6 +44,7 @@ from convlens.layers import (
     SiLU,
 )
 from convlens.network import Network
+from convlens.progress import track
 from convlens.table import shape_text
 
 INTEGRATION_STEPS = 64
@@ -124,7 +125,8 @@ def attribute_all(
 ) -> tuple[Attribution, ...]:
     """Return one image's attributions by several methods; see `attribute`."""
     return tuple(
-        attribute(model, image, method, target=target, baseline=baseline) for method in methods
+        attribute(model, image, method, target=target, baseline=baseline)
+        for method in track(methods, "attributions computed")
     )
 
 

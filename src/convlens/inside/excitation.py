@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data import Dataset
+from convlens.data.decode import shown
 from convlens.engines.torch_engine import as_torch
 from convlens.errors import InputError
 from convlens.inside import places
@@ -25,6 +26,7 @@ from convlens.inside.look import Subject
 from convlens.inside.maximise import Ascent, Maximised, maximise_class, maximise_map
 from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
 from convlens.network import Network
+from convlens.progress import track
 from convlens.table import Row
 
 SHOWN_MAPS = 12
@@ -112,6 +114,12 @@ class Excitation:
     maps: tuple[ExcitedMap, ...]
     named: bool
     class_images: tuple[Maximised, ...]
+    files: tuple[str, ...] | None = None
+    """The images' files, where they have any."""
+
+    def name_of(self, image: int) -> str:
+        """Return what an image is called: its file, or its number."""
+        return self.files[image] if self.files else f"#{image}"
 
     def choice(self) -> str:
         """Say which maps these are, and how many there are.
@@ -193,13 +201,16 @@ def excite(
             tuple(subject.classes[part.labels[image]] for image in one.images),
             _made(subject, row, one.map_number, seed) if maximise else None,
         )
-        for one in found
+        for one in track(found, "maps done")
     )
     if targets:
         on_progress("making an image for " + ", ".join(subject.classes[n] for n in targets))
     class_images = tuple(_class_image(subject, target, seed) for target in targets)
     named = numbers is not None
-    return Excitation(subject, row, dataset.name, split, len(part), excited, named, class_images)
+    return Excitation(
+        *(subject, row, dataset.name, split, len(part), excited, named, class_images),
+        files=None if part.files is None else tuple(map(shown, part.files)),
+    )
 
 
 def last_convolution(network: Network) -> str:

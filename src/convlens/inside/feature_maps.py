@@ -17,6 +17,7 @@ from convlens.arithmetic import Shape
 from convlens.data import Preprocessing
 from convlens.engines import Float32, Model
 from convlens.inside import places
+from convlens.progress import track
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -192,7 +193,7 @@ def find_dead_maps(
     """
     places.check_images(model.network, images)
     alive: dict[str, Bools] = {}
-    for start, stop in batches(model, len(images)):
+    for start, stop in track(list(batches(model, len(images))), "batches of images looked at"):
         normalised = preprocessing.normalise(images[start:stop])
         for name, values in model.activations(normalised).items():
             # any value that is not zero: over the batch, and over the cells of maps

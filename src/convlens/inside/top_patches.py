@@ -19,6 +19,7 @@ from convlens.engines import Float32, Model
 from convlens.errors import InputError
 from convlens.inside import places
 from convlens.inside.feature_maps import batches
+from convlens.progress import track
 from convlens.table import Row
 
 
@@ -104,7 +105,7 @@ def top_patches(
         raise InputError(f"count is {count}", "at least 1 patch a map", "use count=9")
     places.check_images(model.network, images)
     best = _Best(len(chosen), count)
-    for start, stop in batches(model, len(images)):
+    for start, stop in track(list(batches(model, len(images))), "batches of images looked at"):
         normalised = preprocessing.normalise(images[start:stop])
         cells = model.activations(normalised, [layer])[layer][:, chosen]
         flat = cells.reshape(len(cells), len(chosen), -1)

@@ -24,6 +24,7 @@ from convlens.inside import places
 from convlens.inside.attribution import attribute
 from convlens.inside.reasons import Method
 from convlens.network import Network
+from convlens.progress import track
 
 Floats = NDArray[np.float64]
 
@@ -108,13 +109,16 @@ def cascade(
             "use seeds=(0,)",
         )
     trained = model.weights()
-    originals = [attribute(model, image, method, baseline=baseline) for image in images]
+    originals = [
+        attribute(model, image, method, baseline=baseline)
+        for image in track(images, "images explained")
+    ]
     similarity = np.ones((len(seeds), len(layers) + 1, len(images)))
     for i, seed in enumerate(seeds):
         mixed = TorchModel(model.network, seed)
         mixed.module.to(model.device)
         random = mixed.weights()
-        for step in range(1, len(layers) + 1):
+        for step in track(range(1, len(layers) + 1), "layers made random"):
             replaced = set(layers[:step])
             mixed.load_weights(
                 {
@@ -303,7 +307,7 @@ def faithfulness(
     places.check_images(model.network, images)
     by_method: list[Curves] = []
     by_chance: list[Curves] = []
-    for n, image in enumerate(images):
+    for n, image in enumerate(track(images, "images taken apart")):
         found = attribute(model, image, method, baseline=baseline)
         chance = np.random.default_rng((seed, n)).permutation(found.map.size)
         for orders, order in (

@@ -26,6 +26,7 @@ from convlens.inside.trust import (
     faithfulness,
     randomised_order,
 )
+from convlens.progress import track
 
 CLEARLY = 2.0
 """A mean difference counts from so many of its standard errors on."""
@@ -185,7 +186,7 @@ def judge(
     normalised = subject.preprocessing.normalise(split.images[drawn])
     layers = len(randomised_order(model.network))
     verdicts = []
-    for number, method in enumerate(chosen, start=1):
+    for number, method in enumerate(track(chosen, "methods judged"), start=1):
         on_progress(
             f"{method} ({number} of {len(chosen)}): {len(drawn)} images, {layers} layers made "
             f"random one after the other, {seeds} {'seed' if seeds == 1 else 'seeds'}"

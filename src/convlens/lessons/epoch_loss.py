@@ -15,6 +15,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
@@ -48,7 +49,7 @@ def train(data: digits.Digits, seed: int, epochs: int) -> list[Epoch]:
     module = TorchModel(zoo.load("fast-mnist"), seed).module
     optimizer = torch.optim.Adam(module.parameters(), 0.001)
     history = []
-    for epoch in range(epochs):
+    for epoch in track(range(epochs), "epochs trained"):
         batches = list(data.train.shuffled(BATCH_SIZE, None, seed, epoch))
         steps = []
         for images, labels in batches:

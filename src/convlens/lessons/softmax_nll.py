@@ -20,6 +20,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.training.loop import predict
@@ -74,7 +75,7 @@ def train(
     module = TorchModel(zoo.load("fast-mnist"), seed).module
     optimizer = OPTIMIZERS[optimizer_name](list(module.parameters()))
     accuracy, gradients = [], []
-    for epoch in range(epochs):
+    for epoch in track(range(epochs), "epochs trained"):
         module.train()
         losses = []
         for images, labels in data.train.shuffled(BATCH_SIZE, None, seed, epoch):

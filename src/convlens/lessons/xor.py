@@ -15,6 +15,7 @@ from convlens.evaluation import softmax
 from convlens.figures.plane import Surface, surfaces_svg
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
@@ -66,7 +67,7 @@ def train(network: Network, seed: int, steps: int) -> Trained:
     points, labels = torch.from_numpy(POINTS[:, :, None, None]), torch.from_numpy(LABELS)
     optimizer = torch.optim.Adam(model.module.parameters(), LEARNING_RATE)
     best = 0.0
-    for step in range(steps):
+    for step in track(range(steps), "steps trained"):
         optimizer.zero_grad()
         logits = model.module(points)
         loss = F.cross_entropy(logits, labels)

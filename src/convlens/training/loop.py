@@ -24,6 +24,7 @@ from convlens.engines.captured import Captured
 from convlens.engines.device import synchronize
 from convlens.engines.torch_engine import neutral_weights
 from convlens.errors import TrainingError
+from convlens.progress import track
 from convlens.training import checkpoint, optimise
 from convlens.training.augment import MixedLabels
 from convlens.training.averaging import MovingAverage
@@ -413,5 +414,8 @@ def predict(
     module.eval()
     with torch.inference_mode():
         batches = images.in_order(batch_size)
-        parts = [mean_over_views(module, batch, views).float() for batch, _ in batches]
+        parts = [
+            mean_over_views(module, batch, views).float()
+            for batch, _ in track(batches, "batches computed")
+        ]
     return torch.cat(parts)

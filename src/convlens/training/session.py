@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from convlens.data import Dataset
+from convlens.data.decode import shown
 from convlens.engines import Model, build
 from convlens.engines.device import (
     choose_device,
@@ -325,7 +326,10 @@ def evaluate_model(
             mean_over_views(logits_of, batch, seen) for batch, _ in images.in_order(batch_size)
         )
         logits = torch.cat(list(parts)).numpy()
-    return evaluate_logits(logits, part.labels, dataset.classes, part.images, split=split)
+    names = None if part.files is None else list(map(shown, part.files))
+    return evaluate_logits(
+        logits, part.labels, dataset.classes, part.images, split=split, files=names
+    )
 
 
 class _Saver:

@@ -1,0 +1,151 @@
+"""Tab completion for bash, zsh and fish: commands, options, and the names that exist here.
+
+The shell asks `convlens --complete WORD...` at every tab, so only what is quick is loaded: names
+come from file names; a command's options from its module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from convlens import atomic
+from convlens.cli import COMMANDS
+from convlens.errors import InputError, nearest
+
+SHELLS = ("bash", "zsh", "fish")
+
+_SCRIPTS = {
+    "bash": """_convlens() {
+  local IFS=$'\\n'
+  COMPREPLY=($(convlens --complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  [ ${#COMPREPLY[@]} -eq 0 ] && COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o filenames -F _convlens convlens
+""",
+    "zsh": """#compdef convlens
+_convlens() {
+  local -a names
+  names=("${(@f)$(convlens --complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "$names" ]]; then compadd -- "${names[@]}"; else _files; fi
+}
+compdef _convlens convlens
+""",
+    "fish": """function __convlens
+  convlens --complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
+end
+complete -c convlens -a '(__convlens)'
+""",
+}
+
+
+def script(shell: str | None) -> str:
+    """Return the script that a shell runs to complete convlens."""
+    return _SCRIPTS[_shell(shell)]
+
+
+def install(shell: str | None) -> Path:
+    """Write the script where the shell reads it, and return the file."""
+    shell = _shell(shell)
+    home = Path.home()
+    places = {
+        "bash": home / ".local/share/bash-completion/completions/convlens",
+        "zsh": home / ".zfunc/_convlens",
+        "fish": home / ".config/fish/completions/convlens.fish",
+    }
+    place = places[shell]
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise atomic.explain(error, place) from error
+    atomic.write_text(place, _SCRIPTS[shell])
+    return place
+
+
+def complete(words: Sequence[str]) -> list[str]:
+    """Return what the last of the words can become; nothing leaves it to the shell's file names.
+
+    Parameters
+    ----------
+    words : sequence of str
+        What stands after `convlens`, the last one unfinished, perhaps empty.
+    """
+    *before, word = words or [""]
+    return sorted(name for name in _candidates(list(before), word) if name.startswith(word))
+
+
+def _candidates(before: list[str], word: str) -> list[str]:
+    if not before:
+        return [*COMMANDS, "--help", "--version", "--debug", "--install-completion"]
+    command = before[0]
+    if command not in COMMANDS:
+        return []
+    if before[-1] in ("--recipe", "--data"):
+        return _names(before[-1][2:])
+    if before[-1] in ("--network", "--run"):
+        return _names("zoo") if before[-1] == "--network" else _runs(before)
+    if word.startswith("-"):
+        return _options(before)
+    if command in ("runs", "data", "study", "lesson") and len(before) == 1:
+        return _inner(command)
+    if command in ("shapes", "train", "agree"):
+        return _names("zoo")
+    if command == "data":
+        return _names("data")
+    if command in ("kernels", "pixels", "import"):
+        return []
+    return [*_runs(before), *(_names("zoo") if command in ("look", "export") else [])]
+
+
+def _names(kind: str) -> list[str]:
+    """Return the names of networks, recipes or data sets: those of the files that hold them."""
+    package = Path(__file__).parents[1]
+    folders = {"zoo": "zoo", "recipe": "training/recipes", "data": "data/sets"}
+    return [path.stem for path in (package / folders[kind]).glob("*.toml")]
+
+
+def _runs(before: list[str]) -> list[str]:
+    root = os.environ.get("CONVLENS_RUNS") or "runs"
+    if "--runs" in before[:-1]:
+        root = before[before.index("--runs") + 1]
+    try:
+        folders = [entry.name for entry in os.scandir(root) if entry.name[0] != "."]
+    except OSError:
+        return ["last"]
+    return ["last", *(name for name in folders if (Path(root) / name / "status.json").is_file())]
+
+
+def _inner(command: str) -> list[str]:
+    if command == "runs":
+        return ["delete", "rename", "metrics"]
+    if command == "data":
+        return ["list", "get", "show", "check"]
+    module = "convlens.studies" if command == "study" else "convlens.lessons"
+    known = import_module(module)
+    return list(known.STUDIES if command == "study" else known.LESSONS)
+
+
+def _options(before: list[str]) -> list[str]:
+    """Return the options of a command, from its module."""
+    from typer.main import get_command
+
+    file = "import_" if before[0] == "import" else before[0]
+    command = get_command(import_module(f"convlens.cli.{file}").app)
+    for name in before[1:]:
+        command = getattr(command, "commands", {}).get(name, command)
+    named = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    options = [name for parameter in named for name in (*parameter.opts, *parameter.secondary_opts)]
+    return [*(name for name in options if name.startswith("--")), "--help"]
+
+
+def _shell(name: str | None) -> str:
+    name = name or Path(os.environ.get("SHELL", "")).name
+    if name not in SHELLS:
+        raise InputError(
+            f'completion is not made for "{name}"{nearest(name, SHELLS)}',
+            "bash, zsh or fish",
+            "name the shell: convlens --show-completion bash",
+        )
+    return name
