@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from convlens import transfer, zoo
+import recorded_runs
+from convlens import transfer, workflow, zoo
 from convlens.engines.torch_engine import TorchModel
 from convlens.errors import InputError
 from convlens.exporting.script import write_model
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.weights.keras_layout import to_keras
+from pictures import digit_images
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -127,3 +131,57 @@ def test_a_layer_that_keras_has_not_is_named_and_nothing_is_written(tmp_path: Pa
     with pytest.raises(InputError, match="no layer that computes conv1"):
         transfer.export(start.folder, to="keras", out=tmp_path / "net.keras")
     assert not list(tmp_path.glob("*.keras"))
+
+
+@pytest.mark.parametrize("to", ["onnx", "torch", "keras"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorFlow on NumPy 2
+def test_a_model_that_was_exported_and_imported_predicts_the_same(to: str, tmp_path: Path) -> None:
+    if to == "keras":
+        pytest.importorskip("keras")
+    run = recorded_runs.train(tmp_path / "run", recorded_runs.RECIPE)
+    network = tmp_path / "run" / "network.toml"
+    written = transfer.export(tmp_path / "run", to, out=tmp_path / f"model.{to}").files[0]
+    named = {"network": network} if to == "torch" else {}
+    back, imported = transfer.import_model(written, out=tmp_path / "back", **named)
+    assert not [note for note in imported.notes if "normalised" in note]
+    same_facts(run, back)
+    paper = Image.fromarray(255 - digit_images()[0][7]).resize((90, 70))  # dark on light
+    paper.save(tmp_path / "photo.png")
+    (first,), (second,) = (workflow.predict([tmp_path / "photo.png"], each) for each in (run, back))
+    assert [name for name, _ in first.top] == [name for name, _ in second.top]
+    np.testing.assert_allclose(
+        [share for _, share in first.top], [share for _, share in second.top], atol=1e-5
+    )
+    assert first.notes == second.notes
+    assert any("inverted" in note for note in second.notes)
+
+
+@pytest.mark.parametrize("library", ["torch", "keras"])
+def test_code_of_a_model_carries_its_preprocessing(library: Any, tmp_path: Path) -> None:
+    run = recorded_runs.train(tmp_path / "run", recorded_runs.RECIPE.changed({"epochs": 1}))
+    (file,) = transfer.export(
+        tmp_path / "run", f"{library}-code", out=tmp_path / "code.py", model_only=True
+    ).files
+    text = file.read_text()
+    values = ast.literal_eval(text.partition("PREPROCESSING = ")[2].partition("\n}")[0] + "}")
+    assert values == run.data["preprocessing"]
+
+
+def test_a_model_that_says_nothing_of_its_images_says_so_at_every_prediction(
+    tmp_path: Path,
+) -> None:
+    network = zoo.load("compact-batch-norm")
+    torch.save(TorchModel(network).module.state_dict(), tmp_path / "w.pt")
+    run, _ = transfer.import_model(tmp_path / "w.pt", network=network.name, out=tmp_path / "run")
+    Image.fromarray(digit_images()[0][0]).save(tmp_path / "one.png")
+    (prediction,) = workflow.predict([tmp_path / "one.png"], run)
+    assert any("it is not known how images were prepared" in note for note in prediction.notes)
+    # and still after it went out and came in again
+    transfer.export(tmp_path / "run", "onnx", out=tmp_path / "m.onnx")
+    back, _ = transfer.import_model(tmp_path / "m.onnx", out=tmp_path / "back")
+    assert back.data["preprocessing"]["known"] is False
+    told, _ = transfer.import_model(
+        tmp_path / "w.pt", network=network.name, out=tmp_path / "told", mean=(0.5,), std=(0.5,)
+    )
+    (prediction,) = workflow.predict([tmp_path / "one.png"], told)
+    assert not any("not known" in note for note in prediction.notes)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import trained
+from convlens.engines.torch_engine import TorchModel
 from convlens.errors import InputError
 from convlens.inside.look import Subject
 from convlens.inside.trust import Cascade, Curves, Faithfulness, cascade, faithfulness
@@ -108,3 +109,31 @@ def test_what_cannot_be_judged_is_refused() -> None:
     linear = Subject("flat", TorchModel(flat), subject.preprocessing, subject.classes, True)
     with pytest.raises(InputError, match="no convolution"):
         judge(linear, split, methods=["grad-cam"])
+
+
+def test_no_method_is_trusted_on_a_network_at_chance() -> None:
+    dataset = trained.digits()
+    blind = Subject(
+        "blind",
+        TorchModel(trained.tutorial().network, seed=3),
+        dataset.preprocessing,
+        dataset.classes,
+        trained=True,
+    )
+    found = judge(blind, dataset.validation, images=8, methods=["saliency", "occlusion"], seeds=1)
+    assert found.trusted == ()
+    assert "trust none of the methods here" in found.sentence()
+    assert "begin with" not in found.sentence()
+    good = judge(tutorial(), dataset.validation, images=8, methods=["occlusion"], seeds=1)
+    assert good.skill is not None
+    assert not good.skill.is_chance
+
+
+def test_an_area_that_equals_a_random_orders_recommends_nothing() -> None:
+    # below the random order for every image, by a thousandth: beyond chance, and worth nothing
+    told = sentence(
+        verdict("saliency", 0.1, [0.499, 0.399, 0.599]),
+        verdict("grad-cam", 0.1, [0.4990, 0.3991, 0.5991]),
+    )
+    assert "no method lowers the score clearly faster than a random order" in told
+    assert "trust none of them here" in told

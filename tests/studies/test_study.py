@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 
 from convlens.errors import InputError, Interrupted
 from convlens.report.text_table import Table
+from convlens.studies import batch_size, study
+from convlens.studies.conduct import with_warning
+from convlens.studies.findings import Findings
 from convlens.studies.study import Options
 from studies.example import RECIPE, bench, subject
 
@@ -87,3 +91,47 @@ def test_a_table_reads_the_same_as_text_and_as_markdown() -> None:
     assert [line.split() for line in str(table).splitlines()][2] == ["1", "166.0"]
     assert table.markdown().splitlines()[1] == "|---|---:|"
     assert table.markdown().splitlines()[3] == "| 10 | 17.0 |"
+
+
+def crowd(monkeypatch: pytest.MonkeyPatch, *crowded: bool) -> None:
+    """Let the system say of each measurement whether its threads waited for most of its time."""
+    times = iter([value for busy in crowded for value in (0.0, 1e6 * busy)])
+    monkeypatch.setattr(study, "waited_seconds", lambda: next(times))
+
+
+def test_a_trial_beside_other_work_is_measured_again_and_the_quiet_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(monkeypatch, True, False)
+    values = iter([2412.4, 1.5])
+    own = bench(tmp_path)
+    found = own.trial("one", {"n": 1}, lambda: {"seconds_an_epoch": next(values)})
+    assert found == {"seconds_an_epoch": 1.5}
+    assert own.crowded == 0
+
+
+def test_times_beside_other_work_are_said_to_be_unreliable_and_are_measured_anew_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(monkeypatch, True, True, True, False)
+    own = bench(tmp_path)
+    found = own.trial("one", {"n": 1}, lambda: {"seconds_an_epoch": 2412.4})
+    assert found["crowded"]
+    assert own.crowded == 1
+    told = with_warning(Findings("t", "It is quick.", (), (), ()), own)
+    assert "Do not rely on the times: 1 of 1 trainings" in told.sentence
+    assert told.results["times_are_reliable"] is False
+    again = bench(tmp_path).trial("one", {"n": 1}, lambda: {"seconds_an_epoch": 1.0})
+    assert again == {"seconds_an_epoch": 1.0}
+
+
+def test_the_batch_study_withholds_what_was_measured_beside_other_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = count()
+    monkeypatch.setattr(study, "waited_seconds", lambda: 1e6 * next(waited))
+    own = bench(tmp_path, values=("40", "90"), epochs=1, seconds=0.1, budget=0.5)
+    findings = batch_size.study(own)
+    assert [row["failed"] for row in findings.results["batches"]] == [batch_size.CROWDED_OUT] * 2
+    assert "seconds_an_epoch" not in findings.results["batches"][0]
+    assert "No batch size could be measured" in findings.sentence

@@ -86,12 +86,17 @@ def _result(found: Trust, files: list[str]) -> dict[str, Any]:
         "run": found.subject.name,
         "split": "validation",
         "images": found.images,
+        "trusted": list(found.trusted),
+        "network_at_chance": found.skill is not None and found.skill.is_chance,
         "seeds": found.seeds,
         "methods": [
             {
                 "method": verdict.method,
                 "similarity_all_random": verdict.similarity,
                 "passes": verdict.passes,
+                "beats_random_order": verdict.deletes_faster_than_chance(),
+                "deletion_gain": verdict.gain.mean,
+                "deletion_gain_standard_error": verdict.gain.error,
                 "deletion_area": verdict.deletion.mean,
                 "deletion_standard_error": verdict.deletion.error,
                 "insertion_area": verdict.insertion.mean,

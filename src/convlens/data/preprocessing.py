@@ -28,6 +28,12 @@ PLAIN_SPREAD = 0.1
 FRAMED_PIXELS = 2**20
 """Most pixels of an image in which strokes are looked for."""
 
+UNKNOWN = (
+    "it is not known how images were prepared for this model: pixels are scaled to 0..1 and "
+    "nothing more, which may give wrong answers; import it again with --mean and --std"
+)
+"""The note on each image of a model that does not say it."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -50,6 +56,9 @@ class Preprocessing:
         input and cut the middle; "pad": resize until it lies inside and fill the rest with the
         median of its own border; "stretch": resize each side by itself; "exact": all training
         images had the size, others are cropped.
+    known : bool
+        False for a model from elsewhere that does not say how its images were prepared: every
+        image prepared for it then comes with a note.
     """
 
     input: tuple[int, int, int]
@@ -58,6 +67,7 @@ class Preprocessing:
     framing: Framing = "none"
     background: Background = "mixed"
     fit: Fit = "crop"
+    known: bool = True
 
     def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return `(x/255 - mean)/std`, float32 `(N, C, H, W)`, of uint8 images `(N, C, H, W)`."""
@@ -112,6 +122,8 @@ class Preprocessing:
             The image's pixels, where they are at hand: used if nothing has to be changed.
         """
         given, (channels, height, width) = image, self.input
+        if not self.known:
+            notes.append(UNKNOWN)
         if channels == 1 and image.mode != "L":
             image = image.convert("L")
             notes.append("colour made grey")
@@ -145,12 +157,15 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {
+        written = {
             **asdict(self),
             "input": list(self.input),
             "mean": list(self.mean),
             "std": list(self.std),
         }
+        if self.known:  # the usual case, which files from before do not mention either
+            del written["known"]
+        return written
 
     @classmethod
     def from_dict(cls, written: object) -> Preprocessing:
@@ -179,7 +194,9 @@ class Preprocessing:
             raise _damaged("mean and std need one value a channel")
         if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
             raise _damaged("mean and std must be finite, and std above 0")
-        return cls(shape, mean, std, *chosen)
+        framing, background, fit = chosen
+        known = written.get("known") is not False
+        return cls(shape, mean, std, framing, background, fit, known)
 
 
 def _damaged(reason: str) -> DataError:

@@ -15,6 +15,7 @@ from typing import Any
 from convlens import atomic
 from convlens.engines import build
 from convlens.errors import InputError
+from convlens.exporting.facts import facts_of
 from convlens.inside.look import Subject
 
 
@@ -65,11 +66,7 @@ def _add_facts(path: Path, subject: Subject) -> None:
     """Write what a model needs beside its layers into the file's metadata."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    facts = {
-        "preprocessing": json.dumps(subject.preprocessing.to_dict()),
-        "classes": json.dumps(list(subject.classes)),
-    }
-    metadata = {**json.loads(members["metadata.json"]), "convlens": facts}
+    metadata = {**json.loads(members["metadata.json"]), "convlens": facts_of(subject)}
     members["metadata.json"] = json.dumps(metadata).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():

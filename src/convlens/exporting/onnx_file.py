@@ -16,6 +16,7 @@ from onnx import helper
 
 from convlens import atomic
 from convlens.errors import ExportError, InputError
+from convlens.exporting.facts import facts_of
 from convlens.exporting.onnx_graph import INPUT, IR_VERSION, LOGITS, OPSET, write_graph
 from convlens.inside.look import Subject
 
@@ -98,8 +99,7 @@ def onnx_bytes(subject: Subject, *, all_layers: bool = False) -> bytes:
     facts: Mapping[str, Any] = {
         "convlens": version("convlens"),
         "name": subject.name,
-        "classes": json.dumps(subject.classes),
-        "preprocessing": json.dumps(subject.preprocessing.to_dict()),
+        **facts_of(subject),
         "layers": json.dumps(tensors),
         "rounding": network.rounding,
     }

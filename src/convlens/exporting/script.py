@@ -81,6 +81,7 @@ def write_model(
         code=code,
         mean=preprocessing and list(preprocessing.mean),
         std=preprocessing and list(preprocessing.std),
+        preparing=preprocessing and _dictionary(preprocessing.to_dict()),
         weights=weights,
     )
 
@@ -165,6 +166,11 @@ def _about(
         "parameters": f"{network.table().parameters:,}",
         "input": shape_comment(shape).replace(" x ", ", "),
     }
+
+
+def _dictionary(values: Mapping[str, Any]) -> str:
+    """Write plain values as a dictionary of Python, a key a line."""
+    return "{\n" + "".join(f"    {key!r}: {value!r},\n" for key, value in values.items()) + "}"
 
 
 def _list(names: tuple[str, ...]) -> str:

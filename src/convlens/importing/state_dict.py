@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from convlens.arithmetic import Shape
+from convlens.data import Preprocessing
 from convlens.errors import WeightsError
-from convlens.importing.imported import Imported
+from convlens.importing.imported import Imported, read_facts
 from convlens.network import Network
 from convlens.weights import read_weights
 from convlens.weights.pickled import read_state_dict, to_float32
@@ -48,14 +49,24 @@ def read_state(path: Path, network: Network) -> Imported:
     """
     expected = network.table().weight_shapes()
     shapes, ordered = _shapes(path, expected)
+    facts = _facts(path, network)
     shapes = {name: s for name, s in shapes.items() if not name.endswith("num_batches_tracked")}
     if shapes.keys() == expected.keys():
-        return Imported(network, read_weights(path, expected))
+        return Imported(network, read_weights(path, expected), *facts)
     mapping = match(shapes, expected, str(path), ordered=ordered)
     found = _read(path)
     weights = {name: found[mapping[name]] for name in expected}
     notes = (f"the names in {path.name} are not the network's: matched by shape and order",)
-    return Imported(network, weights, notes=notes, mapping=mapping)
+    return Imported(network, weights, *facts, notes=notes, mapping=mapping)
+
+
+def _facts(path: Path, network: Network) -> tuple[Preprocessing | None, tuple[str, ...] | None]:
+    """Read what `convlens export --to torch` writes beside the weights; other files have none."""
+    if path.suffix != ".safetensors":
+        return None, None
+    with TensorFile.open(path) as file:
+        ours = "convlens" in file.metadata
+        return read_facts(file.metadata if ours else {}, str(path), network)
 
 
 def _shapes(path: Path, expected: Mapping[str, Shape]) -> tuple[Shapes, bool]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from convlens.data import Split
-from convlens.engines.torch_engine import as_torch
+from convlens.engines.torch_engine import TorchModel, as_torch
 from convlens.errors import InputError
 from convlens.inside import places
 from convlens.inside.look import Subject
@@ -30,6 +31,11 @@ from convlens.progress import track
 
 CLEARLY = 2.0
 """A mean difference counts from so many of its standard errors on."""
+LEAST_GAIN = 0.01
+"""What a method must lower the area by, beside a random order, for the difference to mean anything:
+one percentage point of the class's probability on the mean."""
+MEASURED = 1000
+"""Most images on which it is measured whether the network is better than guessing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +67,16 @@ class Verdict:
     def insertion(self) -> Area:
         return _area(self.faithfulness.curves, "insertion")
 
+    @property
+    def gain(self) -> Area:
+        """By how much its deletion area is below a random order's on the same images."""
+        curves, random = self.faithfulness.curves, self.faithfulness.random
+        gains = _areas(random.deletion - curves.deletion, curves.share)
+        return Area(float(gains.mean()), _standard_error(gains))
+
     def deletes_faster_than_chance(self) -> bool:
-        """Whether its deletion area is clearly below a random order's on the same images."""
-        return _clearly_below(self.faithfulness.curves, self.faithfulness.random)
+        """Whether its deletion area is below a random order's: beyond chance, and by enough."""
+        return self.gain.mean > max(LEAST_GAIN, CLEARLY * self.gain.error)
 
     def deletes_faster_than(self, other: Verdict) -> bool:
         """Whether its deletion area is clearly below another method's on the same images."""
@@ -76,6 +89,33 @@ class Area:
 
     mean: float
     error: float
+
+
+@dataclass(frozen=True)
+class Skill:
+    """How often the network is right, and whether that is more than guessing.
+
+    Parameters
+    ----------
+    images, correct : int
+        How many images, and how many of them are classified correctly.
+    largest : float
+        Share of the most frequent class: what always naming that one would get right.
+    """
+
+    images: int
+    correct: int
+    largest: float
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the accuracy is not above the largest class's share (exact test, 5%).
+
+        >>> Skill(400, 46, 0.105).is_chance, Skill(400, 380, 0.105).is_chance
+        (True, False)
+        """
+        test = binomtest(self.correct, self.images, min(1.0, self.largest), alternative="greater")
+        return bool(test.pvalue > 0.05)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +132,8 @@ class Trust:
         How many networks of random weights.
     verdicts : tuple of Verdict
         One a method.
+    skill : Skill, optional
+        How good the network itself is, where it was measured.
     """
 
     subject: Subject
@@ -99,6 +141,14 @@ class Trust:
     available: int
     seeds: int
     verdicts: tuple[Verdict, ...]
+    skill: Skill | None = None
+
+    @property
+    def trusted(self) -> tuple[Method, ...]:
+        """The methods that pass the sanity check and beat a random order; none at chance."""
+        if self.skill is not None and self.skill.is_chance:
+            return ()
+        return tuple(v.method for v in self.verdicts if v.passes and v.deletes_faster_than_chance())
 
     @property
     def chance(self) -> tuple[Area, Area]:
@@ -108,6 +158,13 @@ class Trust:
 
     def sentence(self) -> str:
         """Say what to make of the measurements: a sentence to stand behind a colon."""
+        if self.skill is not None and self.skill.is_chance:
+            return (
+                f"the network is right on {self.skill.correct:,} of {self.skill.images:,} "
+                f"validation images, not more than by guessing (always naming one class gets "
+                f"{self.skill.largest:.0%}), so there is nothing that a map could explain; "
+                "trust none of the methods here."
+            )
         faster = [v for v in self.verdicts if v.deletes_faster_than_chance()]
         good = [v for v in faster if v.passes]
         several = len(self.verdicts) > 1
@@ -127,7 +184,7 @@ class Trust:
             who = "no method lowers" if several else "it does not lower"
             parts.append(f"{who} the score clearly faster than a random order")
         if not good:
-            parts.append("take no map for a reason here")
+            parts.append("trust none of them here: take no map for a reason")
         elif several and _fastest(good) in alike:
             parts.append(f"begin with {_fastest(good).method}")
         elif several:
@@ -197,7 +254,18 @@ def judge(
                 faithfulness(model, normalised, method),
             )
         )
-    return Trust(subject, len(drawn), len(split), seeds, tuple(verdicts))
+    skill = _skill(model, subject, split)
+    return Trust(subject, len(drawn), len(split), seeds, tuple(verdicts), skill)
+
+
+def _skill(model: TorchModel, subject: Subject, split: Split) -> Skill:
+    """Measure whether a network is better than guessing, on images drawn by a fixed seed."""
+    index = np.sort(np.random.default_rng(0).permutation(len(split))[:MEASURED])
+    labels, correct = split.labels[index], 0
+    for part in np.array_split(index, max(1, len(index) // 100)):
+        logits = model.logits(subject.preprocessing.normalise(split.images[part]))
+        correct += int((logits.argmax(1) == split.labels[part]).sum())
+    return Skill(len(index), correct, float(np.bincount(labels).max() / len(index)))
 
 
 def _fastest(verdicts: Sequence[Verdict]) -> Verdict:

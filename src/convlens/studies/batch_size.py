@@ -23,6 +23,7 @@ from convlens.training.batches import batch_sizes
 from convlens.training.choices import choose
 from convlens.training.recipe import Recipe
 
+CROWDED_OUT = "withheld: measured beside other work"
 SIZES = (1, 10, 32, 100, 320, 1000, 3200, 10_000)
 TUTORIAL = {1: 166.0, 10: 17.0}
 """Seconds an epoch of 50,000 images that the tutorial states."""
@@ -143,6 +144,8 @@ def _look(trial: Any) -> Values:
 def _row(bench: Bench, size: int, results: list[Values], images: int) -> Values:
     updates = _updates(images, size)
     failed = next((r["failed"] for r in results if "failed" in r), None)
+    if failed is None and any(r.get("crowded") for r in results):
+        failed = CROWDED_OUT
     row: Values = {"batch": size, "updates_an_epoch": updates, "failed": failed}
     if failed is not None:
         return row
@@ -239,7 +242,7 @@ def _beside_tutorial(rows: list[Values], images: int) -> Table:
 
 def _sentence(good: list[Values], seconds: float) -> str:
     if not good:
-        return "No batch size could be trained."
+        return "No batch size could be measured."
     quickest = min(good, key=lambda row: row["seconds_an_epoch"])
     text = (
         f"An epoch is quickest with batches of {quickest['batch']:,}: "

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from typing import IO
 
 import torch
@@ -17,6 +18,7 @@ import torch
 from convlens import data
 from convlens.engines.device import limit_threads
 from convlens.errors import TrainingError
+from convlens.machine import waited_seconds
 from convlens.network import Network
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench, Subject, outcome
@@ -113,8 +115,10 @@ def main() -> None:
         torch.device(work["device"]),
         choice,
     )
+    started, waited = time.perf_counter(), waited_seconds()
     trial.go_on()
-    print(json.dumps(outcome(trial)), flush=True)
+    share = (waited_seconds() - waited) / (time.perf_counter() - started)
+    print(json.dumps({**outcome(trial), "waited_share": round(max(0.0, share), 3)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,31 @@ def run(
     try:
         with Interrupt() as interrupt:
             bench = Bench(name, subject, options, Journal(folder), interrupt, on_progress)
-            findings = study(bench)
+            findings = with_warning(study(bench), bench)
         hint = "" if options.full or name == "ablation" else _hint(name)
         texts = page.files(name, subject, findings, workflow.command_line(), hint)
         written = write_page(folder, texts)
     finally:
         held.release()
     return Done(name, subject, findings, folder, tuple(written), bench.remembered, hint)
+
+
+def with_warning(findings: Findings, bench: Bench) -> Findings:
+    """Say in words and in numbers where times were measured beside other work."""
+    counts = {"trials": bench.done, "trials_beside_other_work": bench.crowded}
+    results = {**findings.results, **counts}
+    if not bench.crowded:
+        return replace(findings, results=results)
+    warning = (
+        f"Do not rely on the times: {bench.crowded} of {bench.done} trainings were measured while "
+        "other work took the cores, also when they were measured again. Give the same command "
+        "again on an idle machine: only those are repeated."
+    )
+    return replace(
+        findings,
+        sentence=f"{warning} {findings.sentence}",
+        results={**results, "times_are_reliable": False},
+    )
 
 
 def settle(

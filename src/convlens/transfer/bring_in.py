@@ -150,7 +150,14 @@ def _preprocessing(
         "mean": _each_channel("mean", mean or (0.0,), shape[0]),
         "std": _each_channel("std", std or (1.0,), shape[0]),
     }
-    written = {"input": shape, **values, "framing": "none", "background": "mixed", "fit": "crop"}
+    written: dict[str, object] = {
+        "input": shape,
+        **values,
+        "framing": "none",
+        "background": "mixed",
+        "fit": "crop",
+    }
+    written["known"] = mean is not None or std is not None
     return Preprocessing.from_dict(written), notes
 
 

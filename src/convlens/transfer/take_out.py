@@ -164,6 +164,7 @@ def _target(out: str | Path | None, name: str, ending: str, overwrite: bool) -> 
 
 
 def _export_torch(subject: Subject, folder: Path) -> Exported:
+    from convlens.exporting.facts import facts_of
     from convlens.exporting.script import write_model
     from convlens.exporting.torch_code import torch_code
 
@@ -180,7 +181,7 @@ def _export_torch(subject: Subject, folder: Path) -> Exported:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise atomic.explain(error, folder) from error
-    save_tensors(folder / "model.safetensors", weights)
+    save_tensors(folder / "model.safetensors", weights, facts_of(subject))
     atomic.write_text(folder / "model.py", text)
     return Exported((folder / "model.safetensors", folder / "model.py"))
 
