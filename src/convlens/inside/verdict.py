@@ -184,7 +184,8 @@ class Trust:
             who = "no method lowers" if several else "it does not lower"
             parts.append(f"{who} the score clearly faster than a random order")
         if not good:
-            parts.append("trust none of them here: take no map for a reason")
+            none = "trust none of them: " if several else ""
+            parts.append(f"{none}take no map for a reason here")
         elif several and _fastest(good) in alike:
             parts.append(f"begin with {_fastest(good).method}")
         elif several:
