@@ -79,7 +79,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the documentation names: a short run, pictures and an exported model."""
     folder = tmp_path_factory.mktemp("documents")
     convlens.train(
-        "tutorial-torch", epochs=1, seed=0, root=folder / "runs", name="first", record_kernels=1
+        "tutorial-torch", epochs=1, seed=0, runs=folder / "runs", name="first", record_kernels=1
     )
     digit = convlens.load_data("digits-5k").test.images[0, 0]
     for name in ("digit.png", "seven.png", "my-seven.jpg", "my-seven.png"):
@@ -89,7 +89,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in blocks("networks.md", "toml"):
         if "Conv2D" in block:
             (folder / "mine.toml").write_text(block)
-    convlens.export("last", root=folder / "runs", out=folder / "model.onnx")
+    convlens.export("last", runs=folder / "runs", out=folder / "model.onnx")
     return folder
 
 
