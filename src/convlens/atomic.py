@@ -57,34 +57,42 @@ def write_bytes(path: Path, data: bytes | bytearray | memoryview) -> None:
     RunError
         The folder is missing or not writable.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(path.parent)
     try:
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        with _removed_on_error(temporary):
+            _write_new(temporary, data)
             os.replace(temporary, path)  # noqa: PTH105
-        except BaseException:  # also Ctrl-C: nothing half-written stays behind
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
         _sync_folder(path.parent)
     except OSError as error:
         raise explain(error, path, memoryview(data).nbytes) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8; otherwise as `write_bytes`."""
-    write_bytes(path, text.encode())
+    """Write `text` as UTF-8, by `encoded`; otherwise as `write_bytes`."""
+    write_bytes(path, encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    r"""Return a text as valid UTF-8, also one with names that Python could not decode.
+
+    Where the locale knows ASCII only, or a name is not UTF-8, Python holds its bytes as lone
+    surrogates. They become the bytes again if that is UTF-8, and visible escapes otherwise.
+
+    Examples
+    --------
+    >>> encoded("ph\udcc3\udcb6t").decode(), encoded("caf\udce9").decode()
+    ('phöt', 'caf\\udce9')
+    """
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+        content.decode()
+    except UnicodeError:
+        return text.encode("utf-8", "backslashreplace")
+    return content
 
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Write text files into a folder, made where it is missing.
-
-    All of them are on the disk before the first one takes its name, so a full disk leaves the
-    folder as it was.
+    """Write text files into a folder, made where it is missing: all of them or none.
 
     Parameters
     ----------
@@ -101,37 +109,25 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> list[str]:
     Raises
     ------
     RunError, StorageError
-        Where the folder or a file cannot be written; a folder that was made for them is gone again.
+        Where the folder or a file cannot be written; what was there before is as it was, and no
+        empty folder stays behind.
     """
-    temporary = folder / f".{secrets.token_hex(8)}.tmp"
-    made = not folder.exists()
+    place = folder
+    contents = {name: encoded(text) for name, text in files.items()}
+    temporaries = {name: _temporary(folder) for name in files}
     try:
-        try:
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
+        with _removed_on_error(*temporaries.values(), *made):
             folder.mkdir(parents=True, exist_ok=True)
-            temporary.mkdir()
-        except OSError as error:
-            raise explain(error, folder) from error
-        for name, text in files.items():
-            try:
-                write_text(temporary / name, text)
-            except ConvlensError as error:  # which names the temporary file
-                cause = error.__cause__
-                if not isinstance(cause, OSError):
-                    raise
-                raise explain(cause, folder / name, len(text.encode())) from cause
-        for name in files:
-            try:
-                os.replace(temporary / name, folder / name)  # noqa: PTH105
-            except OSError as error:
-                raise explain(error, folder / name) from error
+            for name, content in contents.items():
+                place = folder / name
+                _write_new(temporaries[name], content)
+            for name, temporary in temporaries.items():
+                place = folder / name
+                os.replace(temporary, place)  # noqa: PTH105
         _sync_folder(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if made:
-            with contextlib.suppress(OSError):  # not empty: another process uses it too
-                folder.rmdir()
-        raise
-    shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise explain(error, place, sum(map(len, contents.values()))) from error
     return [str(folder / name) for name in files]
 
 
@@ -253,6 +249,31 @@ def explain(error: OSError, path: Path, needed: int = 0) -> ConvlensError:
         f"a disk that takes {needed} bytes",
         "check the disk, then run the command again",
     )
+
+
+def _temporary(folder: Path) -> Path:
+    return folder / f".{secrets.token_hex(8)}.tmp"
+
+
+def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
+    """Write a file that must not exist yet, and wait until the disk has it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _removed_on_error(*paths: Path) -> Iterator[None]:
+    """Remove files, and folders that are empty, when the block fails; also at Ctrl-C."""
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            with contextlib.suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ and what to do. The command line prints the three parts and exits with `exit_cod
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,10 +36,10 @@ class ConvlensError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, expected: str = "", fix: str = "") -> None:
-        self.what = what
-        self.expected = expected
-        self.fix = fix
-        super().__init__(what, expected, fix)
+        self.what = shortened(what)
+        self.expected = shortened(expected)
+        self.fix = shortened(fix)
+        super().__init__(self.what, self.expected, self.fix)
 
     def details(self) -> dict[str, Any]:
         """Return what programs may want to know beside the three parts, as plain JSON."""
@@ -122,6 +123,37 @@ class StorageError(ConvlensError):
     """A file could not be written, though the request was right (exit code 1)."""
 
 
+MOST_WORD, MOST_TEXT = 320, 6_000
+"""Most characters of one word, such as a path, and of one part of a message."""
+
+_LONG_WORD = re.compile(rf"\S{{{MOST_WORD + 1},}}")
+
+
+def shortened(text: str) -> str:
+    """Return a part of a message without the middle of what is too long to be read.
+
+    Messages echo what they are about: a path, a name, a value. Whoever wrote those chose their
+    length.
+
+    Examples
+    --------
+    >>> len(shortened("there is no " + "x" * 100_000))
+    299
+    """
+    text = _LONG_WORD.sub(lambda word: _without_middle(word[0], MOST_WORD), text)
+    return _without_middle(text, MOST_TEXT)
+
+
+def _without_middle(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    kept = most - 60
+    return (
+        f"{text[: kept * 3 // 4]}[... {len(text) - kept:,} characters ...]"
+        f"{text[len(text) - (kept - kept * 3 // 4) :]}"
+    )
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `, did you mean "..."?` for the closest known word, or an empty string.
 
@@ -137,6 +169,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     ''
     """
     known = list(known)
+    if len(word) > MOST_WORD:  # comparing takes the square of the length
+        return ""
     close = difflib.get_close_matches(word, known, n=1)
     close += [name for name in known if "".join(part[:1] for part in name.split("_")) == word]
     return f', did you mean "{close[0]}"?' if close else ""

@@ -6,17 +6,19 @@ computes is the business of the engines.
 
 from __future__ import annotations
 
+import errno
 import json
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tomli
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from convlens.advice import Plan, advised
 from convlens.arithmetic import Shape
+from convlens.documents import check_values, parse_json, parse_toml
 from convlens.errors import NetworkError
+from convlens.files import read_file
 from convlens.layers import Layer, Linear, Softmax, write_layer
 from convlens.mistakes import NetworkMistakes, Written
 from convlens.network_keys import layers_key, mistakes_of
@@ -110,13 +112,11 @@ class Network(BaseModel):
     def from_toml(cls, text: str, where: str = "") -> Network:
         """Read a network from TOML text; errors name its lines, and `where` it comes from."""
         try:
-            network = cls.read(tomli.loads(text))
+            network = cls.read(parse_toml(text))
         except NetworkMistakes as error:
             raise error.within(where, lines_of(text)) from None
-        except ValueError as error:  # of the parser, or a number of too many digits
+        except ValueError as error:
             raise _unreadable("TOML", str(error), where) from None
-        except RecursionError:
-            raise _unreadable("TOML", "nested too deeply", where) from None
         network.__dict__["_origin"] = (where, text)
         return network
 
@@ -124,13 +124,13 @@ class Network(BaseModel):
     def from_json(cls, text: str, where: str = "") -> Network:
         """Read a network from JSON text; errors name `where` it comes from."""
         try:
-            network = cls.read(json.loads(text))
+            written = parse_json(text)
+            check_values(written)
+            network = cls.read(written)
         except NetworkMistakes as error:
             raise error.within(where) from None
         except ValueError as error:
             raise _unreadable("JSON", str(error), where) from None
-        except RecursionError:
-            raise _unreadable("JSON", "nested too deeply", where) from None
         network.__dict__["_origin"] = (where, "")
         return network
 
@@ -146,22 +146,20 @@ class Network(BaseModel):
         path = Path(path)
         most = 512 * (limits or Limits()).layers
         try:
-            with path.open("rb") as file:
-                content = file.read(most + 1)
-            text = content.decode()
-        except (OSError, ValueError) as error:
+            text = read_file(path, most).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EFBIG:
+                raise NetworkError(
+                    f"{path} is larger than {most:,} bytes",
+                    f"a network of at most {(limits or Limits()).layers:,} layers",
+                    "raise the limit with --max-layers if that is meant",
+                ) from None
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise NetworkError(
                 f"{str(path)!r} cannot be read: {reason}",
                 "a network file (.toml or .json), or a name from `convlens zoo`",
                 "check the path",
             ) from None
-        if len(content) > most:
-            raise NetworkError(
-                f"{path} is larger than {most:,} bytes",
-                f"a network of at most {(limits or Limits()).layers:,} layers",
-                "raise the limit with --max-layers if that is meant",
-            )
         read = cls.from_json if path.suffix == ".json" else cls.from_toml
         return read(text, str(path))
 

@@ -514,7 +514,8 @@ def fitted(
     if reference is not None:
         network = reference if isinstance(reference, Network) else zoo.resolve(reference)
         network.table()
-    if reading.get("input_shape") is None and network is not None:
+    asked = reading.get("input_shape")
+    if asked is None and network is not None:
         reading = {**reading, "input_shape": network.input}
     dataset = datasets.load(
         data,
@@ -525,6 +526,8 @@ def fitted(
         **reading,
     )
     shape = tuple(dataset.preprocessing.input)
+    if asked is not None:
+        dataset.require_input(asked)
     if network is None:
         network = zoo.load(zoo.default(shape[0]))
     classes = len(dataset.classes)

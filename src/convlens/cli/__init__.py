@@ -6,12 +6,14 @@ Exit codes: 0 done, 1 the run failed, 2 the input is at fault, 130 and 143 after
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import sys
 from importlib import import_module
 
-from convlens.errors import ConvlensError, InputError, nearest
+from convlens.errors import ConvlensError, InputError, StorageError, nearest
 
 COMMANDS = {
     "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
@@ -59,7 +61,7 @@ Commands:
   Start with: convlens train"""
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str]) -> int:
     """Hand the arguments to their command; typer, too, is only loaded with one."""
     name = arguments[0] if arguments else "--help"
     if name in ("--help", "-h"):
@@ -74,16 +76,18 @@ def _run(arguments: list[str]) -> None:
     elif name in COMMANDS:
         file = "import_" if name == "import" else name  # a word that Python keeps
         module = import_module(f"convlens.cli.{file}")
+        from convlens.cli import usage
         from convlens.progress import showing
 
         with showing(name not in SILENT):
-            module.app(args=arguments[1:], prog_name=f"convlens {name}")
+            return usage.call(module.app, arguments[1:], f"convlens {name}")
     else:
         raise InputError(
             f'there is no command "{name}"{nearest(name, COMMANDS)}',
             "one of " + ", ".join(COMMANDS),
             "see convlens --help",
         )
+    return 0
 
 
 def _complete(name: str, arguments: list[str]) -> None:
@@ -102,12 +106,16 @@ def _complete(name: str, arguments: list[str]) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    _prepare_channels()
     arguments = sys.argv[1:]
     # accepted anywhere: whoever needs it has just typed the rest of the line
     debug = "--debug" in arguments or bool(os.environ.get("CONVLENS_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        _run(arguments)
+        code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk is found here, and not while Python ends
+        sys.exit(code)
     except ConvlensError as error:
         if debug:
             raise
@@ -116,12 +124,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # the reader of our output has gone; nothing more can be said on it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _silence_output()  # the reader of our output has gone: nothing more can be said on it
         sys.exit(1)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and _is_about_output(error):
+            _silence_output()
+            _tell(_no_output(error), as_json=False)
+            sys.exit(1)
         what = f"internal error: {type(error).__name__}: {error}"
         fix = "run it again with --debug and report what it prints"
         _tell(ConvlensError(what, "no error", fix), as_json="--json" in arguments)
@@ -132,5 +143,42 @@ def _tell(error: ConvlensError, *, as_json: bool) -> None:
     if as_json:
         parts = {"what": error.what, "expected": error.expected, "fix": error.fix}
         parts |= error.details()
-        print(json.dumps({"error": {**parts, "exit_code": error.exit_code}}))
-    print(f"error: {error}", file=sys.stderr)
+        try:
+            print(json.dumps({"error": {**parts, "exit_code": error.exit_code}}), flush=True)
+        except OSError:  # nobody can read it there; stderr says it too
+            _silence_output()
+    with contextlib.suppress(OSError):
+        print(f"error: {_printable(str(error))}", file=sys.stderr, flush=True)
+
+
+def _prepare_channels() -> None:
+    """Let every character through, whatever the locale, and missing channels lead nowhere."""
+    for channel in (sys.stdout, sys.stderr):
+        if hasattr(channel, "reconfigure"):
+            channel.reconfigure(errors="backslashreplace")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open until the program ends
+
+
+def _is_about_output(error: OSError) -> bool:
+    """Tell whether standard output refused a text: every other write names its file."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+    return error.filename is None and error.errno in full
+
+
+def _silence_output() -> None:
+    """Let standard output lead nowhere, so that Python can end without another error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _no_output(error: OSError) -> StorageError:
+    return StorageError(
+        f"standard output cannot be written: {error.strerror}",
+        "a file, a pipe or a terminal that takes the result",
+        "send it elsewhere; what the command wrote into files is whole",
+    )
+
+
+def _printable(text: str) -> str:
+    """Return a message in which a name cannot move the cursor or colour the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

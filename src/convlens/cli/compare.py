@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import tomli
 import typer
 
 from convlens import workflow
@@ -30,7 +29,7 @@ def compare(
             {
                 "name": run.name,
                 "status": run.status,
-                "recipe": tomli.loads(run.recipe_text),
+                "recipe": run.recipe,
                 "data": run.data,
             }
             for run in opened

@@ -121,6 +121,8 @@ def show(
             memory=parse_size(memory, "--memory") if memory else None,
             on_event=progress,
         )
+    if shape is not None:
+        dataset.require_input(shape)
     counts = {
         split: np.bincount(getattr(dataset, split).labels, minlength=len(dataset.classes)).tolist()
         for split in ("train", "validation", "test")

@@ -108,7 +108,7 @@ def parse_span(option: str, text: str | None) -> slice | None:
     if text is None:
         return None
     start, colon, stop = (part.strip() for part in text.partition(":"))
-    if all(part.isascii() and part.isdigit() for part in (start, stop) if part):
+    if all(part.isascii() and part.isdigit() and len(part) < 10 for part in (start, stop) if part):
         if colon:
             return slice(int(start) if start else None, int(stop) if stop else None)
         if start:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import tomli
 import typer
 
 from convlens import zoo
 from convlens.cli.options import Json, new_command, parse_shape, print_json
+from convlens.documents import parse_toml
 from convlens.errors import InputError, NetworkError
 from convlens.network import Network
 from convlens.table import Limits, Table
@@ -64,8 +64,8 @@ def shapes(
 
 def _layer(text: str) -> dict[str, object]:
     try:
-        layer = tomli.loads(f"layer = {{ {text.strip().strip('{}')} }}")["layer"]
-    except (tomli.TOMLDecodeError, RecursionError) as error:
+        layer = parse_toml(f"layer = {{ {text.strip().strip('{}')} }}")["layer"]
+    except ValueError as error:
         raise NetworkError(
             f"--layer {text!r} is not a layer: {error}",
             "its kind and settings, as in a network file",

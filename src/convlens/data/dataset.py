@@ -143,6 +143,22 @@ class Dataset:
             )
         return parts[name]
 
+    def require_input(self, shape: tuple[int, int, int]) -> None:
+        """Refuse a shape `(C, H, W)` that was asked for and that the images do not have.
+
+        Raises
+        ------
+        DataError
+            Where the set has images of one size, which nothing resizes.
+        """
+        if tuple(shape) != tuple(self.preprocessing.input):
+            sizes = ("x".join(map(str, one)) for one in (self.preprocessing.input, shape))
+            raise DataError(
+                "{} has images of one size, {}, and {} was asked for".format(self.name, *sizes),
+                "the size of its images; only a folder of images is brought to another size",
+                "leave the input shape out",
+            )
+
     @cached_property
     def fingerprint(self) -> str:
         """Sha256 over classes, pixels and labels of all three parts: what the numbers are of.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from contextlib import ExitStack
 from types import TracebackType
@@ -129,8 +130,7 @@ class TrainingProgress:
         if self.live:
             self.console.print(text, markup=False, soft_wrap=True)
         else:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            _write_line(text)
 
 
 class DownloadProgress:
@@ -181,6 +181,12 @@ class DownloadProgress:
             self.tasks[name] = self.bar.add_task(name)
             if not self.live and not self.quiet:
                 size = "" if total is None else f", {total:,} bytes"
-                sys.stderr.write(f"downloading {name}{size}\n")
-                sys.stderr.flush()
+                _write_line(f"downloading {name}{size}")
         self.bar.update(self.tasks[name], completed=done, total=total)
+
+
+def _write_line(text: str) -> None:
+    """Write a line to stderr; where that is full or closed, the work goes on without it."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from convlens.atomic import explain, write_folder
+from convlens.atomic import encoded, explain, write_folder
 
 LISTING = ".convlens-page.json"
 """The list: a JSON object of SHA-256 digests by file name."""
@@ -46,7 +46,7 @@ def write_page(folder: Path, files: Mapping[str, str]) -> list[str]:
         for name, digest in _listed(folder).items()
         if name not in files and _is_unchanged(folder / name, digest)
     }
-    digests = {name: sha256(text.encode()).hexdigest() for name, text in files.items()}
+    digests = {name: sha256(encoded(text)).hexdigest() for name, text in files.items()}
     # the list comes first and still names the earlier files: what a killed process leaves behind
     # is removed by the next page
     listing = json.dumps({**earlier, **digests}, indent=2) + "\n"

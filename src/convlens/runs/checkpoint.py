@@ -15,6 +15,7 @@ from typing import Any
 
 from convlens import atomic
 from convlens.errors import RunError, WeightsError
+from convlens.runs import manifest
 from convlens.weights import load_tensors, save_tensors
 from convlens.weights.tensor_file import Array
 
@@ -78,11 +79,12 @@ def load(run: Path, *, previous: bool = False) -> tuple[dict[str, Array], dict[s
     if not path.is_file():
         raise RunError(f"{run} has no checkpoint {path.name}", "a run that saved one", fix)
     try:
+        manifest.check(run, path.relative_to(run).as_posix())
         tensors, metadata = load_tensors(path)
         state = json.loads(metadata["state"])
         if not isinstance(state, dict):
             raise TypeError("its state is not a JSON object")
-    except WeightsError as error:
+    except (RunError, WeightsError) as error:
         raise RunError(error.what, "a complete checkpoint", fix) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is corrupt: {error}", "a complete checkpoint", fix) from error

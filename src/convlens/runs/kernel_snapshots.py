@@ -12,6 +12,7 @@ from pathlib import Path
 
 from convlens import atomic
 from convlens.errors import RunError
+from convlens.runs import manifest
 from convlens.weights import load_tensors, save_tensors
 from convlens.weights.tensor_file import Array
 
@@ -66,4 +67,6 @@ def load(run: Path) -> list[tuple[int, dict[str, Array]]]:
         raise RunError(
             f"{run / FOLDER} cannot be read: {error.strerror}", "a readable folder", "check it"
         ) from None
+    for epoch in found:
+        manifest.check(run, name(epoch))
     return [(epoch, load_tensors(found[epoch])[0]) for epoch in sorted(found)]

@@ -32,9 +32,9 @@ class RunSummary:
 def listing(root: str | Path | None = None) -> list[RunSummary]:
     """Return the runs of a folder, oldest first; the damaged ones are flagged."""
     base = runs_root(None if root is None else Path(root))
-    if not base.is_dir():
-        return []
     try:
+        if not base.exists():
+            return []
         folders = [path for path in base.iterdir() if path.is_dir() and path.name[0] != "."]
     except OSError as error:
         raise RunError(

@@ -1,4 +1,7 @@
-"""Open a run: everything it says about itself, read without executing anything."""
+"""Open a run: everything it says about itself, read without executing anything.
+
+Every file is compared with the manifest when it is read, and every JSON file with its schema.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from convlens.documents import parse_toml
 from convlens.errors import RunError
-from convlens.runs import kernel_snapshots, lock, manifest
+from convlens.runs import kernel_snapshots, lock, manifest, schemas
 from convlens.runs.history import History
-from convlens.runs.json_file import parse_object, read_object, read_text
+from convlens.runs.json_file import MAX_BYTES, MAX_METRICS_BYTES, object_of, parse_object, text_of
 from convlens.runs.layout import (
     DATA,
     ENVIRONMENT,
@@ -23,8 +27,6 @@ from convlens.runs.layout import (
 )
 from convlens.weights import load_tensors, read_weights
 from convlens.weights.tensor_file import Array
-
-MAX_METRICS_BYTES = 256_000_000
 
 
 class Run:
@@ -60,7 +62,7 @@ class Run:
     @cached_property
     def status(self) -> dict[str, Any]:
         """What status.json says; a run whose process died without a word is "stopped"."""
-        status = read_object(self.folder / STATUS)
+        status = self._read_object(STATUS, schemas.StatusFile)
         if status.get("state") == "running" and not lock.is_held(self.folder):
             status["state"] = "stopped"
         return status
@@ -68,41 +70,55 @@ class Run:
     @cached_property
     def data(self) -> dict[str, Any]:
         """What data.json says."""
-        return read_object(self.folder / DATA)
+        return self._read_object(DATA, schemas.DataFile)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """What environment.json says."""
-        return read_object(self.folder / ENVIRONMENT)
+        return self._read_object(ENVIRONMENT, schemas.EnvironmentFile)
 
     @cached_property
     def evaluation(self) -> dict[str, Any] | None:
         """What evaluation.json says, or None before the test."""
-        path = self.folder / EVALUATION
-        return read_object(path) if path.exists() else None
+        if self._is_absent(EVALUATION):
+            return None
+        return self._read_object(EVALUATION, schemas.EvaluationFile)
 
     @property
     def network_text(self) -> str:
         """The network, TOML."""
-        return read_text(self.folder / NETWORK)
+        return self._read_text(NETWORK, MAX_BYTES)
 
     @property
     def recipe_text(self) -> str:
         """The recipe, TOML."""
-        return read_text(self.folder / RECIPE)
+        return self._read_text(RECIPE, MAX_BYTES)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The recipe's keys and values as they are written."""
+        try:
+            return parse_toml(self.recipe_text)
+        except ValueError as error:
+            raise RunError(
+                f"{self.folder / RECIPE} is damaged: {error}",
+                "keys and values in TOML",
+                "restore the file, or train again",
+            ) from None
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events of metrics.jsonl so far; can be read while the run trains."""
-        path = self.folder / METRICS
-        if not path.exists():
+        if self._is_absent(METRICS):
             return []
-        lines = read_text(path, MAX_METRICS_BYTES).split("\n")
+        content = manifest.read_checked(self.folder, METRICS, MAX_METRICS_BYTES)
+        lines = content.split(b"\n")
         events, self.damaged_lines = [], 0
         for line in lines[:-1]:  # what follows the last newline is torn, or nothing
-            try:
-                events.append(parse_object(line))
-            except ValueError:
+            event = _event(line)
+            if event is None:
                 self.damaged_lines += 1
+            else:
+                events.append(event)
         return events
 
     @property
@@ -139,13 +155,7 @@ class Run:
                 "a run that completed an epoch",
                 f"continue it with convlens train --resume {self.folder}",
             )
-        entries = manifest.read(self.folder) or {}
-        if name in entries and not manifest.matches(path, entries[name]):
-            raise RunError(
-                f"{path} is corrupt: its sha256 is not the one in MANIFEST.json",
-                "the file as it was written",
-                "restore it from a copy, or train again",
-            )
+        manifest.check(self.folder, name)
         return load_tensors(path)[0] if expected is None else read_weights(path, expected)
 
     def kernel_snapshots(self) -> list[tuple[int, dict[str, Array]]]:
@@ -165,3 +175,24 @@ class Run:
         """Return the files that are missing or differ from the manifest; empty when all is well."""
         entries = manifest.read(self.folder)
         return [] if entries is None else manifest.differing(self.folder, entries)
+
+    def _read_text(self, name: str, most: int) -> str:
+        return text_of(self.folder / name, manifest.read_checked(self.folder, name, most))
+
+    def _read_object(self, name: str, model: type[schemas.File]) -> dict[str, Any]:
+        path = self.folder / name
+        content = manifest.read_checked(self.folder, name, MAX_BYTES)
+        return schemas.check(model, object_of(path, content), path)
+
+    def _is_absent(self, name: str) -> bool:
+        """Tell whether a file was not written yet; one that the manifest lists must be there."""
+        return not (self.folder / name).exists() and name not in (manifest.read(self.folder) or {})
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """Parse a line of metrics.jsonl; None where it is damaged."""
+    try:
+        event = parse_object(line.decode())
+    except ValueError:
+        return None
+    return event if schemas.is_event(event) else None

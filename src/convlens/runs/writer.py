@@ -13,7 +13,7 @@ from typing import Any
 from convlens import atomic
 from convlens.errors import RunError
 from convlens.runs import checkpoint, kernel_snapshots, lock, manifest
-from convlens.runs.json_file import read_object
+from convlens.runs.json_file import MAX_BYTES, MAX_METRICS_BYTES, object_of, parse_object
 from convlens.runs.layout import METRICS, STATUS, check_name, runs_root
 from convlens.weights import save_tensors
 from convlens.weights.tensor_file import Array
@@ -48,7 +48,7 @@ def create(
     if folder is None:
         base = runs_root(None if root is None else Path(root))
         stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{network_name}"
-        folder = base / check_name(name or stamp)
+        folder = base / check_name(stamp if name is None else name)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder = _claim(folder, numbered=numbered)
@@ -163,11 +163,38 @@ class RunWriter:
         except OSError as error:
             raise atomic.explain(error, path, len(line)) from error
 
+    def drop_events_after(self, epoch: int) -> None:
+        """Take the events out of metrics.jsonl that a training will write again.
+
+        A run that was killed has events of epochs after its checkpoint. They and all that follows
+        go when it continues from there, so that each epoch is there once.
+
+        Parameters
+        ----------
+        epoch : int
+            Epochs that the checkpoint has completed.
+        """
+        path = self.folder / METRICS
+        if not path.exists():
+            return
+        content = manifest.read_checked(self.folder, METRICS, MAX_METRICS_BYTES)
+        kept = 0
+        for line in content.splitlines(keepends=True):
+            if _comes_after(line, epoch):
+                break
+            kept += len(line)
+        if kept < len(content):
+            self._unlist(METRICS)
+            atomic.write_bytes(path, content[:kept])
+            self._torn = _ends_torn(path)
+
     def status(self, **changes: Any) -> None:
         """Merge changes into status.json."""
-        self._unlist(STATUS)
         path = self.folder / STATUS
-        current = read_object(path) if path.exists() else {}
+        current: dict[str, Any] = {}
+        if path.exists():
+            current = object_of(path, manifest.read_checked(self.folder, STATUS, MAX_BYTES))
+        self._unlist(STATUS)
         merged = {**current, **changes, "updated": _now()}
         atomic.write_json(path, atomic.finite(merged))
 
@@ -197,11 +224,30 @@ class RunWriter:
         except OSError as error:
             raise atomic.explain(error, self.folder) from error
 
+    def list_files(self, *names: str) -> None:
+        """Put files that will not change any more into the manifest, before the run is sealed."""
+        try:
+            entries = manifest.read(self.folder) or {}
+            added = {name: manifest.describe(self.folder / name) for name in names}
+            manifest.write(self.folder, {**entries, **added})
+        except OSError as error:
+            raise atomic.explain(error, self.folder) from error
+
     def _unlist(self, *names: str) -> None:
         """Take files out of the manifest before they change."""
         entries = manifest.read(self.folder)
         if entries and any(name in entries for name in names):
             manifest.write(self.folder, {n: e for n, e in entries.items() if n not in names})
+
+
+def _comes_after(line: bytes, epoch: int) -> bool:
+    """Tell whether a line of metrics.jsonl is an event from after so many epochs."""
+    try:
+        event = parse_object(line.decode())
+    except ValueError:
+        return False  # damaged: the reader counts it
+    kind, number = event.get("event"), event.get("epoch")
+    return kind == "test" or (kind == "epoch" and isinstance(number, int) and number > epoch)
 
 
 def _ends_torn(path: Path) -> bool:

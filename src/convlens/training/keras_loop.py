@@ -132,6 +132,10 @@ class KerasFitting:
             values["best_loss"] = None
         return arrays, {**values, "keras_backend": keras.backend.backend()}
 
+    def later_bytes(self) -> int:
+        """Return 0: Keras makes the optimizer's variables before the first step."""
+        return 0
+
     def resume(self, arrays: checkpoint.Arrays, values: Mapping[str, Any]) -> None:
         """Continue from a saved state.
 

@@ -113,6 +113,10 @@ class Training(Protocol):
         """Return all that resuming needs: arrays, and plain values for JSON."""
         ...
 
+    def later_bytes(self) -> int:
+        """Return the bytes that a checkpoint gains with the first step, at the least."""
+        ...
+
     def resume(self, arrays: checkpoint.Arrays, values: Mapping[str, Any]) -> None:
         """Continue from a saved state."""
         ...
@@ -192,6 +196,14 @@ class Fitting:
         if math.isinf(self.standing.best_loss):
             values["best_loss"] = None
         return checkpoint.gather(self._modules(), self.optimizer, self.best), values
+
+    def later_bytes(self) -> int:
+        """Return the bytes that a checkpoint gains with the optimizer's first step."""
+        if self.optimizer.state:
+            return 0
+        moments = 2 if self.recipe.optimizer.startswith("adam") else 1  # Muon's filters have one
+        parameters = (p for group in self.optimizer.param_groups for p in group["params"])
+        return moments * sum(int(p.numel()) * int(p.element_size()) for p in parameters)
 
     def resume(self, arrays: checkpoint.Arrays, values: Mapping[str, Any]) -> None:
         """Continue from a saved state."""

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 import tomli
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from convlens.documents import check_text, parse_toml
 from convlens.errors import RecipeError, nearest
+from convlens.files import read_file
 from convlens.schema import validate
 
 
@@ -26,6 +28,9 @@ def _number_field(**bounds: Any) -> Any:
 
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, BeforeValidator(_number)]
+MAX_BYTES = 1_000_000
+"""Most bytes of a recipe's file."""
+
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -220,7 +225,7 @@ def load(reference: str | Path) -> Recipe:
     """
     if str(reference) in names():
         text = files(__package__).joinpath("recipes", f"{reference}.toml").read_text("utf-8")
-        return Recipe.read(tomli.loads(text))
+        return Recipe.read(parse_toml(text))
     path = Path(reference)
     if path.suffix != ".toml":
         raise RecipeError(
@@ -229,11 +234,11 @@ def load(reference: str | Path) -> Recipe:
             "correct the name",
         )
     try:
-        with path.open("rb") as file:
-            text = file.read(1_000_000).decode()
-    except (OSError, ValueError):
+        text = read_file(path, MAX_BYTES).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise RecipeError(
-            f"{str(reference)!r} cannot be read", "a .toml file", "check the path"
+            f"{str(reference)!r} cannot be read: {reason}", "a .toml file", "check the path"
         ) from None
     return parse(text, str(reference))
 
@@ -241,11 +246,12 @@ def load(reference: str | Path) -> Recipe:
 def parse(text: str, where: str) -> Recipe:
     """Read a recipe from TOML text; `where` names it in errors."""
     try:
-        return Recipe.read(tomli.loads(text))
-    except (tomli.TOMLDecodeError, RecursionError) as error:
+        written = parse_toml(text)
+    except ValueError as error:
         raise RecipeError(
             f"{where} is not valid TOML: {error}", "keys and values", "correct the line named"
         ) from None
+    return Recipe.read(written)
 
 
 def settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -262,7 +268,12 @@ def settings(pairs: Sequence[str]) -> dict[str, Any]:
                 f"--set {pair!r} is not a setting", "key=value", "write --set epochs=3"
             )
         try:
-            values[key.strip()] = tomli.loads(f"value = {value}")["value"]
-        except (tomli.TOMLDecodeError, KeyError, RecursionError):
+            check_text(pair, "it")
+            values[key.strip()] = parse_toml(f"value = {value}")["value"]
+        except tomli.TOMLDecodeError:
             values[key.strip()] = value.strip()
+        except ValueError as error:
+            raise RecipeError(
+                f"--set {pair!r} is not a setting: {error}", "key=value", "write --set epochs=3"
+            ) from None
     return values

@@ -6,9 +6,11 @@ everything that resuming needs is saved while it trains.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -27,7 +29,14 @@ from convlens.engines.device import (
     limit_threads,
 )
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import DataError, Interrupted, NetworkError, RunError, TrainingError
+from convlens.errors import (
+    DataError,
+    Interrupted,
+    NetworkError,
+    RunError,
+    StorageError,
+    TrainingError,
+)
 from convlens.evaluation import Evaluation, evaluate_logits
 from convlens.network import Network
 from convlens.runs import RunWriter
@@ -131,6 +140,8 @@ def describe_run(
     writer.write_text("recipe.toml", recipe.changed(settled).to_toml())
     writer.write_json("data.json", dataset.to_json())
     writer.write_json("environment.json", environment)
+    # what decides the run is checked from the first step on, also where it is killed later
+    writer.list_files("network.toml", "recipe.toml", "data.json", "environment.json")
     writer.status(
         state="running",
         network=network.name,
@@ -204,10 +215,14 @@ def train(
         "parameters": network.table().parameters,
     }
     notes: list[Event] = [{"event": "note", "message": text} for text in recorder.notes]
+    if saved is not None:
+        writer.drop_events_after(training.standing.epoch)
     for told in (start, *notes):
         writer.append(told)
         on_event(told)
     try:
+        if saved is None:
+            _require_room(writer, training)
         recorder.record()
         with Interrupt() as interrupt:
             finished = fit_epochs(train_set, validation_set, note, interrupt)
@@ -226,7 +241,8 @@ def train(
     except Interrupted:
         raise
     except BaseException as error:
-        _close(writer, "failed", f"{type(error).__name__}: {error}")
+        with suppress(StorageError):  # a full disk takes no status either; the run is "stopped"
+            _close(writer, "failed", f"{type(error).__name__}: {error}")
         raise
     return _test_once(writer, model, training, dataset, choice, on_event)
 
@@ -353,11 +369,33 @@ class _Saver:
             self.save()
 
     def save(self) -> None:
-        self.writer.save_checkpoint(*self.training.state())
-        self.writer.write_tensors("last.safetensors", self.training.weights(), {})
+        # what is worth most comes first: where the disk is full, the weights may still fit
         if self.training.best is not None:
             self.writer.write_tensors("weights.safetensors", self.training.best, {})
+        self.writer.write_tensors("last.safetensors", self.training.weights(), {})
+        self.writer.save_checkpoint(*self.training.state())
         self.saved_at = time.monotonic()
+
+
+def _require_room(writer: RunWriter, training: Training) -> None:
+    """Refuse to train where the disk has no room for the weights and one checkpoint.
+
+    Raises
+    ------
+    StorageError
+        Names the bytes that the smallest possible run takes and those that are free.
+    """
+    weights = sum(array.nbytes for array in training.weights().values())
+    arrays, _ = training.state()
+    state = sum(array.nbytes for array in arrays.values()) + training.later_bytes()
+    # the best weights, the last ones, and the best ones once more in the checkpoint
+    needed, free = 3 * weights + state, shutil.disk_usage(writer.folder).free
+    if free < needed:
+        raise StorageError(
+            f"the disk of {writer.folder} has {free:,} bytes free: the run would not fit",
+            f"{needed:,} bytes for two sets of weights and a checkpoint",
+            "free some space, or choose another folder for the run",
+        )
 
 
 def _close(writer: RunWriter, state: str, message: str) -> None:

@@ -12,6 +12,7 @@ from convlens import zoo
 from convlens.data import Preprocessing
 from convlens.errors import InputError
 from convlens.extras import require
+from convlens.files import read_file
 from convlens.importing.imported import Imported, read_classes
 from convlens.importing.run_folder import write_run
 from convlens.network import Network
@@ -188,10 +189,12 @@ def _classes(
     if not isinstance(file, str | Path):
         return read_classes(json.dumps(list(file)), "classes", output[0])
     try:
-        with Path(file).open("rb") as stream:
-            text = stream.read(4_000_000).decode()
-    except (OSError, ValueError):
+        text = read_file(file, 4_000_000).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(
-            f"{str(file)!r} cannot be read", "UTF-8 text, a class a line", "check the path"
+            f"{str(file)!r} cannot be read: {reason}",
+            "UTF-8 text, a class a line",
+            "check the path",
         ) from None
     return read_classes(text, str(file), output[0])

@@ -6,18 +6,31 @@ with an allow-list of tensor builders; there is no second try without that list.
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 import re
 import zipfile
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convlens.errors import WeightsError
+from convlens.files import open_file
 from convlens.weights.tensor_file import Array, quote, require_file
 
 if TYPE_CHECKING:
     import torch
+
+
+MAX_PICKLE = 3_000_000
+"""Most bytes of the pickle that names a file's tensors: 20,000 tensors take less. Each byte of a
+hostile one can cost a hundred bytes of objects."""
+
+_OLD_PICKLES = 5
+"""How many pickles PyTorch wrote before 1.6: a magic number, a version, facts of the system, the
+tensors' names, and the keys of their storages."""
 
 
 def read_state_dict(path: Path) -> dict[str, tuple[tuple[int, ...], str, torch.Tensor]]:
@@ -84,8 +97,35 @@ def _refuse_compressed(path: Path) -> None:
     """Refuse an archive that could unfold to any size; `torch.save` never compresses."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise zipfile.BadZipFile("it is compressed")
+            if any(e.filename.endswith(".pkl") and e.file_size > MAX_PICKLE for e in entries):
+                raise zipfile.BadZipFile(f"its pickle has more than {MAX_PICKLE:,} bytes")
+    else:
+        _check_plain_pickle(path)
+
+
+def _check_plain_pickle(path: Path) -> None:
+    """Refuse what is no archive and begins with a pickle that is too long to be of tensors.
+
+    Before PyTorch 1.6, `torch.save` wrote several pickles one after the other and then the bytes
+    of the tensors. The pickles name the tensors and are short; what comes after their last STOP
+    is not parsed.
+    """
+    with open_file(path) as file:
+        head = file.read(MAX_PICKLE)
+        if not file.read(1):
+            return
+    stream, pickles = io.BytesIO(head), 0
+    try:
+        while pickles < _OLD_PICKLES:
+            deque(pickletools.genops(stream), maxlen=0)  # reads opcodes, keeps and runs none
+            pickles += 1
+    except ValueError as error:
+        raise pickle.UnpicklingError(
+            f"more than {MAX_PICKLE:,} bytes of it are no tensors"
+        ) from error
 
 
 def _describe(path: Path, name: str, value: object) -> tuple[tuple[int, ...], str, torch.Tensor]:

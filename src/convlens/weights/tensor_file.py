@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ import numpy.typing as npt
 
 from convlens import atomic
 from convlens.errors import WeightsError
+from convlens.files import open_file
 
 Array = npt.NDArray[Any]
 
@@ -164,8 +166,8 @@ class TensorFile:
         """Open `path` and check its header; raises `WeightsError`."""
         try:
             require_file(path)
-            with path.open("rb") as file:
-                size = path.stat().st_size
+            with open_file(path) as file:
+                size = os.fstat(file.fileno()).st_size
                 if size < 8:
                     raise _corrupt(path, f"it has {size} bytes")
                 length = int.from_bytes(file.read(8), "little")
@@ -203,10 +205,14 @@ class TensorFile:
 
 def require_file(path: Path) -> None:
     """Refuse a path without a regular file; a pipe would keep the reader waiting for ever."""
-    with contextlib.suppress(OSError):  # a name too long, a folder that is closed to us
-        if path.is_file():
-            return
-    raise WeightsError(f"there is no weights file {path}", "a readable file", "check the path")
+    try:
+        open_file(path).close()
+    except OSError as error:
+        raise WeightsError(
+            f"there is no weights file {path}: {error.strerror}",
+            "a readable file",
+            "check the path",
+        ) from None
 
 
 def quote(name: str) -> str:
