@@ -147,7 +147,7 @@ def test_a_model_that_was_exported_and_imported_predicts_the_same(to: str, tmp_p
     same_facts(run, back)
     paper = Image.fromarray(255 - digit_images()[0][7]).resize((90, 70))  # dark on light
     paper.save(tmp_path / "photo.png")
-    (first,), (second,) = (workflow.predict([tmp_path / "photo.png"], each) for each in (run, back))
+    (first,), (second,) = (workflow.predict(each, [tmp_path / "photo.png"]) for each in (run, back))
     assert [name for name, _ in first.top] == [name for name, _ in second.top]
     np.testing.assert_allclose(
         [share for _, share in first.top], [share for _, share in second.top], atol=1e-5
@@ -174,7 +174,7 @@ def test_a_model_that_says_nothing_of_its_images_says_so_at_every_prediction(
     torch.save(TorchModel(network).module.state_dict(), tmp_path / "w.pt")
     run, _ = transfer.import_model(tmp_path / "w.pt", network=network.name, out=tmp_path / "run")
     Image.fromarray(digit_images()[0][0]).save(tmp_path / "one.png")
-    (prediction,) = workflow.predict([tmp_path / "one.png"], run)
+    (prediction,) = workflow.predict(run, [tmp_path / "one.png"])
     assert any("it is not known how images were prepared" in note for note in prediction.notes)
     # and still after it went out and came in again
     transfer.export(tmp_path / "run", "onnx", out=tmp_path / "m.onnx")
@@ -183,5 +183,5 @@ def test_a_model_that_says_nothing_of_its_images_says_so_at_every_prediction(
     told, _ = transfer.import_model(
         tmp_path / "w.pt", network=network.name, out=tmp_path / "told", mean=(0.5,), std=(0.5,)
     )
-    (prediction,) = workflow.predict([tmp_path / "one.png"], told)
+    (prediction,) = workflow.predict(told, [tmp_path / "one.png"])
     assert not any("not known" in note for note in prediction.notes)

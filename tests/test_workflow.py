@@ -22,6 +22,6 @@ def test_predictions_of_many_images_are_those_of_each_alone(
     monkeypatch.setattr(workflow, "PREDICTED_AT_ONCE", 3)
     together = workflow.predict(files, run)
     for file, prediction in zip(files, together, strict=True):
-        (alone,) = workflow.predict([file], run)
+        (alone,) = workflow.predict(run, [file])
         assert (prediction.image, prediction.label) == (str(file), alone.label)
         assert prediction.probability == pytest.approx(alone.probability, abs=1e-5)
