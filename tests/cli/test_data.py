@@ -106,3 +106,21 @@ def test_check_of_what_does_not_exist_is_an_error_in_three_parts(convlens: Any) 
     told = convlens("data", "check", "mnits", code=2)
     assert 'did you mean "mnist"' in told
     assert "to do:" in told
+
+
+def test_a_dry_run_says_all_that_would_happen_and_writes_nothing(
+    convlens: Any, place: Path
+) -> None:
+    before = sorted(place.rglob("*"))
+    words = ["train", "compact-batch-norm", "--epochs", "2", "--name", "mine", "--dry-run"]
+    told = convlens(*words)
+    assert "3,800 images to train on, 200 to validate on, 1,000 to test on" in told
+    assert "epochs = 2  (command line)" in told
+    assert "label_smoothing = 0.05  (recipe digits)" in told
+    assert "patience = 0  (default)" in told
+    assert "38 steps" in told
+    assert "run runs/mine" in told
+    result = convlens(*words, "--json")
+    assert result["network"]["parameters"] == 61_562
+    assert (result["steps"], result["run"]) == (38, "runs/mine")
+    assert sorted(place.rglob("*")) == before

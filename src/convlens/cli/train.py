@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from convlens import runs as store
 from convlens import workflow
+from convlens.cli import dry_run as plans
 from convlens.cli.options import (
     BadImages,
     Device,
@@ -22,6 +25,7 @@ from convlens.cli.options import (
 )
 from convlens.engines import check_engine
 from convlens.errors import InputError
+from convlens.machine import parse_size
 from convlens.progress.events import TrainingProgress
 from convlens.runs import Run
 from convlens.training.recipe import settings
@@ -71,6 +75,9 @@ def train(
     from_previous: Annotated[
         bool, typer.Option("--from-previous", help="Resume from the checkpoint before the last.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say all that would happen; train and write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a network, choose the epoch by validation, test once, write the report.
@@ -82,7 +89,7 @@ def train(
     with TrainingProgress() as progress:
         if resume is not None:
             named = (net, data, recipe, set_, engine, weights, out, name, input_shape, fit, memory)
-            if any((*named, epochs, patience, batch_size, learning_rate, seed)):
+            if any((*named, dry_run, epochs, patience, batch_size, learning_rate, seed)):
                 raise InputError(
                     "--resume came with other settings",
                     "--resume RUN alone: it keeps its own network, data and recipe, and its engine",
@@ -96,6 +103,20 @@ def train(
             options: dict[str, Any] = {"epochs": epochs, "patience": patience, "seed": seed}
             options |= {"batch_size": batch_size, "learning_rate": learning_rate}
             changes |= {key: value for key, value in options.items() if value is not None}
+            if dry_run:
+                where = out or (
+                    str(store.runs_root(Path(runs) if runs else None) / name) if name else ""
+                )
+                reading = {
+                    "bad_images": bad_images,
+                    "input_shape": parse_shape(input_shape) if input_shape else None,
+                    "fit": fit,
+                    "memory": parse_size(memory, "--memory") if memory else None,
+                    "on_event": progress,
+                }
+                chosen = (net, data or "digits-5k", recipe, device, engine or "torch", where)
+                _tell_plan(plans.settle(*chosen, reading, changes), as_json=as_json)
+                return
             run = workflow.train(
                 net,
                 data or "digits-5k",
@@ -118,6 +139,13 @@ def train(
         print_json(result)
     else:
         _print(run, result)
+
+
+def _tell_plan(plan: plans.Plan, *, as_json: bool) -> None:
+    if as_json:
+        print_json(plans.as_json(plan))
+    else:
+        typer.echo(plans.text(plan))
 
 
 def _result(run: Run) -> dict[str, Any]:
