@@ -64,7 +64,7 @@ def test_nothing_is_known_on_other_systems(tmp_path: Path) -> None:
     assert available_memory(tmp_path) == 4 * 10**9
 
 
-def test_one_core_of_quota_on_a_machine_of_many_is_one_core(tmp_path: Path) -> None:
+def test_fault_44_one_core_of_quota_on_a_machine_of_many_is_one_core(tmp_path: Path) -> None:
     cores = available_cores(tmp_path)
     assert cores >= 1
     assert available_cores(system(tmp_path, {"sys/fs/cgroup/cpu.max": "100000 100000\n"})) == 1

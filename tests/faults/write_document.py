@@ -1,0 +1,68 @@
+"""Write `docs/faults.md`: each row of `rows.md`, what is promised, and the tests that show it.
+
+    python tests/faults/write_document.py
+
+A test belongs to a row by its name: `test_fault_12_...`, or `test_faults_12_and_13_...`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parents[1] / "docs" / "faults.md"
+ROW = re.compile(r"\| (\d+) \| (.*) \| (.*) \|")
+TEST = re.compile(r"^(?:async )?def (test_faults?_[\w]+)\(", re.MULTILINE)
+
+WITHOUT = {
+    25: "needs a GPU whose memory runs out",
+    29: "comes with training in several processes",
+    30: "comes with training in several processes",
+    59: "comes with published weights",
+    60: "comes with folders dropped on the page",
+    61: "comes with training in several processes",
+}
+"""Rows that cannot have a test yet, and why."""
+
+INTRODUCTION = """# Faults and bad inputs
+
+What convlens promises when files are damaged, inputs hostile, disks full and processes killed, and
+the tests that show it. Written by `python tests/faults/write_document.py` from the names of the
+tests; a test says when it is out of date.
+
+| # | given | must happen | tests |
+|---|---|---|---|
+"""
+
+
+def tests_by_row() -> dict[int, list[str]]:
+    """Return the names of the tests, with their files, by the number of their row."""
+    rows: dict[int, list[str]] = {}
+    for path in sorted(HERE.parent.rglob("test_*.py")):
+        for name in TEST.findall(path.read_text("utf-8")):
+            head = re.match(r"test_faults?_(\d+(?:_(?:and|to)_\d+|_\d+)*)_", name)
+            if head:
+                for number in map(int, re.findall(r"\d+", head[1])):
+                    rows.setdefault(number, []).append(
+                        f"`{path.relative_to(HERE.parent).as_posix()}`: {name}"
+                    )
+    return rows
+
+
+def document() -> str:
+    """Return the whole document."""
+    found = tests_by_row()
+    lines = []
+    for line in (HERE / "rows.md").read_text("utf-8").splitlines():
+        match = ROW.fullmatch(line)
+        assert match, line
+        number = int(match[1])
+        tests = found.get(number)
+        shown = "<br>".join(tests) if tests else f"none: {WITHOUT.get(number, 'not written yet')}"
+        lines.append(f"| {number} | {match[2]} | {match[3]} | {shown} |\n")
+    return INTRODUCTION + "".join(lines)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), "utf-8")
