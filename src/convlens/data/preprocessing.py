@@ -23,8 +23,6 @@ Fit = Literal["crop", "pad", "stretch", "exact"]
 
 PLAIN_SPREAD = 0.1
 """A set has a plain background when its border pixels spread less than this (scale 0 to 1)."""
-
-
 FRAMED_PIXELS = 2**20
 """Most pixels of an image in which strokes are looked for."""
 

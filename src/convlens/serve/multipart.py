@@ -7,12 +7,16 @@ RFC 7578; the parser is python-multipart's.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from convlens.serve.problems import Problem, wrong
+
+# its warnings about every damaged form would let clients fill the log
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 LONGEST_BOUNDARY = 70
 """Of RFC 2046."""

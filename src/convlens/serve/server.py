@@ -136,7 +136,7 @@ def serve(
             http=connections_of(limits),
             ws="none",
             lifespan="on",
-            log_level="warning",
+            log_level="error",  # what clients do wrong is answered, not logged
             access_log=False,
             server_header=False,
             proxy_headers=False,
