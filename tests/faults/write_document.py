@@ -7,6 +7,7 @@ A test belongs to a row by its name: `test_fault_12_...`, or `test_faults_12_and
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -36,6 +37,18 @@ tests; a test says when it is out of date.
 """
 
 
+FUZZED = """
+## Damaged inputs that were tried
+
+The text files of a run folder by `python tests/fuzz/run_files.py 150000 1`, a million in all;
+the server's readers by their own scripts beside it. `found` counts inputs that were neither read
+nor refused.
+
+| reader | inputs | seconds | found |
+|---|---|---|---|
+"""
+
+
 def tests_by_row() -> dict[int, list[str]]:
     """Return the names of the tests, with their files, by the number of their row."""
     rows: dict[int, list[str]] = {}
@@ -61,7 +74,16 @@ def document() -> str:
         tests = found.get(number)
         shown = "<br>".join(tests) if tests else f"none: {WITHOUT.get(number, 'not written yet')}"
         lines.append(f"| {number} | {match[2]} | {match[3]} | {shown} |\n")
-    return INTRODUCTION + "".join(lines)
+    return INTRODUCTION + "".join(lines) + FUZZED + "".join(_counts())
+
+
+def _counts() -> list[str]:
+    """Return a line per reader that damaged inputs were given to."""
+    counts = json.loads((HERE.parent / "fuzz" / "counts.json").read_text())
+    return [
+        f"| {name} | {row['inputs']:,} | {row['seconds']:,.1f} | {row['found']} |\n"
+        for name, row in sorted(counts.items())
+    ]
 
 
 if __name__ == "__main__":
