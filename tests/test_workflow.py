@@ -20,7 +20,7 @@ def test_predictions_of_many_images_are_those_of_each_alone(
     for file, image in zip(files, digit_images()[0], strict=False):
         Image.fromarray(image).save(file)
     monkeypatch.setattr(workflow, "PREDICTED_AT_ONCE", 3)
-    together = workflow.predict(files, run)
+    together = workflow.predict(run, files)
     for file, prediction in zip(files, together, strict=True):
         (alone,) = workflow.predict(run, [file])
         assert (prediction.image, prediction.label) == (str(file), alone.label)
