@@ -109,8 +109,7 @@ def measured(network: str, data: str, epochs: int, convolution: str) -> dict[str
             "insertion_auc": round(faith.random.insertion_auc, 3),
         },
         "grad_cam_layers": [
-            grad_cam_at(model, images, layer)
-            for layer in (convolution, default_layer(model.network))
+            grad_cam_at(model, images, layer) for layer in (convolution, default_layer(model.plan))
         ],
         "seconds_for_one_image": seconds(model, images[0]),
     }

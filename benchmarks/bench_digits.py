@@ -21,7 +21,7 @@ import torch.nn.functional as F
 
 import convlens
 from convlens import zoo
-from convlens.engines.torch_modules import network_module
+from convlens.engines.torch_modules import PlanModule
 from measure import keep, machine
 
 SEEDS = range(5)
@@ -30,7 +30,7 @@ SEEDS = range(5)
 def plain_trial(dataset: convlens.Dataset) -> float:
     """Train the plain trial once; return seconds."""
     torch.manual_seed(0)
-    module = network_module(zoo.load("fast-mnist"))
+    module = PlanModule(zoo.load("fast-mnist").table())
     images = torch.from_numpy(dataset.train.images).float() / 255
     images = (images - images.mean()) / images.std()
     labels = torch.from_numpy(dataset.train.labels)

@@ -250,7 +250,7 @@ def _look(
     found = feature_maps(subject.model, normalised, layers, dead=dead)
     logits = subject.model.logits(normalised[None])[0]
     number = int(logits.argmax()) if target is None else subject.class_number(target)
-    chosen = reasons.chosen_methods(subject.network, methods)
+    chosen = reasons.chosen_methods(subject.plan, methods)
     return Look(
         subject=subject,
         image=image.name,

@@ -522,13 +522,22 @@ Branch = tuple[InstanceOf[Layer], ...]
 """Layers that have been read; `convlens.reading` reads them as users write them."""
 
 
+class Add(Layer):
+    """The sum of its inputs, cell by cell: what a residual block ends in.
+
+    Source: He et al. 2015, "Deep residual learning", arXiv:1512.03385.
+    """
+
+    kind = "add"
+
+
 class Residual(Layer):
     """`layers(x) + shortcut(x)`; an empty shortcut adds x itself.
 
     Source: He et al. 2015, "Deep residual learning", arXiv:1512.03385.
 
-    The two branches are walked by `convlens.table`, which also checks that they meet in
-    one shape.
+    A form of writing only: `convlens.table` walks the two branches, checks that they meet in
+    one shape, and ends them in an `Add`.
     """
 
     kind = "residual"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from convlens.advice import Plan, advised
+from convlens.advice import Draft, advised
 from convlens.arithmetic import Shape
 from convlens.documents import check_values, parse_json, parse_toml
 from convlens.errors import NetworkError
@@ -215,12 +216,12 @@ class Network(BaseModel):
     ) -> Table:
         rule = self.rounding == "floor" if floor is None else floor
         keys = fixed if floor is None else fixed | {"rounding"}
-        plan = Plan(self.input, self.layers, self.classes, rule, limits, keys)
+        draft = Draft(self.input, self.layers, self.classes, rule, limits, keys)
         try:
-            return plan.table()
+            return replace(draft.table(), name=self.name)
         except Misfit as error:
             where, text = self._origin
-            raise advised(plan, error).within(where, lines_of(text)) from None
+            raise advised(draft, error).within(where, lines_of(text)) from None
 
     @cached_property
     def _origin(self) -> tuple[str, str]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 from convlens.arithmetic import FLOAT32_BYTES, Pair, ReceptiveField, Shape
 from convlens.errors import InputError, NetworkError, nearest
 from convlens.layers import (
+    Add,
     GlobalAvgPool,
     GlobalMaxPool,
     Layer,
@@ -26,6 +28,10 @@ from convlens.mistakes import Mistake, NetworkMistakes, Path, line_of
 
 _WHOLE = (GlobalMaxPool, GlobalAvgPool, Linear, Softmax)
 """The layers whose every output cell depends on every input cell."""
+
+
+IMAGE = -1
+"""Stands among the inputs of a layer for the image itself."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,15 @@ class Row:
     """One layer in its place.
 
     `name` is the full path inside residual blocks, `residual1.conv2`, and the prefix of
-    the layer's weights. `activation_bytes` is its float32 output for one image.
+    the layer's weights. `inputs` are the positions of the rows whose outputs the layer reads,
+    `IMAGE` standing for the image; only a join has more than one. `input` is the shape of the
+    first of them. `activation_bytes` is its float32 output for one image.
     """
 
     name: str
     layer: Layer
     depth: int
+    inputs: tuple[int, ...]
     input: Shape
     output: Shape
     parameters: int
@@ -60,6 +69,11 @@ class Row:
     @property
     def kind(self) -> str:
         return self.layer.kind
+
+    @property
+    def own_name(self) -> str:
+        """The layer's name inside its block: `conv2` of `residual1.conv2`."""
+        return self.name.rpartition(".")[2]
 
     @property
     def activation_bytes(self) -> int:
@@ -72,11 +86,26 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A join with the rows of its branches, as a person writes them: inside it."""
+
+    row: Row
+    main: tuple[Row | Block, ...]
+    shortcut: tuple[Row | Block, ...]
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+
+@dataclass(frozen=True)
 class Table:
     """The rows of a whole network and their totals (for one image)."""
 
     input: Shape
     rows: tuple[Row, ...]
+    name: str = "network"
+    """The network's."""
 
     @property
     def output(self) -> Shape:
@@ -95,24 +124,116 @@ class Table:
         """Bytes of all outputs together with the input: what training keeps for one image."""
         return prod(self.input) * FLOAT32_BYTES + sum(row.activation_bytes for row in self.rows)
 
-    def row(self, name: str) -> Row:
-        """Return the row of one layer.
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {row.name: position for position, row in enumerate(self.rows)}
+
+    def position(self, name: str) -> int:
+        """Return the position of one layer among the rows.
 
         Raises
         ------
         InputError
             Where there is no such layer; gives the nearest name.
         """
-        for row in self.rows:
-            if row.name == name:
-                return row
-        known = [row.name for row in self.rows]
+        if name in self._positions:
+            return self._positions[name]
+        known = list(self._positions)
         more = f" and {len(known) - 40} more" if len(known) > 40 else ""
         raise InputError(
             f'there is no layer "{name}"{nearest(name, known)}',
             "one of " + ", ".join(known[:40]) + more,
             "take a name from `convlens shapes`",
         )
+
+    def row(self, name: str) -> Row:
+        """Return the row of one layer; raises as `position` does."""
+        return self.rows[self.position(name)]
+
+    def sources(self, name: str) -> tuple[str | None, ...]:
+        """Return the names of the layers whose outputs a layer reads; None for the image.
+
+        A residual sum reads two: the end of its layers and the end of its shortcut.
+        """
+        return tuple(
+            None if position == IMAGE else self.rows[position].name
+            for position in self.row(name).inputs
+        )
+
+    def nested(self) -> tuple[Row | Block, ...]:
+        """Return the rows as they are written, those of residual blocks inside their blocks."""
+        items: list[Row | Block] = []
+        for row in self.rows:
+            if len(row.inputs) == 1:
+                items.append(row)
+                continue
+            start = len(items)
+            while start and items[start - 1].name.startswith(f"{row.name}."):
+                start -= 1
+            shortcut = [i for i in items[start:] if i.name.startswith(f"{row.name}.shortcut.")]
+            main = items[start : len(items) - len(shortcut)]
+            items[start:] = [Block(row, tuple(main), tuple(shortcut))]
+        return tuple(items)
+
+    @cached_property
+    def released(self) -> tuple[tuple[int, ...], ...]:
+        """The positions, for each row, whose outputs no later row reads: memory to let go."""
+        last = {position: at for at, row in enumerate(self.rows) for position in row.inputs}
+        return tuple(
+            tuple(position for position in dict.fromkeys(row.inputs) if last[position] == at)
+            for at, row in enumerate(self.rows)
+        )
+
+    @property
+    def logits(self) -> Table:
+        """The rows without a softmax at the end: what training and evaluation work on."""
+        if self.rows and isinstance(self.rows[-1].layer, Softmax):
+            return replace(self, rows=self.rows[:-1])
+        return self
+
+    def cut(self, name: str) -> tuple[Table, Table]:
+        """Part the network after one layer: what leads up to its output, and what follows.
+
+        Both keep the layers' names, and receptive fields in pixels of the image. The input of
+        the second is the layer's output.
+
+        Raises
+        ------
+        InputError
+            Where there is no such layer, or a later layer reads more than its output: inside a
+            residual block two tensors cross every cut.
+
+        Examples
+        --------
+        >>> from convlens import zoo
+        >>> before, after = zoo.load("tutorial-torch").table().cut("max_pool1")
+        >>> before.rows[-1].name, after.rows[0].name, after.input
+        ('max_pool1', 'conv2', (32, 13, 13))
+        """
+        at = self.position(name)
+        if name not in self.cuts:
+            nearest_cuts = sorted(self.cuts, key=lambda cut: abs(self.position(cut) - at))[:3]
+            raise InputError(
+                f'the network cannot be cut after "{name}": later layers read others before it',
+                "a layer whose output is all that later layers read, such as the end of a block",
+                "cut after " + ", ".join(nearest_cuts),
+            )
+        after = tuple(
+            replace(row, inputs=tuple(position - at - 1 for position in row.inputs))
+            for row in self.rows[at + 1 :]
+        )
+        before = replace(self, rows=self.rows[: at + 1])
+        return before, replace(self, input=before.output, rows=after)
+
+    @cached_property
+    def cuts(self) -> tuple[str, ...]:
+        """The layers after which `cut` can part the network, in their order."""
+        first_read = [len(self.rows)] * (len(self.rows) + 1)
+        for row in reversed(self.rows):
+            at = self._positions[row.name]
+            first_read[at] = min([first_read[at + 1], *row.inputs])
+        # after a row, nothing before it may be read any more
+        return tuple(row.name for i, row in enumerate(self.rows) if first_read[i + 1] >= i)
 
     def weight_shapes(self) -> dict[str, Shape]:
         """Return the shape of every array that the network's weights consist of, by name."""
@@ -183,8 +304,9 @@ def _rows_above(table: Table) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the walk stands: a shape, the grid its cells lie on, and what each cell sees."""
+    """Where the walk stands: a row, its shape, the grid of its cells, and what each cell sees."""
 
+    row: int
     shape: Shape
     grid: Pair
     field: tuple[ReceptiveField, ReceptiveField]
@@ -193,7 +315,8 @@ class _Place:
 class _Walk:
     """Follow one image through the layers, collecting rows."""
 
-    def __init__(self, input_shape: Shape, floor: bool, limits: Limits) -> None:
+    def __init__(self, input_shape: Shape, floor: bool, limits: Limits, name: str) -> None:
+        self.name = name
         self.input = input_shape
         self.floor = floor
         self.limits = limits
@@ -248,6 +371,7 @@ class _Walk:
             name,
             layer,
             depth,
+            (place.row,),
             place.shape,
             output,
             layer.parameters(place.shape),
@@ -258,15 +382,16 @@ class _Walk:
         return after
 
     def _seen(self, layer: Layer, place: _Place, output: Shape) -> _Place:
+        at = len(self.rows)
         vertical, horizontal = place.field
         if isinstance(layer, Sliding):
             rows, columns = layer.windows(place.shape)
             field = vertical.through(rows), horizontal.through(columns)
-            return _Place(output, (output[1], output[2]), field)
+            return _Place(at, output, (output[1], output[2]), field)
         if isinstance(layer, _WHOLE):
             field = vertical.whole(place.grid[0]), horizontal.whole(place.grid[1])
-            return _Place(output, (1, 1), field)
-        return place if output == place.shape else _Place(output, place.grid, place.field)
+            return _Place(at, output, (1, 1), field)
+        return _Place(at, output, place.grid, place.field)
 
     def _residual(self, block: Residual, name: str, at: Path, place: _Place, depth: int) -> _Place:
         inside = (*at, "residual"), (*at, "shortcut")
@@ -282,8 +407,9 @@ class _Walk:
             )
         heights = main.field[0].union(side.field[0], main.grid[0])
         widths = main.field[1].union(side.field[1], main.grid[1])
-        after = _Place(main.shape, main.grid, (heights, widths))
-        self._add(Row(name, block, depth, place.shape, main.shape, 0, 0, after.field), at)
+        after = _Place(len(self.rows), main.shape, main.grid, (heights, widths))
+        inputs = main.row, side.row
+        self._add(Row(name, Add(), depth, inputs, main.shape, main.shape, 0, 0, after.field), at)
         return after
 
     def _add(self, row: Row, at: Path) -> None:
@@ -309,7 +435,7 @@ class _Walk:
     @property
     def table(self) -> Table:
         """The rows so far."""
-        return Table(self.input, tuple(self.rows))
+        return Table(self.input, tuple(self.rows), self.name)
 
     def _misfit(
         self,
@@ -351,6 +477,7 @@ def walk(
     classes: int | None = None,
     floor: bool = False,
     limits: Limits | None = None,
+    name: str = "network",
 ) -> Table:
     """Follow one image through the layers.
 
@@ -366,6 +493,8 @@ def walk(
         Apply the floor rule of PyTorch and Keras instead of refusing sizes that do not divide.
     limits : Limits, optional
         What is too large to be meant.
+    name : str
+        The network's name.
 
     Raises
     ------
@@ -382,10 +511,9 @@ def walk(
             f"at most {limits.side:,} a side",
             "use a smaller input, or raise the limit: convlens shapes takes --max-side",
         )
-    steps = _Walk(input_shape, floor, limits)
-    start = _Place(
-        input_shape, (input_shape[1], input_shape[2]), (ReceptiveField(), ReceptiveField())
-    )
+    steps = _Walk(input_shape, floor, limits, name)
+    grid = input_shape[1], input_shape[2]
+    start = _Place(IMAGE, input_shape, grid, (ReceptiveField(), ReceptiveField()))
     steps.through(layers, start, "", 0, ("layers",))
     _check_end(layers, steps.table, classes)
     return steps.table

@@ -571,7 +571,7 @@ def with_weights(
     model: AnyModel, run: Run, file: str | Path | None = None, *, finite: bool = True
 ) -> AnyModel:
     """Return a model of the run's network with the run's best weights, or those of a file."""
-    expected = model.network.table().weight_shapes()
+    expected = model.plan.weight_shapes()
     if file is not None:
         arrays = weight_files.read_weights(Path(file), expected)
     else:

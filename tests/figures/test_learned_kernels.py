@@ -37,7 +37,7 @@ NETWORK = Network(
         {"conv": 70, "kernel": [1, 5]},
     ],
 )
-LAYERS = {layer.name: layer for layer in kernel_layers(NETWORK)}
+LAYERS = {layer.name: layer for layer in kernel_layers(NETWORK.table())}
 
 
 def kernels_of(name: str, seed: int = 0) -> Kernels:

@@ -62,7 +62,7 @@ def test_a_functional_model_with_a_sum_gives_kerass_probabilities(tmp_path: Path
     back = read_keras(tmp_path / "net.keras")
     kinds = [row.kind for row in back.network.table().rows]
     assert kinds == [
-        *("conv", "relu", "conv", "batch_norm", "conv", "residual", "silu", "depthwise"),
+        *("conv", "relu", "conv", "batch_norm", "conv", "add", "silu", "depthwise"),
         *("leaky_relu", "avg_pool", "flatten", "linear", "gelu", "dropout", "linear", "softmax"),
     ]
     logits_agree(model, back.network, back.weights)

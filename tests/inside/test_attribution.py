@@ -36,11 +36,8 @@ def noise(network: Network, seed: int = 0) -> np.ndarray:
 
 def by_hand(model: TorchModel, pixels: np.ndarray, layer: str, target: int) -> np.ndarray:
     """Compute Grad-CAM from a trace in the written order: equation 1 and 2 of the paper."""
-    found: dict[str, torch.Tensor] = {}
     model.module.eval()
-    model.module.trace(
-        torch.from_numpy(pixels[None]), lambda name, output: found.__setitem__(name, output), ""
-    )
+    found = dict(model.module.outputs(torch.from_numpy(pixels[None])))
     last = [row.name for row in model.network.table().rows if row.kind != "softmax"][-1]
     (gradient,) = torch.autograd.grad(found[last][0, target], found[layer])
     weights = gradient.mean((2, 3), keepdim=True)
@@ -151,7 +148,7 @@ def test_every_method_works_on_any_network_with_classes(written: dict[str, objec
     network = Network.read(written)
     assume(networks.fits(network) and len(network.table().output) == 1)
     model, pixels = TorchModel(network, seed=0), noise(network)
-    for method in possible_methods(network):
+    for method in possible_methods(network.table()):
         found = attribute(model, pixels, method)
         assert found.map.shape == network.input[1:]
         assert np.isfinite(found.map).all()
@@ -169,21 +166,21 @@ def test_every_method_works_on_any_network_with_classes(written: dict[str, objec
     ],
 )
 def test_grad_cam_looks_at_the_last_convolutions_activation(name: str, layer: str) -> None:
-    assert default_layer(zoo.load(name)) == layer
+    assert default_layer(zoo.load(name).table()) == layer
 
 
 def test_a_convolution_without_an_activation_is_looked_at_itself() -> None:
     network = Network(input=(1, 6, 6), layers=[{"conv": 2}, {"flatten": True}, {"linear": 2}])
-    assert default_layer(network) == "conv1"
+    assert default_layer(network.table()) == "conv1"
 
 
 def test_a_shortcuts_convolution_is_the_last_choice() -> None:
     side = {"residual": [{"batch_norm": True}], "shortcut": [{"conv": 2, "kernel": 1}]}
     head = [{"flatten": True}, {"linear": 2}]
     only = Network(input=(2, 6, 6), layers=[side, *head])
-    assert default_layer(only) == "residual1.shortcut.conv1"
+    assert default_layer(only.table()) == "residual1.shortcut.conv1"
     both = Network(input=(2, 6, 6), layers=[{"conv": 2, "kernel": 1}, side, *head])
-    assert default_layer(both) == "conv1"
+    assert default_layer(both.table()) == "conv1"
 
 
 def test_grad_cam_needs_a_convolution() -> None:
@@ -192,7 +189,7 @@ def test_grad_cam_needs_a_convolution() -> None:
     with pytest.raises(InputError, match="no convolution") as caught:
         attribute(model, noise(network), "grad-cam")
     assert "occlusion" in caught.value.fix
-    assert possible_methods(network) == ("integrated-gradients", "occlusion", "saliency")
+    assert possible_methods(network.table()) == ("integrated-gradients", "occlusion", "saliency")
 
 
 def test_what_does_not_exist_is_refused() -> None:

@@ -14,7 +14,6 @@ from convlens import zoo
 from convlens.engines.reference import ReferenceModel
 from convlens.errors import InputError
 from convlens.inside.cells import checked_cell, region
-from convlens.inside.sources import sources
 from convlens.network import Network
 from convlens.table import Row
 
@@ -79,7 +78,7 @@ def test_pixels_outside_its_region_do_not_change_a_cell(written: dict[str, Any],
     model.load_weights({name: rng.uniform(0.1, 1, shape) for name, shape in shapes})
     row = table.rows[rng.integers(len(table.rows))]
     cell = tuple(int(rng.integers(n)) for n in row.output)
-    seen = region(table, sources(network.layers), row, cell).clipped(*network.input[1:])
+    seen = region(table, row, cell).clipped(*network.input[1:])
     image = rng.uniform(1, 2, network.input)
     other = rng.uniform(1, 2, network.input)
     if seen is not None:
@@ -106,7 +105,7 @@ def test_each_edge_pixel_of_its_region_changes_a_cell() -> None:
     model = ReferenceModel(network)
     weights = {name: np.ones(shape) for name, shape in table.weight_shapes().items()}
     model.load_weights(weights)
-    seen = region(table, sources(network.layers), table.rows[-1], (0, 3, 2))
+    seen = region(table, table.rows[-1], (0, 3, 2))
     # by hand: 5 rows of the pool from 3 are rows 6 to 15 of conv1, which see 5 to 16 of the
     # image; 2 columns from 2 are columns 4 to 7 of conv1, which begin at 8 and end at 16
     assert (seen.first_row, seen.last_row) == (5, 16)
@@ -124,6 +123,5 @@ def test_a_softmax_over_maps_sees_all_of_them() -> None:
         input=(1, 6, 6), layers=[{"conv": 1, "kernel": 3}, {"flatten": True}, {"softmax": True}]
     )
     table = network.table()
-    read = sources(network.layers)
-    assert str(region(table, read, table.row("flatten1"), (6,))) == "rows 1 to 3, columns 2 to 4"
-    assert str(region(table, read, table.row("softmax1"), (6,))) == "rows 0 to 5, columns 0 to 5"
+    assert str(region(table, table.row("flatten1"), (6,))) == "rows 1 to 3, columns 2 to 4"
+    assert str(region(table, table.row("softmax1"), (6,))) == "rows 0 to 5, columns 0 to 5"

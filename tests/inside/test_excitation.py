@@ -91,15 +91,15 @@ def test_a_class_is_named_in_its_made_image() -> None:
 
 
 def test_the_last_convolution_is_found_behind_shortcuts() -> None:
-    assert last_convolution(load("tutorial-torch")) == "conv2"
+    assert last_convolution(load("tutorial-torch").table()) == "conv2"
     network = load("bottleneck-resnet")
-    name = last_convolution(network)
+    name = last_convolution(network.table())
     assert ".shortcut." not in name
     rows = [row.name for row in network.table().rows]
-    assert rows.index(name) < rows.index(default_layer(network))
+    assert rows.index(name) < rows.index(default_layer(network.table()))
     flat = Network(input=(1, 4, 4), layers=[{"flatten": True}, {"linear": 2}])
     with pytest.raises(InputError, match="no convolution"):
-        last_convolution(flat)
+        last_convolution(flat.table())
 
 
 def test_what_does_not_exist_is_refused_with_the_nearest() -> None:

@@ -199,7 +199,7 @@ def test_every_printed_sum_adds_up_exactly(
 ) -> None:
     network = Network.read(written)
     assume(networks.fits(network))
-    kinds = ("conv", "depthwise", "linear", "avg_pool", "residual")
+    kinds = ("conv", "depthwise", "linear", "avg_pool", "add")
     rows = [row for row in network.table().rows if row.kind in kinds]
     assume(rows)
     rng = np.random.default_rng(seed)

@@ -22,7 +22,7 @@ const rows = [
   row("residual1.batch_norm1", "batch_norm"),
   row("residual1.shortcut.conv1", "conv"),
   row("residual1.shortcut.batch_norm1", "batch_norm"),
-  row("residual1", "residual"),
+  row("residual1", "add"),
   row("relu3", "relu"),
   row("global_avg_pool1", "global_avg_pool", [4, 8, 8], [4, 1, 1]),
   row("flatten1", "flatten", [4, 1, 1], [4]),

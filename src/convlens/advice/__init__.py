@@ -28,7 +28,7 @@ _STAGES = {"names": 9, "groups": 1, "padding": 1}
 
 
 @dataclass(frozen=True)
-class Plan:
+class Draft:
     """A network as far as its shapes go, and how strictly it is walked.
 
     `fixed` names the keys of the network that its user does not choose: what follows from the data.
@@ -47,28 +47,28 @@ class Plan:
             self.input, self.layers, classes=self.classes, floor=self.floor, limits=self.limits
         )
 
-    def changed(self, changes: tuple[Change, ...]) -> Plan | None:
+    def changed(self, changes: tuple[Change, ...]) -> Draft | None:
         """Return it with changes; None where a change cannot be read or is not the user's."""
-        plan: Plan | None = self
+        draft: Draft | None = self
         for change in changes:
-            plan = None if plan is None else _with(plan, change)
-        return plan
+            draft = None if draft is None else _with(draft, change)
+        return draft
 
 
-def _with(plan: Plan, change: Change) -> Plan | None:
+def _with(draft: Draft, change: Change) -> Draft | None:
     if isinstance(change, Splice):
         new, mistakes = layers_and_mistakes(change.inserted, change.at)
         if mistakes:
             return None
-        return replace(plan, layers=_spliced(plan.layers, change.at[1:], change, new))
-    if isinstance(change, Drop) or change.key in plan.fixed:
+        return replace(draft, layers=_spliced(draft.layers, change.at[1:], change, new))
+    if isinstance(change, Drop) or change.key in draft.fixed:
         return None
     values: dict[str, Any] = {change.key: change.value}
     if change.key == "rounding":
         values = {"floor": change.value == "floor"}
     elif change.key == "input":
         values = {"input": tuple(change.value)}
-    return replace(plan, **values)
+    return replace(draft, **values)
 
 
 def _spliced(
@@ -84,23 +84,23 @@ def _spliced(
     return (*layers[: int(index)], changed, *layers[int(index) + 1 :])
 
 
-def advised(plan: Plan, misfit: Misfit) -> Misfit:
+def advised(draft: Draft, misfit: Misfit) -> Misfit:
     """Return a misfit with what would remove it."""
-    advice = _tried(plan, misfit)
+    advice = _tried(draft, misfit)
     mistake = replace(misfit.mistake, advice=tuple(advice))
     return Misfit(mistake, misfit.layer, misfit.table, misfit.shapes)
 
 
-def _tried(plan: Plan, misfit: Misfit) -> list[Advice]:
+def _tried(draft: Draft, misfit: Misfit) -> list[Advice]:
     """Return the changes that remove a misfit, those first after which the whole network fits."""
     whole: list[Advice] = []
     further: list[Advice] = []
     last: list[Advice] = []
     seen: set[str] = set()
-    for proposal in proposals(_case(plan, misfit)):
+    for proposal in proposals(_case(draft, misfit)):
         if len(whole) >= MOST or (proposal.last_resort and (whole or further)):
             break
-        result = _try(plan, misfit, proposal)
+        result = _try(draft, misfit, proposal)
         if result is None:
             continue
         table, fits = result
@@ -112,15 +112,15 @@ def _tried(plan: Plan, misfit: Misfit) -> list[Advice]:
     return [*whole, *further, *last[:2]][:MOST]
 
 
-def _try(plan: Plan, misfit: Misfit, proposal: Proposal) -> tuple[Table, bool] | None:
+def _try(draft: Draft, misfit: Misfit, proposal: Proposal) -> tuple[Table, bool] | None:
     """Walk the changed network; None where it gets no further than before."""
-    changed = plan.changed(proposal.changes)
+    changed = draft.changed(proposal.changes)
     if changed is None:
         return None
     try:
         return changed.table(), True
     except Misfit as next_one:
-        further = _left(changed.layers, next_one) < _left(plan.layers, misfit)
+        further = _left(changed.layers, next_one) < _left(draft.layers, misfit)
         # a layer that moves up into the place must not have the same fault
         same = _identity(next_one) == _identity(misfit)
         return (next_one.table, False) if further and not same else None
@@ -147,17 +147,17 @@ def _left(layers: tuple[Layer, ...], misfit: Misfit) -> tuple[int, ...]:
     return (*left, _STAGES.get(misfit.mistake.kind, 0))
 
 
-def _case(plan: Plan, misfit: Misfit) -> Case:
+def _case(draft: Draft, misfit: Misfit) -> Case:
     *inside, last = misfit.mistake.at
-    siblings = _list_at(plan.layers, tuple(inside)) if inside else plan.layers
+    siblings = _list_at(draft.layers, tuple(inside)) if inside else draft.layers
     return Case(
         misfit,
         tuple(inside) or ("layers",),
         last if isinstance(last, int) else len(siblings),
         siblings,
-        plan.input,
-        plan.classes,
-        plan.limits or Limits(),
+        draft.input,
+        draft.classes,
+        draft.limits or Limits(),
     )
 
 

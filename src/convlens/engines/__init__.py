@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from convlens.errors import InputError, nearest
 from convlens.network import Network
+from convlens.table import Table, shape_text
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]
@@ -27,9 +28,12 @@ TRAINING_ENGINES = ("torch", "keras")
 
 
 class Model(Protocol):
-    """A network with weights that can be computed."""
+    """A network, or a part of one, with weights that can be computed."""
 
+    plan: Table
+    """What is computed, layer by layer."""
     network: Network
+    """The network that the model was built from; a part of a network has none."""
 
     def logits(self, images: Floats) -> Floats:
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`."""
@@ -50,13 +54,14 @@ class Model(Protocol):
         ...
 
 
-def build(network: Network, seed: int = 0, engine: str = "torch") -> Model:
+def build(network: Network | Table, seed: int = 0, engine: str = "torch") -> Model:
     """Build a network in one of the engines.
 
     Parameters
     ----------
-    network : Network
-        What to compute; it is checked first.
+    network : Network or Table
+        What to compute: a network, which is checked first, or a part of one that `Table.cut`
+        gave.
     seed : int
         Seed of the initial weights.
     engine : {"torch", "keras", "reference"}
@@ -102,3 +107,33 @@ def check_engine(name: str, *, trains: bool = False) -> None:
             "one of " + ", ".join(usable),
             f"use engine {usable[0]}",
         )
+
+
+def plan_of(network: Network | Table) -> Table:
+    """Return what an engine computes, row by row.
+
+    Raises
+    ------
+    NetworkError
+        Where the layers do not fit together.
+    """
+    return network.table() if isinstance(network, Network) else network
+
+
+def check_images(plan: Table, images: Floats) -> Floats:
+    """Return images as an array, or refuse those that are not of the input's shape.
+
+    Raises
+    ------
+    InputError
+        Where the shape is not `(N, *plan.input)`.
+    """
+    images = np.asarray(images)
+    if images.shape[1:] != plan.input or images.ndim != len(plan.input) + 1:
+        raise InputError(
+            f"the images have the shape {images.shape}",
+            f"(N, {', '.join(map(str, plan.input))}): any number of images "
+            f"{shape_text(plan.input)}",
+            "add the batch axis with images[None] if it is one image; resize it otherwise",
+        )
+    return images

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 
 from convlens.arithmetic import Shape
-from convlens.engines import Float32, Floats
+from convlens.engines import Float32, Floats, check_images, plan_of
 from convlens.engines.keras_backend import keras
 from convlens.engines.keras_layers import keras_name
 from convlens.engines.keras_layers import layer as keras_layer
 from convlens.engines.keras_weights import VARIABLES, from_keras, to_keras
-from convlens.errors import InputError
-from convlens.layers import Layer, Residual, Softmax
 from convlens.network import Network
-from convlens.table import named, shape_text
+from convlens.table import IMAGE, Row, Table
 from convlens.weights import check_arrays
 
 _AT_ONCE = 500
@@ -31,8 +29,8 @@ class KerasModel:
 
     Parameters
     ----------
-    network : Network
-        What to compute.
+    network : Network or Table
+        What to compute: a network, or a part of one that `Table.cut` gave.
     seed : int
         Seed of the initial weights, which are the PyTorch engine's of the same seed, and of what
         dropout draws.
@@ -47,55 +45,46 @@ class KerasModel:
         The same layers without a final softmax: what is trained and evaluated.
     """
 
-    def __init__(self, network: Network, seed: int = 0) -> None:
-        table = network.table()
-        self.network = network
+    def __init__(self, network: Network | Table, seed: int = 0) -> None:
+        if isinstance(network, Network):
+            self.network = network
+        self.plan = plan = plan_of(network)
         self._seed = seed
         self._layers: dict[str, Any] = {}
         self._outputs: dict[str, Any] = {}
-        channels, height, width = network.input
-        images = keras.Input((height, width, channels), name="images", dtype="float32")
-        if any(isinstance(spec, Residual) for spec in network.layers):
-            output = self._through(network.layers, images, network.input, "")
-            self.keras_model = keras.Model(images, output, name=keras_name(network.name))
-        else:
-            chain = self._chain()
-            self.keras_model = keras.Sequential([images, *chain], name=keras_name(network.name))
+        name = keras_name(plan.name)
+        images = keras.Input(_channels_last(plan.input), name="images", dtype="float32")
+        in_line = all(row.inputs == (position - 1,) for position, row in enumerate(plan.rows))
+        if plan.rows and in_line:
+            chain = [layer for row in plan.rows for layer in self._built(row)]
+            self.keras_model = keras.Sequential([images, *chain], name=name)
             images = self.keras_model.inputs[0]
-            self._outputs = {name: found.output for name, found in self._layers.items()}
-        kept = [row.name for row in table.rows if not isinstance(row.layer, Softmax)]
+            self._outputs = {name: layer.output for name, layer in self._layers.items()}
+        else:
+            self.keras_model = keras.Model(images, self._through(images), name=name)
         self._images = images
-        logits = self._outputs[kept[-1]] if kept else images
-        self.logits_model = keras.Model(images, logits, name=f"{keras_name(network.name)}-logits")
-        self.load_weights(_initial(network, seed))
+        kept = plan.logits.rows
+        logits = self._outputs[kept[-1].name] if kept else images
+        self.logits_model = keras.Model(images, logits, name=f"{name}-logits")
+        self.load_weights(_initial(plan, seed))
 
-    def _built(self, spec: Layer, shape: Shape, place: str) -> list[Any]:
+    def _built(self, row: Row) -> list[Any]:
         """Return the Keras layers of one layer; the last is known by its name."""
-        built = keras_layer(spec, shape, place, self._seed + len(self._layers))
-        self._layers[place] = built[-1]
+        built = keras_layer(row.layer, row.input, row.name, self._seed + len(self._layers))
+        if len(row.inputs) == 1:  # a join holds nothing and draws nothing
+            self._layers[row.name] = built[-1]
         return built
 
-    def _chain(self) -> Iterator[Any]:
-        floor = self.network.rounding == "floor"
-        shape: Shape = self.network.input
-        for name, spec in named(self.network.layers):
-            yield from self._built(spec, shape, name)
-            shape = spec.output(shape, floor=floor)
-
-    def _through(self, specs: tuple[Layer, ...], values: Any, shape: Shape, prefix: str) -> Any:
-        """Lead a symbolic tensor through a list of layers whose names begin with `prefix`."""
-        for name, spec in named(specs):
-            place = prefix + name
-            if isinstance(spec, Residual):
-                main = self._through(spec.layers, values, shape, f"{place}.")
-                shortcut = self._through(spec.shortcut, values, shape, f"{place}.shortcut.")
-                values = keras.layers.Add(name=keras_name(place), dtype="float32")([main, shortcut])
-            else:
-                for built in self._built(spec, shape, place):
-                    values = built(values)
-            shape = self.network.table().row(place).output
-            self._outputs[place] = values
-        return values
+    def _through(self, images: Any) -> Any:
+        """Lead a symbolic tensor through all layers."""
+        values = {IMAGE: images}
+        for position, row in enumerate(self.plan.rows):
+            inputs = [values[i] for i in row.inputs]
+            value = inputs if len(inputs) > 1 else inputs[0]
+            for layer in self._built(row):
+                value = layer(value)
+            values[position] = self._outputs[row.name] = value
+        return values[len(self.plan.rows) - 1]
 
     def logits(self, images: Floats) -> Float32:
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`, in evaluation mode.
@@ -130,9 +119,9 @@ class KerasModel:
         InputError
             Where a layer does not exist; gives the nearest name.
         """
-        table = self.network.table()
-        wanted = {row.name for row in (table.rows if layers is None else map(table.row, layers))}
-        outputs = {row.name: self._outputs[row.name] for row in table.rows if row.name in wanted}
+        rows = self.plan.rows if layers is None else map(self.plan.row, layers)
+        wanted = {row.name for row in rows}
+        outputs = {name: value for name, value in self._outputs.items() if name in wanted}
         if not outputs:
             return {}
         traced = keras.Model(self._images, outputs)
@@ -154,13 +143,13 @@ class KerasModel:
         WeightsError
             Where names or shapes differ from the network's; nothing is changed then.
         """
-        check_arrays(weights, self.network.table().weight_shapes())
+        check_arrays(weights, self.plan.weight_shapes())
         for name, variable, kind, _ in self.variables():
             variable.assign(to_keras(weights[name], kind, variable.shape))
 
     def variables(self) -> Iterator[tuple[str, Any, str, Shape]]:
         """Yield `(name, Keras variable, layer kind, neutral shape)` in the neutral order."""
-        for row in self.network.table().rows:
+        for row in self.plan.rows:
             shapes = {**row.layer.weights(row.input), **row.layer.buffers(row.input)}
             for array, shape in shapes.items():
                 variable = getattr(self._layers[row.name], VARIABLES[row.kind][array])
@@ -168,24 +157,23 @@ class KerasModel:
 
     def _batches(self, images: Floats) -> Iterator[Float32]:
         """Yield contiguous `(n, H, W, C)` parts of `(N, C, H, W)` images."""
-        images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:] != self.network.input:
-            raise InputError(
-                f"the images have the shape {images.shape}",
-                f"(N, {', '.join(map(str, self.network.input))}): any number of images "
-                f"{shape_text(self.network.input)}",
-                "add the batch axis with images[None] if it is one image; resize it otherwise",
-            )
+        images = check_images(self.plan, images)
         for first in range(0, max(len(images), 1), _AT_ONCE):
-            part = images[first : first + _AT_ONCE].transpose(0, 2, 3, 1)
+            part = images[first : first + _AT_ONCE]
+            part = part.transpose(0, 2, 3, 1) if part.ndim == 4 else part
             yield np.ascontiguousarray(part, dtype=np.float32)
 
 
-def _initial(network: Network, seed: int) -> dict[str, Float32]:
+def _channels_last(shape: Shape) -> Shape:
+    """Return `(H, W, C)` of `(C, H, W)`; features stay as they are."""
+    return (*shape[1:], shape[0])
+
+
+def _initial(plan: Table, seed: int) -> dict[str, Float32]:
     """Return the PyTorch engine's initial weights: one seed starts every engine alike."""
     from convlens.engines.torch_engine import TorchModel
 
-    return TorchModel(network, seed).weights()
+    return TorchModel(plan, seed).weights()
 
 
 def _array(values: Any) -> Float32:

@@ -37,7 +37,7 @@ def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
     Parameters
     ----------
     spec : Layer
-        Any kind but `residual`.
+        Any kind.
     shape : tuple of int
         Its input, `(C, H, W)` or `(F,)`.
     place : str
@@ -111,6 +111,8 @@ def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
             return [keras.layers.Dense(spec.features, use_bias=spec.bias, name=name, **_PLAIN)]
         case layers.Softmax():
             return [keras.layers.Softmax(name=name, **_PLAIN)]
+        case layers.Add():
+            return [keras.layers.Add(name=name, **_PLAIN)]
     raise TypeError(f"no Keras layer for {spec!r}")
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from convlens.engines import Floats
+from convlens.engines import Floats, check_images, plan_of
 from convlens.engines.reference_layers import Float64, output
-from convlens.errors import InputError
-from convlens.layers import Layer, Residual, Softmax
 from convlens.network import Network
-from convlens.table import named, shape_text
+from convlens.table import IMAGE, Table
 from convlens.weights import check_arrays
 
 _AT_ONCE = 64
@@ -23,17 +22,18 @@ class ReferenceModel:
 
     Parameters
     ----------
-    network : Network
-        What to compute.
+    network : Network or Table
+        What to compute: a network, or a part of one that `Table.cut` gave.
     seed : int
         Seed of the initial weights. They are the PyTorch engine's for the same seed: PyTorch
         draws them when they are first needed, and is not imported where `load_weights` comes
         before that.
     """
 
-    def __init__(self, network: Network, seed: int = 0) -> None:
-        network.table()
-        self.network = network
+    def __init__(self, network: Network | Table, seed: int = 0) -> None:
+        if isinstance(network, Network):
+            self.network = network
+        self.plan = plan_of(network)
         self._seed = seed
         self._loaded: dict[str, Float64] | None = None
 
@@ -42,7 +42,7 @@ class ReferenceModel:
         if self._loaded is None:
             from convlens.engines.torch_engine import TorchModel
 
-            initial = TorchModel(self.network, self._seed).weights()
+            initial = TorchModel(self.plan, self._seed).weights()
             self._loaded = {name: array.astype(np.float64) for name, array in initial.items()}
         return self._loaded
 
@@ -54,10 +54,14 @@ class ReferenceModel:
         InputError
             Where the images are not of the network's input shape.
         """
-        values = self._checked(images)
-        layers = tuple(layer for layer in self.network.layers if not isinstance(layer, Softmax))
+        values = check_images(self.plan, images).astype(np.float64)
         batches = [values[i : i + _AT_ONCE] for i in range(0, max(len(values), 1), _AT_ONCE)]
-        return np.concatenate([self._through(layers, batch, "", _ignore) for batch in batches])
+        return np.concatenate([self._last(batch) for batch in batches])
+
+    def _last(self, images: Float64) -> Float64:
+        last = deque([images], maxlen=1)
+        last.extend(values for _, values in self._computed(self.plan.logits, images))
+        return last.pop()
 
     def activations(
         self, images: Floats, layers: Sequence[str] | None = None
@@ -81,16 +85,11 @@ class ReferenceModel:
             Where a layer does not exist (gives the nearest name), or the images are not of the
             network's input shape.
         """
-        table = self.network.table()
-        wanted = {row.name for row in (table.rows if layers is None else map(table.row, layers))}
-        found: dict[str, Float64] = {}
-
-        def seen(name: str, values: Float64) -> None:
-            if name in wanted:
-                found[name] = values.copy()
-
-        self._through(self.network.layers, self._checked(images), "", seen)
-        return found
+        rows = self.plan.rows if layers is None else map(self.plan.row, layers)
+        wanted = {row.name for row in rows}
+        values = check_images(self.plan, images).astype(np.float64)
+        computed = self._computed(self.plan, values)
+        return {name: values.copy() for name, values in computed if name in wanted}
 
     def weights(self) -> dict[str, Float64]:
         """Return a copy of the weights, named and laid out neutrally, in float64.
@@ -107,43 +106,16 @@ class ReferenceModel:
         WeightsError
             Where names or shapes differ from the network's; nothing is changed then.
         """
-        check_arrays(weights, self.network.table().weight_shapes())
+        check_arrays(weights, self.plan.weight_shapes())
         self._loaded = {name: np.array(array, np.float64) for name, array in weights.items()}
 
-    def _through(
-        self,
-        layers: tuple[Layer, ...],
-        values: Float64,
-        prefix: str,
-        seen: Callable[[str, Float64], None],
-    ) -> Float64:
-        """Compute a list of layers whose names begin with `prefix`, showing each output."""
-        for name, layer in named(layers):
-            place = prefix + name
-            if isinstance(layer, Residual):
-                main = self._through(layer.layers, values, f"{place}.", seen)
-                shortcut = self._through(layer.shortcut, values, f"{place}.shortcut.", seen)
-                values = main + shortcut
-            else:
-                values = output(layer, values, self._arrays(layer, place, values.shape[1:]))
-            seen(place, values)
-        return values
-
-    def _arrays(self, layer: Layer, place: str, shape: tuple[int, ...]) -> dict[str, Float64]:
-        names = [*layer.weights(shape), *layer.buffers(shape)]
-        return {name: self._weights[f"{place}.{name}"] for name in names}
-
-    def _checked(self, images: Floats) -> Float64:
-        images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:] != self.network.input:
-            raise InputError(
-                f"the images have the shape {images.shape}",
-                f"(N, {', '.join(map(str, self.network.input))}): any number of images "
-                f"{shape_text(self.network.input)}",
-                "add the batch axis with images[None] if it is one image; resize it otherwise",
-            )
-        return images.astype(np.float64)
-
-
-def _ignore(name: str, values: Float64) -> None:
-    """Watch nothing."""
+    def _computed(self, plan: Table, images: Float64) -> Iterator[tuple[str, Float64]]:
+        """Yield each layer's name and output, in the order of computation."""
+        values = {IMAGE: images}
+        for position, row in enumerate(plan.rows):
+            names = [*row.layer.weights(row.input), *row.layer.buffers(row.input)]
+            arrays = {name: self._weights[f"{row.name}.{name}"] for name in names}
+            values[position] = output(row.layer, [values[i] for i in row.inputs], arrays)
+            for read in plan.released[position]:
+                del values[read]
+            yield row.name, values[position]

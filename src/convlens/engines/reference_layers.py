@@ -7,7 +7,7 @@ compute as in evaluation: batch norm uses its running moments and dropout does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -184,15 +184,17 @@ def softmax(logits: Float64) -> Float64:
     return shares
 
 
-def output(layer: layers.Layer, values: Float64, arrays: Mapping[str, Float64]) -> Float64:
+def output(
+    layer: layers.Layer, inputs: Sequence[Float64], arrays: Mapping[str, Float64]
+) -> Float64:
     """Compute one layer.
 
     Parameters
     ----------
     layer : Layer
-        Any kind but `residual`, whose branches are layers of their own.
-    values : float64 array (N, ...)
-        Its input.
+        What to compute.
+    inputs : sequence of float64 array (N, ...)
+        Its inputs: one, or several for a join.
     arrays : mapping of str to float64 array
         The layer's own weights and buffers: `weight`, `bias`, `running_mean`, `running_var`.
 
@@ -200,7 +202,7 @@ def output(layer: layers.Layer, values: Float64, arrays: Mapping[str, Float64]) 
     -------
     float64 array (N, ...)
     """
-    shape = values.shape[1:]
+    values, shape = inputs[0], inputs[0].shape[1:]
     match layer:
         case layers.Conv():
             windows = layer.windows(shape)
@@ -237,4 +239,6 @@ def output(layer: layers.Layer, values: Float64, arrays: Mapping[str, Float64]) 
             return linear(values, arrays["weight"], arrays.get("bias"))
         case layers.Softmax():
             return softmax(values)
+        case layers.Add():
+            return inputs[0] + inputs[1]
     raise TypeError(f"no formula for {layer!r}")

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from convlens.engines import Float32, Floats, Model
-from convlens.engines.torch_modules import Stack, network_module
+from convlens.engines import Float32, Floats, Model, plan_of
+from convlens.engines.torch_modules import PlanModule
 from convlens.network import Network
+from convlens.table import Table
 from convlens.waiting import watch
 from convlens.weights import check_arrays
 
@@ -19,8 +20,8 @@ class TorchModel:
 
     Parameters
     ----------
-    network : Network
-        What to compute.
+    network : Network or Table
+        What to compute: a network, or a part of one that `Table.cut` gave.
     seed : int
         Seed of the initial weights (PyTorch's default initialisation); the global random
         state is left as it was.
@@ -31,12 +32,14 @@ class TorchModel:
         Maps `(N, C, H, W)` float images to logits `(N, classes)`.
     """
 
-    def __init__(self, network: Network, seed: int = 0) -> None:
+    def __init__(self, network: Network | Table, seed: int = 0) -> None:
         watch()
-        self.network = network
+        if isinstance(network, Network):
+            self.network = network
+        self.plan = plan_of(network)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.module: Stack = network_module(network)
+            self.module = PlanModule(self.plan)
 
     @property
     def device(self) -> torch.device:
@@ -66,17 +69,14 @@ class TorchModel:
         InputError
             Where a layer does not exist; gives the nearest name.
         """
-        table = self.network.table()
-        wanted = {row.name for row in (table.rows if layers is None else map(table.row, layers))}
-        found: dict[str, Float32] = {}
-
-        def seen(name: str, output: torch.Tensor) -> None:
-            if name in wanted:
-                found[name] = output.float().cpu().numpy().copy()
-
+        rows = self.plan.rows if layers is None else map(self.plan.row, layers)
+        wanted = {row.name for row in rows}
         with _Evaluating(self.module), torch.inference_mode():
-            self.module.trace(self._tensor(images), seen, "")
-        return found
+            return {
+                name: output.float().cpu().numpy().copy()
+                for name, output in self.module.outputs(self._tensor(images))
+                if name in wanted
+            }
 
     def _tensor(self, images: Floats) -> torch.Tensor:
         contiguous = np.ascontiguousarray(images, dtype=np.float32)
@@ -94,7 +94,7 @@ class TorchModel:
         WeightsError
             Where names or shapes differ from the network's; nothing is changed then.
         """
-        check_arrays(weights, self.network.table().weight_shapes())
+        check_arrays(weights, self.plan.weight_shapes())
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
         self.module.load_state_dict(tensors, strict=False)
 
@@ -103,7 +103,7 @@ def as_torch(model: Model) -> TorchModel:
     """Return a model as PyTorch computes it: itself, or a new one with its weights."""
     if isinstance(model, TorchModel):
         return model
-    built = TorchModel(model.network)
+    built = TorchModel(model.plan)
     built.load_weights(model.weights())
     return built
 

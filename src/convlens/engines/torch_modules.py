@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,100 +12,96 @@ from torch import Tensor, nn
 
 from convlens import layers
 from convlens.arithmetic import Shape, Window
-from convlens.network import Network
-from convlens.table import named
+from convlens.table import IMAGE, Table
 
 
-class Stack(nn.Module):
-    """Layers one after the other.
+class PlanModule(nn.Module):
+    """A network, or a part of one, row by row: maps its input to logits, batch first.
 
-    `forward` may reorder neighbours that commute (see `_fused`); `trace` never does.
+    Its submodules are named as the layers are, `residual1.shortcut.conv1`, so that a hook on a
+    name sees that layer. A softmax at the end is not computed: training and evaluation work on
+    logits. `forward` may reorder neighbours that commute (see `_reordered`); `outputs` never does.
     """
 
-    def __init__(self, specs: tuple[layers.Layer, ...], shape: Shape, *, floor: bool) -> None:
+    def __init__(self, plan: Table) -> None:
         super().__init__()
-        self.output_shape: Shape
-        for name, spec in named(specs):
-            if isinstance(spec, layers.Residual):
-                block = Residual(spec, shape, floor=floor)
-                self.add_module(name, block)
-                shape = block.output_shape
-            else:
-                self.add_module(name, module(spec, shape))
-                shape = spec.output(shape, floor=floor)
-        self.output_shape = shape
-        self._order = _fused([(name, spec) for name, spec in named(specs)])
+        self._plan = plan
+        joins = {row.name: row for row in plan.rows if len(row.inputs) > 1}
+        for row in plan.rows:
+            if row.name not in joins:
+                self._place(row.name, joins).add_module(row.own_name, module(row.layer, row.input))
+            elif row.own_name not in self._place(row.name, joins)._modules:
+                self._place(row.name, joins).add_module(row.own_name, Add())
+        self._order = _reordered(plan.logits, self._written())
+
+    def _place(self, name: str, joins: Collection[str]) -> nn.Module:
+        """Return the module that a layer's module belongs to, made where it is missing."""
+        parent: nn.Module = self
+        path = name.split(".")
+        for depth, part in enumerate(path[:-1], start=1):
+            if part not in parent._modules:
+                joined = ".".join(path[:depth]) in joins
+                parent.add_module(part, Add() if joined else nn.Module())
+            parent = parent.get_submodule(part)
+        return parent
+
+    def _written(self) -> list[nn.Module]:
+        """Return each row's module."""
+        return [self.get_submodule(row.name) for row in self._plan.rows]
 
     def forward(self, images: Tensor) -> Tensor:
-        for name in self._order:
-            images = self._modules[name](images)  # type: ignore[misc]
-        return images
+        last = deque([images], maxlen=1)
+        last.extend(_computed(self._plan.logits, self._order, images))
+        return last.pop()
 
-    def trace(self, images: Tensor, seen: Callable[[str, Tensor], None], prefix: str) -> Tensor:
-        """Compute layer by layer in the written order, showing each output to `seen`."""
-        for name, child in self._modules.items():
-            if name == "shortcut":
-                continue
-            if isinstance(child, Residual):
-                images = child.trace(images, seen, f"{prefix}{name}.")
-            elif child is not None:
-                images = child(images)
-            seen(prefix + name, images)
-        return images
+    def outputs(self, images: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield each layer's name and output, in the written order, the softmax too."""
+        names = (row.name for row in self._plan.rows)
+        return zip(names, _computed(self._plan, self._written(), images), strict=True)
 
-    def frozen(self) -> Stack:
+    def frozen(self) -> PlanModule:
         """Return an independent copy for explanations: evaluation mode, weights without gradients.
 
         Its `forward` keeps the written order, so that a hook on a layer sees what the table
         says that layer gives; neither hooks nor gradients of an explanation touch the original.
         """
         twin = copy.deepcopy(self).eval().requires_grad_(False)
-        for stack in twin.modules():
-            if isinstance(stack, Stack):
-                stack._order = [
-                    name
-                    for name, child in stack.named_children()
-                    if name != "shortcut" and not isinstance(child, nn.Softmax)
-                ]
+        twin._order = twin._written()[: len(twin._plan.logits.rows)]
         return twin
 
 
-class Residual(Stack):
-    """The sum of a stack and a shortcut."""
-
-    def __init__(self, spec: layers.Residual, shape: Shape, *, floor: bool) -> None:
-        super().__init__(spec.layers, shape, floor=floor)
-        self.shortcut = Stack(spec.shortcut, shape, floor=floor)
-
-    def forward(self, images: Tensor) -> Tensor:
-        shortcut: Tensor = self.shortcut(images)
-        return super().forward(images) + shortcut
-
-    def trace(self, images: Tensor, seen: Callable[[str, Tensor], None], prefix: str) -> Tensor:
-        main = super().trace(images, seen, prefix)
-        return main + self.shortcut.trace(images, seen, f"{prefix}shortcut.")
+def _computed(plan: Table, modules: Sequence[nn.Module], images: Tensor) -> Iterator[Tensor]:
+    """Yield the output of each row of a plan, computed by its module."""
+    values = {IMAGE: images}
+    for at, (row, released, layer) in enumerate(
+        zip(plan.rows, plan.released, modules, strict=True)
+    ):
+        output = values[at] = layer(*[values[i] for i in row.inputs])
+        for read in released:
+            del values[read]
+        yield output
 
 
-def _fused(written: list[tuple[str, layers.Layer]]) -> list[str]:
-    """Return the order of computation: max-pool before a ReLU that precedes it.
+def _reordered(plan: Table, modules: Sequence[nn.Module]) -> list[nn.Module]:
+    """Return the modules in the order of computation: max-pool before a ReLU that precedes it.
 
     Both are monotone, so the result is the same, and the ReLU reads a fraction of the values.
     """
-    order = list(written)
+    order = list(modules[: len(plan.rows)])
+    readers = Counter(position for row in plan.rows for position in row.inputs)
     for i in range(len(order) - 1):
-        first, second = order[i][1], order[i + 1][1]
-        if isinstance(first, layers.ReLU | layers.LeakyReLU) and isinstance(second, layers.MaxPool):
+        alone = plan.rows[i + 1].inputs == (i,) and readers[i] == 1
+        monotone = isinstance(order[i], nn.ReLU | nn.LeakyReLU)
+        if alone and monotone and isinstance(order[i + 1], MaxPool2d):
             order[i], order[i + 1] = order[i + 1], order[i]
-    return [name for name, spec in order if not isinstance(spec, layers.Softmax)]
+    return order
 
 
-def network_module(network: Network) -> Stack:
-    """Build the module that maps normalised images `(N, C, H, W)` to logits `(N, classes)`.
+class Add(nn.Module):
+    """The sum of two branches."""
 
-    A final softmax is not part of it: training and evaluation work on logits.
-    """
-    network.table()
-    return Stack(network.layers, network.input, floor=network.rounding == "floor")
+    def forward(self, main: Tensor, shortcut: Tensor) -> Tensor:
+        return main + shortcut
 
 
 def module(spec: layers.Layer, shape: Shape) -> nn.Module:
@@ -144,6 +141,8 @@ def module(spec: layers.Layer, shape: Shape) -> nn.Module:
             return nn.Linear(shape[0], spec.features, bias=spec.bias)
         case layers.Softmax():
             return nn.Softmax(dim=1)
+        case layers.Add():
+            return Add()
     raise TypeError(f"no PyTorch module for {spec!r}")
 
 

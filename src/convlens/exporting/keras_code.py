@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from convlens import layers
 from convlens.arithmetic import Shape, Window
 from convlens.errors import InputError
 from convlens.exporting.source import Line, call, pair, render, shape_comment
 from convlens.network import Network
-from convlens.table import Row, named
+from convlens.table import Block, Row
 from convlens.weights.keras_layout import feature_orders
 
 POOL = '''class PaddedPool(layers.Layer):
@@ -75,63 +76,64 @@ def keras_code(network: Network, *, regularizer: str | None = None) -> KerasCode
         )
     """
     feature_orders(network)  # refuses the sum that Keras would order differently
-    writer = _Writer({row.name: row for row in network.table().rows}, regularizer)
+    items = network.table().nested()
+    writer = _Writer(regularizer)
     channels, height, width = network.input
     start = f"keras.Input(({height}, {width}, {channels}))"
-    if any(isinstance(layer, layers.Residual) for layer in network.layers):
+    if any(isinstance(item, Block) for item in items):
         lines = [Line(f"image = x = {start}", "height, width, channels")]
-        lines += writer.functional(network.layers, "", "x")
+        lines += writer.functional(items, "x")
         lines.append(Line("return keras.Model(image, x)"))
         text = render(lines, 4)
     else:
         lines = [Line(f"{start},", "height, width, channels")]
-        lines += writer.sequential(network.layers)
+        lines += writer.sequential(items)
         text = f"    return keras.Sequential(\n        [\n{render(lines, 12)}\n        ]\n    )"
     return KerasCode(f"{POOL}\n\n" if writer.pools else "", text)
 
 
 class _Writer:
-    def __init__(self, rows: Mapping[str, Row], regularizer: str | None) -> None:
-        self.rows, self.regularizer = rows, regularizer
+    def __init__(self, regularizer: str | None) -> None:
+        self.regularizer = regularizer
         self.pools = False
 
-    def sequential(self, specs: tuple[layers.Layer, ...]) -> list[Line]:
+    def sequential(self, items: Sequence[Row | Block]) -> list[Line]:
         """Write the elements of a `Sequential`."""
         return [
-            Line(f"{layer},", shape) for _, parts in self._each(specs, "") for layer, shape in parts
+            Line(f"{layer},", shape) for _, parts in self._each(items) for layer, shape in parts
         ]
 
-    def functional(self, specs: tuple[layers.Layer, ...], prefix: str, variable: str) -> list[Line]:
+    def functional(self, items: Sequence[Row | Block], variable: str) -> list[Line]:
         """Write layers as assignments to one variable."""
         lines: list[Line] = []
-        for row, parts in self._each(specs, prefix):
-            if isinstance(row.layer, layers.Residual):
+        for item, parts in self._each(items):
+            if isinstance(item, Block):
                 main, side = f"{variable}_main", f"{variable}_side"
                 lines.append(Line(f"{main} = {side} = {variable}", "two branches"))
-                lines += self.functional(row.layer.layers, f"{row.name}.", main)
-                lines += self.functional(row.layer.shortcut, f"{row.name}.shortcut.", side)
+                lines += self.functional(item.main, main)
+                lines += self.functional(item.shortcut, side)
                 total = f"{variable} = layers.Add()([{main}, {side}])"
-                lines.append(Line(total, _channels_last(row.output)))
+                lines.append(Line(total, _channels_last(item.row.output)))
             lines += [Line(f"{variable} = {layer}({variable})", shape) for layer, shape in parts]
         return lines
 
     def _each(
-        self, specs: tuple[layers.Layer, ...], prefix: str
-    ) -> Iterator[tuple[Row, list[tuple[str, str]]]]:
-        """Yield each layer's row with its Keras layers, a comment beside each."""
+        self, items: Sequence[Row | Block]
+    ) -> Iterator[tuple[Row | Block, list[tuple[str, str]]]]:
+        """Yield each layer or block with its own Keras layers, a comment beside each."""
         before: layers.Layer | None = None
-        for i, (short, spec) in enumerate(named(specs)):
-            follower = specs[i + 1] if i + 1 < len(specs) else None
-            row = self.rows[prefix + short]
+        for item, following in zip_longest(items, items[1:]):
+            row = item.row if isinstance(item, Block) else item
+            follower = following.layer if isinstance(following, Row) else None
             codes = self._layer(row, before, follower)
             comments = [""] * (len(codes) - 1)
             if codes:
                 shape = row.output
-                if isinstance(follower, layers.Flatten) and _is_global(spec):
+                if isinstance(follower, layers.Flatten) and _is_global(row.layer):
                     shape = shape[:1]
                 comments.append(_channels_last(shape) if shape != row.input else "")
-            yield row, list(zip(codes, comments, strict=True))
-            before = spec
+            yield item, list(zip(codes, comments, strict=True))
+            before = row.layer
 
     def _layer(
         self, row: Row, before: layers.Layer | None, follower: layers.Layer | None
@@ -165,7 +167,7 @@ class _Writer:
                 return [
                     call("layers.Dense", features, use_bias=bias, kernel_regularizer=regularizer)
                 ]
-            case layers.Softmax() | layers.Residual():
+            case layers.Softmax() | layers.Add():
                 return []  # left out; written as a sum
         return [_PLAIN[spec.kind]]
 

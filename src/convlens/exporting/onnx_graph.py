@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from convlens import layers
 from convlens.arithmetic import Shape, Window
 from convlens.network import Network
-from convlens.table import Row, named
+from convlens.table import IMAGE, Row, Table
 from convlens.weights.tensor_file import Array
 
 OPSET = 20
@@ -48,12 +48,12 @@ def write_graph(
     layers : dict of str to str
         The tensor that each layer's output is, by the layer's name.
     """
-    writer = _Writer(network, weights)
-    last = writer.through(network.layers, INPUT, "")
-    if not network.layers:  # a graph may not hand its input out as its output
-        writer.node("Identity", "identity", [last], LOGITS)
-    rows = network.table().rows
-    shapes = {writer.outputs[row.name]: row.output for row in rows} or {LOGITS: network.input}
+    plan = network.table()
+    writer = _Writer(plan, weights)
+    writer.write()
+    if not plan.rows:  # a graph may not hand its input out as its output
+        writer.node("Identity", "identity", [INPUT], LOGITS)
+    shapes = {writer.outputs[row.name]: row.output for row in plan.rows} or {LOGITS: plan.input}
     shown = list(shapes) if all_layers else [t for t in shapes if t in (LOGITS, PROBABILITIES)]
     graph = helper.make_graph(
         writer.nodes,
@@ -73,29 +73,23 @@ def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
 class _Writer:
     """Writes layers in order; remembers which tensor each layer's output is."""
 
-    def __init__(self, network: Network, weights: Mapping[str, Array]) -> None:
-        self.rows = {row.name: row for row in network.table().rows}
+    def __init__(self, plan: Table, weights: Mapping[str, Array]) -> None:
+        self.plan = plan
         self.weights = weights
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.outputs: dict[str, str] = {}
-        before_softmax = [n for n, spec in named(network.layers) if spec.kind != "softmax"]
-        self.renamed = {n: PROBABILITIES for n, s in named(network.layers) if s.kind == "softmax"}
-        if before_softmax:
-            self.renamed[before_softmax[-1]] = LOGITS
+        kept = plan.logits.rows
+        self.renamed = {row.name: PROBABILITIES for row in plan.rows[len(kept) :]}
+        if kept:
+            self.renamed[kept[-1].name] = LOGITS
 
-    def through(self, specs: tuple[layers.Layer, ...], source: str, prefix: str) -> str:
-        """Write a list of layers on a tensor; return the tensor they give."""
-        for short, spec in named(specs):
-            name = prefix + short
-            if isinstance(spec, layers.Residual):
-                main = self.through(spec.layers, source, f"{name}.")
-                side = self.through(spec.shortcut, source, f"{name}.shortcut.")
-                source = self.node("Add", name, [main, side], self.output_of(name))
-            else:
-                source = self.layer(self.rows[name], source)
-            self.outputs[name] = source
-        return source
+    def write(self) -> None:
+        """Write all layers."""
+        tensors = {IMAGE: INPUT}
+        for position, row in enumerate(self.plan.rows):
+            tensor = self.layer(row, [tensors[i] for i in row.inputs])
+            tensors[position] = self.outputs[row.name] = tensor
 
     def output_of(self, name: str) -> str:
         """Return the tensor of a layer's output: its name, where that is free."""
@@ -115,10 +109,10 @@ class _Writer:
         self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
-    def layer(self, row: Row, source: str) -> str:
-        """Write one layer other than a residual block."""
+    def layer(self, row: Row, sources: list[str]) -> str:
+        """Write one layer on the tensors that it reads; return the tensor that it gives."""
         spec, name, output = row.layer, row.name, self.output_of(row.name)
-        inputs = [source, *(self._array(row, array) for array in spec.weights(row.input))]
+        inputs = [*sources, *(self._array(row, array) for array in spec.weights(row.input))]
         match spec:
             case layers.Conv() | layers.Depthwise():
                 groups = row.input[0] if isinstance(spec, layers.Depthwise) else spec.groups
@@ -145,12 +139,12 @@ class _Writer:
                 )
             case layers.SiLU():
                 gate = self.node("Sigmoid", f"{name}/sigmoid", inputs, f"{name}/sigmoid")
-                return self.node("Mul", name, [source, gate], output)
+                return self.node("Mul", name, [*sources, gate], output)
             case layers.LeakyReLU():
                 return self.node("LeakyRelu", name, inputs, output, alpha=spec.slope)
             case layers.Dropout():  # does nothing: only told, so that the layer is not lost
                 rate = self.constant(f"{name}/rate", np.asarray(spec.rate, np.float32))
-                return self.node("Dropout", name, [source, rate], output)
+                return self.node("Dropout", name, [*sources, rate], output)
             case layers.Flatten():
                 return self.node("Flatten", name, inputs, output, axis=1)
             case layers.Linear():
@@ -169,6 +163,7 @@ _PLAIN = {
     "gelu": "Gelu",
     "global_max_pool": "GlobalMaxPool",
     "global_avg_pool": "GlobalAveragePool",
+    "add": "Add",
 }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from convlens import layers
 from convlens.arithmetic import Shape, Window
 from convlens.exporting.source import Line, call, pair, render, shape_comment
 from convlens.network import Network
-from convlens.table import Row, named
+from convlens.table import Block, Row
 from convlens.weights.tensor_file import Array
 
 RESIDUAL = '''class Residual(nn.Module):
@@ -75,56 +75,47 @@ def torch_code(network: Network) -> TorchCode:
             nn.Conv2d(1, 8, kernel_size=3),  # 8 x 4 x 4
             nn.ReLU(),
     """
-    writer = _Writer({row.name: row for row in network.table().rows})
+    writer = _Writer()
     lines = [Line(f"# {shape_comment(network.input)}")]
-    lines += writer.through(network.layers, "", "")
+    lines += writer.through(network.table().logits.nested(), "")
     classes = [text for text, used in ((RESIDUAL, writer.sums), (AVERAGE, writer.averages)) if used]
     return TorchCode("".join(f"{text}\n\n" for text in classes), render(lines, 8), writer.names)
 
 
 @dataclass
 class _Writer:
-    rows: Mapping[str, Row]
     names: dict[str, str] = field(default_factory=dict)
     sums: bool = False
     averages: bool = False
 
-    def through(
-        self, specs: tuple[layers.Layer, ...], prefix: str, place: str, indent: str = ""
-    ) -> list[Line]:
+    def through(self, items: Sequence[Row | Block], place: str, indent: str = "") -> list[Line]:
         """Write one list of layers; `place` is the prefix of its modules in the `state_dict`."""
         lines: list[Line] = []
         index = 0
-        for short, spec in named(specs):
-            name, row = prefix + short, self.rows[prefix + short]
-            if isinstance(spec, layers.Softmax):
-                continue
-            if isinstance(spec, layers.Residual):
-                lines += self._residual(spec, name, f"{place}{index}.", indent)
+        for item in items:
+            if isinstance(item, Block):
+                lines += self._residual(item, f"{place}{index}.", indent)
                 index += 1
                 continue
-            codes = self._layer(row)
+            codes = self._layer(item)
             index += len(codes) - 1  # padding of its own comes first
-            self.names[name] = f"{place}{index}"
+            self.names[item.name] = f"{place}{index}"
             index += 1
-            comment = shape_comment(row.output) if row.output != row.input else ""
+            comment = shape_comment(item.output) if item.output != item.input else ""
             lines += [Line(f"{indent}{code},") for code in codes[:-1]]
             lines.append(Line(f"{indent}{codes[-1]},", comment))
         return lines
 
-    def _residual(self, spec: layers.Residual, name: str, place: str, indent: str) -> list[Line]:
+    def _residual(self, block: Block, place: str, indent: str) -> list[Line]:
         self.sums = True
         inner = indent + "    "
         lines = [Line(f"{indent}Residual(")]
-        for specs, prefix, at in (
-            (spec.layers, f"{name}.", f"{place}layers."),
-            (spec.shortcut, f"{name}.shortcut.", f"{place}shortcut."),
-        ):
-            if specs or specs is spec.layers:
+        for branch, items in (("layers", block.main), ("shortcut", block.shortcut)):
+            if items or branch == "layers":
                 lines.append(Line(f"{inner}nn.Sequential("))
-                lines += self.through(specs, prefix, at, inner + "    ")
+                lines += self.through(items, f"{place}{branch}.", inner + "    ")
                 lines.append(Line(f"{inner}),"))
-        return [*lines, Line(f"{indent}),", shape_comment(self.rows[name].output))]
+        return [*lines, Line(f"{indent}),", shape_comment(block.row.output))]
 
     def _layer(self, row: Row) -> list[str]:
         """Return the module of a layer, after the padding that PyTorch's own cannot do."""

@@ -6,7 +6,7 @@ All of them look at the logit, not at the probability: a probability also rises 
 other classes lose.
 
 The methods see an independent copy of the network that computes every layer where the network
-writes it (`Stack.frozen`); training's reordering of ReLU and max-pool plays no part.
+writes it (`PlanModule.frozen`); training's reordering of ReLU and max-pool plays no part.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 from convlens.arithmetic import Pair
 from convlens.engines import Float32
 from convlens.engines.torch_engine import TorchModel
-from convlens.engines.torch_modules import Stack
+from convlens.engines.torch_modules import PlanModule
 from convlens.errors import InputError, nearest
 from convlens.inside import places
 from convlens.inside.reasons import (
@@ -34,18 +34,17 @@ from convlens.inside.reasons import (
 )
 from convlens.layers import (
     GELU,
+    Add,
     AvgPool,
     BatchNorm,
     Dropout,
     LeakyReLU,
     MaxPool,
     ReLU,
-    Residual,
     SiLU,
 )
-from convlens.network import Network
 from convlens.progress import track
-from convlens.table import shape_text
+from convlens.table import Table, shape_text
 
 INTEGRATION_STEPS = 64
 BATCH = 64
@@ -103,15 +102,15 @@ def attribute(
             "one of " + ", ".join(METHODS),
             'use method="grad-cam"',
         )
-    places.check_image(model.network, image)
+    places.check_image(model.plan, image)
     if baseline is not None:
-        places.check_image(model.network, baseline)
+        places.check_image(model.plan, baseline)
     if target is not None:
-        places.check_class(model.network, target)
-    places.count_classes(model.network)
+        places.check_class(model.plan, target)
+    places.count_classes(model.plan)
     seen = _Seen(model, image, baseline, target)
     if method == "grad-cam":
-        return _grad_cam(seen, _layer(model.network, layer))
+        return _grad_cam(seen, _layer(model.plan, layer))
     return _OF_THE_IMAGE[method](seen)
 
 
@@ -130,7 +129,7 @@ def attribute_all(
     )
 
 
-def default_layer(network: Network) -> str:
+def default_layer(plan: Table) -> str:
     """Return the layer that Grad-CAM looks at by default: the last convolution's activation.
 
     That is the first activation after the last convolution, across batch normalisation,
@@ -147,31 +146,31 @@ def default_layer(network: Network) -> str:
     InputError
         Where the network has no convolution with more than one cell a map.
     """
-    convolutions = convolutions_with_places(network)
+    convolutions = convolutions_with_places(plan)
     if not convolutions:
         raise InputError(
-            f"{network.name} has no convolution with more than one cell a map: Grad-CAM has "
+            f"{plan.name} has no convolution with more than one cell a map: Grad-CAM has "
             "nothing to look at",
             "a network with a convolution",
             "use integrated-gradients, occlusion or saliency, or name another layer with maps",
         )
     last = convolutions[-1]
-    rows = network.table().rows
+    rows = plan.rows
     in_shortcut = SHORTCUT in last.name
     for row in rows[rows.index(last) + 1 :]:
         if SHORTCUT in row.name and not in_shortcut:
             continue
         if isinstance(row.layer, _ACTIVATIONS) and row.output[1:] != (1, 1):
             return row.name
-        if not isinstance(row.layer, BatchNorm | Dropout | MaxPool | AvgPool | Residual):
+        if not isinstance(row.layer, BatchNorm | Dropout | MaxPool | AvgPool | Add):
             break
     return last.name
 
 
-def _layer(network: Network, name: str | None) -> str:
+def _layer(plan: Table, name: str | None) -> str:
     if name is None:
-        return default_layer(network)
-    row = places.find_maps(network, name)
+        return default_layer(plan)
+    row = places.find_maps(plan, name)
     if row.output[1:] == (1, 1):
         raise InputError(
             f'the maps of layer "{name}" ({shape_text(row.output)}) have a single cell: '
@@ -188,7 +187,7 @@ class _Seen:
     def __init__(
         self, model: TorchModel, image: Float32, baseline: Float32 | None, target: int | None
     ) -> None:
-        self.module: Stack = model.module.frozen()
+        self.module: PlanModule = model.module.frozen()
         self.image = torch.from_numpy(np.array(image[None])).to(model.device)
         self.baseline = (
             torch.zeros_like(self.image)

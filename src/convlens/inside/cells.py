@@ -10,9 +10,8 @@ import numpy as np
 
 from convlens import layers
 from convlens.errors import InputError
-from convlens.inside.sources import Sources
 from convlens.inside.steps import Cell, Region
-from convlens.table import Row, Table, shape_text
+from convlens.table import IMAGE, Row, Table, shape_text
 
 
 def checked_cell(
@@ -62,14 +61,14 @@ def _numbers(cell: SupportsIndex | Iterable[SupportsIndex]) -> list[int]:
     return [operator.index(cell)]
 
 
-def region(table: Table, read: Sources, row: Row, cell: Cell) -> Region:
+def region(plan: Table, row: Row, cell: Cell) -> Region:
     """Return the receptive field of a cell, in pixels of the image."""
     vertical, horizontal = row.receptive_field
-    y, x = _on_grid(table, read, row, cell)
+    y, x = _on_grid(plan, row, cell)
     return Region(*vertical.region(y), *horizontal.region(x))
 
 
-def _on_grid(table: Table, read: Sources, row: Row, cell: Cell) -> tuple[int, int]:
+def _on_grid(plan: Table, row: Row, cell: Cell) -> tuple[int, int]:
     """Return the (row, column) that a cell has on the grid of its layer's receptive field.
 
     Features keep the grid of the maps they were, until a layer that reads all of them (linear,
@@ -82,19 +81,17 @@ def _on_grid(table: Table, read: Sources, row: Row, cell: Cell) -> tuple[int, in
     if len(row.input) == 3 and isinstance(row.layer, layers.Flatten):
         _, y, x = np.unravel_index(cell[0], row.input)
         return int(y), int(x)
-    (before, *_) = read[row.name]
-    assert before is not None  # an image is not features
-    return _on_grid(table, read, table.row(before), cell)
+    return _on_grid(plan, plan.rows[row.inputs[0]], cell)  # never the image: it has no features
 
 
-def maps_behind(table: Table, read: Sources, layer: str) -> tuple[int, ...] | None:
+def maps_behind(plan: Table, layer: str) -> tuple[int, ...] | None:
     """Return the shape of the maps that a linear layer's features were, if they still are."""
-    (before, *_) = read[layer]
-    while before is not None:
-        row = table.row(before)
+    position = plan.row(layer).inputs[0]
+    while position != IMAGE:
+        row = plan.rows[position]
         if isinstance(row.layer, layers.Linear):
             return None
         if len(row.input) == 3:
             return row.input
-        (before, *_) = read[before]
+        position = row.inputs[0]
     return None

@@ -25,9 +25,8 @@ from convlens.inside.learned_kernels import kernel_layers
 from convlens.inside.look import Subject
 from convlens.inside.maximise import Ascent, Maximised, maximise_class, maximise_map
 from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
-from convlens.network import Network
 from convlens.progress import track
-from convlens.table import Row
+from convlens.table import Row, Table
 
 SHOWN_MAPS = 12
 """So many maps are shown where none is named."""
@@ -177,7 +176,7 @@ def excite(
     InputError
         Where a layer, map, class or split does not exist; names the nearest.
     """
-    row = places.find_maps(subject.network, layer or last_convolution(subject.network))
+    row = places.find_maps(subject.plan, layer or last_convolution(subject.plan))
     numbers = None if maps is None else list(dict.fromkeys(maps))
     for number in numbers or ():
         places.check_map(row, number)
@@ -213,7 +212,7 @@ def excite(
     )
 
 
-def last_convolution(network: Network) -> str:
+def last_convolution(plan: Table) -> str:
     """Return the last convolution, one in a shortcut only where there is no other.
 
     Raises
@@ -221,10 +220,10 @@ def last_convolution(network: Network) -> str:
     InputError
         Where the network has none.
     """
-    names = [layer.name for layer in kernel_layers(network)]
+    names = [layer.name for layer in kernel_layers(plan)]
     if not names:
         raise InputError(
-            f"{network.name} has no convolution",
+            f"{plan.name} has no convolution",
             "a layer with maps",
             "name one: take it from `convlens shapes`",
         )

@@ -142,9 +142,9 @@ def feature_maps(
     InputError
         Where a layer does not exist, or the image is not of the network's input shape.
     """
-    places.check_image(model.network, image)
+    places.check_image(model.plan, image)
     outputs = model.activations(image[None], layers)
-    kinds = {row.name: row.kind for row in model.network.table().rows}
+    kinds = {row.name: row.kind for row in model.plan.rows}
     return tuple(
         _described(name, kinds[name], batch[0], None if dead is None else dead.dead[name])
         for name, batch in outputs.items()
@@ -191,7 +191,7 @@ def find_dead_maps(
     InputError
         Where there is no image, or the images are not of the network's input shape.
     """
-    places.check_images(model.network, images)
+    places.check_images(model.plan, images)
     alive: dict[str, Bools] = {}
     for start, stop in track(list(batches(model, len(images))), "batches of images looked at"):
         normalised = preprocessing.normalise(images[start:stop])
@@ -216,6 +216,6 @@ def batches(model: Model, count: int) -> Iterator[tuple[int, int]]:
     count : int
         Number of images.
     """
-    size = min(max(1, BATCH_BYTES // model.network.table().activation_bytes), 256)
+    size = min(max(1, BATCH_BYTES // model.plan.activation_bytes), 256)
     for start in range(0, count, size):
         yield start, min(start + size, count)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convlens.errors import InputError, nearest
 from convlens.layers import Conv, Depthwise
-from convlens.network import Network
+from convlens.table import Table
 
 Kernels = NDArray[np.float32]
 
@@ -50,17 +50,18 @@ class KernelLayer:
         return number // (filters // self.groups) * channels + channel
 
 
-def kernel_layers(network: Network) -> list[KernelLayer]:
+def kernel_layers(plan: Table) -> list[KernelLayer]:
     """Return the layers that have kernels, in the order of computation.
 
+    >>> from convlens.network import Network
     >>> network = Network(input=[3, 8, 8], layers=[{"conv": 4}, {"relu": True}, {"depthwise": 1}])
-    >>> for layer in kernel_layers(network):
+    >>> for layer in kernel_layers(network.table()):
     ...     print(layer)
     KernelLayer(name='conv1', groups=1, colour=True)
     KernelLayer(name='depthwise1', groups=4, colour=False)
     """
     found = []
-    for place, row in enumerate(network.table().rows):
+    for place, row in enumerate(plan.rows):
         layer = row.layer
         if isinstance(layer, Conv | Depthwise):
             groups = layer.groups if isinstance(layer, Conv) else row.input[0]

@@ -51,6 +51,11 @@ class Subject:
     def network(self) -> Network:
         return self.model.network
 
+    @property
+    def plan(self) -> Table:
+        """The network, layer by layer."""
+        return self.model.plan
+
     def class_number(self, name: str) -> int:
         """Return the number of a class.
 
@@ -122,7 +127,7 @@ class Look:
 
     @property
     def table(self) -> Table:
-        return self.subject.network.table()
+        return self.subject.plan
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """Return the likeliest classes with their probabilities."""

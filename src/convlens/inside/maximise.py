@@ -134,7 +134,7 @@ def maximise_map(
     InputError
         Where there is no such layer, map or cell.
     """
-    row = model.network.table().row(layer)
+    row = model.plan.row(layer)
     places.check_map(row, map_number)
     where = "mean"
     if cell is not None:
@@ -143,14 +143,8 @@ def maximise_map(
     module = model.module.frozen()
 
     def activation(images: Tensor) -> Tensor:
-        found: dict[str, Tensor] = {}
-
-        def seen(name: str, output: Tensor) -> None:
-            if name == layer:
-                found[name] = output[:, map_number]
-
-        module.trace(images, seen, "")
-        maps = found[layer]
+        maps = next(output for name, output in module.outputs(images) if name == layer)
+        maps = maps[:, map_number]
         return (
             maps.flatten(1).mean(1)
             if cell is None and maps.ndim > 1
@@ -186,7 +180,7 @@ def maximise_class(
     InputError
         Where there is no such class.
     """
-    places.check_class(model.network, target)
+    places.check_class(model.plan, target)
     module = model.module.frozen()
     return _ascend(
         lambda images: module(images)[:, target],
@@ -209,7 +203,7 @@ def _ascend(
     """Climb `activation`, which gives one value `(N,)` an image `(N, C, H, W)`."""
     # drawn by NumPy on the CPU, so that every device starts and jitters alike
     draw = np.random.default_rng(seed)
-    shape = (STARTS, *model.network.input)
+    shape = (STARTS, *model.plan.input)
     noise = draw.standard_normal(shape, np.float32) * np.float32(ascent.noise)
     # some starts are strong: a weak noise may leave every ReLU of the place at zero
     noise *= np.geomspace(1, 10, STARTS, dtype=np.float32)[:, None, None, None]

@@ -10,11 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.network import Network
-from convlens.table import Row, shape_text
+from convlens.table import Row, Table, shape_text
 
 
-def find_maps(network: Network, name: str) -> Row:
+def find_maps(plan: Table, name: str) -> Row:
     """Return the row of a layer that gives maps `(channels, height, width)`.
 
     Raises
@@ -22,9 +21,9 @@ def find_maps(network: Network, name: str) -> Row:
     InputError
         Where there is no such layer, or it gives a vector of features.
     """
-    row = network.table().row(name)
+    row = plan.row(name)
     if len(row.output) != 3:
-        with_maps = [other.name for other in network.table().rows if len(other.output) == 3]
+        with_maps = [other.name for other in plan.rows if len(other.output) == 3]
         raise InputError(
             f'layer "{name}" gives {row.output[0]} features, no maps',
             "a layer with maps: " + (", ".join(with_maps) or "this network has none"),
@@ -44,7 +43,7 @@ def check_map(row: Row, number: int) -> None:
     _check_number(number, row.output[0], f'layer "{row.name}"', "map")
 
 
-def count_classes(network: Network) -> int:
+def count_classes(plan: Table) -> int:
     """Return the number of classes.
 
     Raises
@@ -52,17 +51,17 @@ def count_classes(network: Network) -> int:
     InputError
         Where the network ends in maps, so that no value belongs to a class.
     """
-    output = network.table().output
+    output = plan.output
     if len(output) != 1:
         raise InputError(
-            f"{network.name} ends in maps of {shape_text(output)}: no value belongs to a class",
+            f"{plan.name} ends in maps of {shape_text(output)}: no value belongs to a class",
             "a vector with one value a class at the end",
             "end the layers with { flatten = true }, { linear = <classes> }",
         )
     return output[0]
 
 
-def check_class(network: Network, number: int) -> None:
+def check_class(plan: Table, number: int) -> None:
     """Refuse a class number that the network does not have.
 
     Raises
@@ -70,10 +69,10 @@ def check_class(network: Network, number: int) -> None:
     InputError
         Where it is not from 0 to the number of classes less 1.
     """
-    _check_number(number, count_classes(network), network.name, "class")
+    _check_number(number, count_classes(plan), plan.name, "class")
 
 
-def check_image(network: Network, image: NDArray[Any]) -> None:
+def check_image(plan: Table, image: NDArray[Any]) -> None:
     """Refuse one image `(C, H, W)` that is not of the network's input shape.
 
     Raises
@@ -81,16 +80,16 @@ def check_image(network: Network, image: NDArray[Any]) -> None:
     InputError
         Where the shapes differ.
     """
-    if image.shape != tuple(network.input):
+    if image.shape != tuple(plan.input):
         raise InputError(
-            f"the image is {shape_text(image.shape)} and {network.name} takes "
-            f"{shape_text(network.input)}",
-            f"one image of (channels, height, width) = {tuple(network.input)}, no batch axis",
+            f"the image is {shape_text(image.shape)} and {plan.name} takes "
+            f"{shape_text(plan.input)}",
+            f"one image of (channels, height, width) = {tuple(plan.input)}, no batch axis",
             "prepare it as the run prepares its images: Preprocessing.prepare, then normalise",
         )
 
 
-def check_images(network: Network, images: NDArray[Any]) -> None:
+def check_images(plan: Table, images: NDArray[Any]) -> None:
     """Refuse a batch `(N, C, H, W)` that is empty or not of the network's input shape.
 
     Raises
@@ -104,7 +103,7 @@ def check_images(network: Network, images: NDArray[Any]) -> None:
             "(N, C, H, W) with N at least 1",
             "pass a batch, such as dataset.test.images",
         )
-    check_image(network, images[0])
+    check_image(plan, images[0])
 
 
 def _check_number(number: int, count: int, where: str, what: str) -> None:

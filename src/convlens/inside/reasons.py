@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from convlens.arithmetic import Pair
 from convlens.errors import InputError, nearest
 from convlens.layers import Conv, Depthwise
-from convlens.network import Network
-from convlens.table import Row
+from convlens.table import Row, Table
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion", "saliency"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -62,12 +61,12 @@ class Attribution:
     stride: Pair | None = None
 
 
-def possible_methods(network: Network) -> tuple[Method, ...]:
+def possible_methods(plan: Table) -> tuple[Method, ...]:
     """Return the methods that work on a network: all, or all but Grad-CAM."""
-    return METHODS if convolutions_with_places(network) else METHODS[1:]
+    return METHODS if convolutions_with_places(plan) else METHODS[1:]
 
 
-def chosen_methods(network: Network, methods: Sequence[Method] | None) -> tuple[Method, ...]:
+def chosen_methods(plan: Table, methods: Sequence[Method] | None) -> tuple[Method, ...]:
     """Return the methods asked for, each once; all that the network allows by default.
 
     Raises
@@ -75,12 +74,12 @@ def chosen_methods(network: Network, methods: Sequence[Method] | None) -> tuple[
     InputError
         Where there is no such method, or the network does not allow it.
     """
-    possible = possible_methods(network)
+    possible = possible_methods(plan)
     chosen = possible if methods is None else tuple(dict.fromkeys(methods))
     for method in chosen:
         if method not in possible:
             raise InputError(
-                f"grad-cam cannot be used on {network.name}: it has no convolution with more than "
+                f"grad-cam cannot be used on {plan.name}: it has no convolution with more than "
                 "one cell a map"
                 if method in METHODS
                 else f'there is no attribution method "{method}"{nearest(method, METHODS)}',
@@ -90,11 +89,11 @@ def chosen_methods(network: Network, methods: Sequence[Method] | None) -> tuple[
     return chosen
 
 
-def convolutions_with_places(network: Network) -> list[Row]:
+def convolutions_with_places(plan: Table) -> list[Row]:
     """Return the convolutions with more than one cell a map, those in shortcuts first."""
     rows = [
         row
-        for row in network.table().rows
+        for row in plan.rows
         if isinstance(row.layer, Conv | Depthwise) and row.output[1:] != (1, 1)
     ]
     return sorted(rows, key=lambda row: SHORTCUT not in row.name)

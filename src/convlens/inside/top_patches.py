@@ -97,13 +97,13 @@ def top_patches(
         Where the layer has no maps or not that map, `count` is below 1, or the images do not
         fit the network.
     """
-    row = places.find_maps(model.network, layer)
+    row = places.find_maps(model.plan, layer)
     chosen = list(range(row.output[0]) if map_numbers is None else map_numbers)
     for number in chosen:
         places.check_map(row, number)
     if count < 1:
         raise InputError(f"count is {count}", "at least 1 patch a map", "use count=9")
-    places.check_images(model.network, images)
+    places.check_images(model.plan, images)
     best = _Best(len(chosen), count)
     for start, stop in track(list(batches(model, len(images))), "batches of images looked at"):
         normalised = preprocessing.normalise(images[start:stop])

@@ -23,8 +23,8 @@ from convlens.errors import InputError
 from convlens.inside import places
 from convlens.inside.attribution import attribute
 from convlens.inside.reasons import Method
-from convlens.network import Network
 from convlens.progress import track
+from convlens.table import Table
 
 Floats = NDArray[np.float64]
 
@@ -99,8 +99,8 @@ def cascade(
     InputError
         Where there is no image, no seed, no layer with weights, or the method cannot be used.
     """
-    places.check_images(model.network, images)
-    layers = randomised_order(model.network)
+    places.check_images(model.plan, images)
+    layers = randomised_order(model.plan)
     if not layers or not seeds:
         raise InputError(
             f"there is nothing to make random: {len(layers)} layers with weights, "
@@ -115,7 +115,7 @@ def cascade(
     ]
     similarity = np.ones((len(seeds), len(layers) + 1, len(images)))
     for i, seed in enumerate(seeds):
-        mixed = TorchModel(model.network, seed)
+        mixed = TorchModel(model.plan, seed)
         mixed.module.to(model.device)
         random = mixed.weights()
         for step in track(range(1, len(layers) + 1), "layers made random"):
@@ -132,9 +132,9 @@ def cascade(
     return Cascade(method, layers, similarity)
 
 
-def randomised_order(network: Network) -> tuple[str, ...]:
+def randomised_order(plan: Table) -> tuple[str, ...]:
     """Return the layers with weights, the last first."""
-    return tuple(row.name for row in reversed(network.table().rows) if row.layer.weights(row.input))
+    return tuple(row.name for row in reversed(plan.rows) if row.layer.weights(row.input))
 
 
 def rank_similarity(first: Floats, second: Floats) -> float:
@@ -232,8 +232,8 @@ def deletion_insertion(
     InputError
         Where the image, class or order does not fit the network.
     """
-    places.check_image(model.network, image)
-    places.check_class(model.network, target)
+    places.check_image(model.plan, image)
+    places.check_class(model.plan, target)
     height, width = image.shape[1:]
     pixels = height * width
     if not np.array_equal(np.sort(order), np.arange(pixels)):
@@ -304,7 +304,7 @@ def faithfulness(
     InputError
         Where there is no image, or the method cannot be used on the network.
     """
-    places.check_images(model.network, images)
+    places.check_images(model.plan, images)
     by_method: list[Curves] = []
     by_chance: list[Curves] = []
     for n, image in enumerate(track(images, "images taken apart")):

@@ -236,13 +236,13 @@ def judge(
             "leave them at their defaults",
         )
     model = as_torch(subject.model)
-    places.count_classes(model.network)
-    chosen = chosen_methods(model.network, methods)
+    places.count_classes(model.plan)
+    chosen = chosen_methods(model.plan, methods)
     if not chosen:
         raise InputError("no method is named", "one of " + ", ".join(METHODS), "name one")
     drawn = np.sort(np.random.default_rng(0).permutation(len(split))[:images])
     normalised = subject.preprocessing.normalise(split.images[drawn])
-    layers = len(randomised_order(model.network))
+    layers = len(randomised_order(model.plan))
     verdicts = []
     for number, method in enumerate(track(chosen, "methods judged"), start=1):
         on_progress(

@@ -18,7 +18,6 @@ from convlens.engines import Floats, Model
 from convlens.engines.reference_layers import output
 from convlens.errors import InputError
 from convlens.inside.cells import checked_cell, maps_behind, region
-from convlens.inside.sources import sources
 from convlens.inside.steps import (
     Addition,
     Cell,
@@ -64,7 +63,7 @@ def window(
     -------
     Step
         A `Correlation` for conv and depthwise, a `Pooling` for the pools, a `WeightedSum` for
-        linear, an `Addition` for residual, an `Elementwise` for everything else.
+        linear, an `Addition` for the sum of two branches, an `Elementwise` for everything else.
 
     Raises
     ------
@@ -89,23 +88,21 @@ def window(
     >>> print(step.sees)
     rows 1 to 2, columns 2 to 3
     """
-    network = model.network
-    table = network.table()
-    row = table.row(layer)
+    plan = model.plan
+    row = plan.row(layer)
     place = checked_cell(row, cell, filter)
     image = np.asarray(image)
-    if image.shape != network.input:
+    if image.shape != plan.input:
         raise InputError(
             f"the image has the shape {image.shape}",
-            f"{network.input}: one image {shape_text(network.input)} without a batch axis",
+            f"{plan.input}: one image {shape_text(plan.input)} without a batch axis",
             "resize the image, or take one of the batch with images[0]",
         )
-    read = sources(network.layers)
-    names = [name for name in (*read[layer], layer) if name is not None]
+    read = plan.sources(layer)
+    names = [name for name in (*read, layer) if name is not None]
     activations = model.activations(image[None], names)
     inputs = [
-        np.asarray(image if name is None else activations[name][0], np.float64)
-        for name in read[layer]
+        np.asarray(image if name is None else activations[name][0], np.float64) for name in read
     ]
     common: dict[str, Any] = {
         "layer": layer,
@@ -114,11 +111,11 @@ def window(
         "computed": float(activations[layer][0][place]),
         "input_shape": row.input,
         "output_shape": row.output,
-        "image_shape": network.input,
-        "sees": region(table, read, row, place),
+        "image_shape": plan.input,
+        "sees": region(plan, row, place),
     }
-    if isinstance(row.layer, layers.Residual):
-        return _addition(inputs, read[layer], common)
+    if isinstance(row.layer, layers.Add):
+        return _addition(inputs, read, common)
     weights = model.weights()
     own = [*row.layer.weights(row.input), *row.layer.buffers(row.input)]
     arrays = {name: np.asarray(weights[f"{layer}.{name}"], np.float64) for name in own}
@@ -128,7 +125,7 @@ def window(
         case layers.MaxPool() | layers.AvgPool() | layers.GlobalMaxPool() | layers.GlobalAvgPool():
             return _pooling(row, inputs[0], common)
         case layers.Linear():
-            return _weighted_sum(inputs[0], arrays, maps_behind(table, read, layer), common)
+            return _weighted_sum(inputs[0], arrays, maps_behind(plan, layer), common)
     return _elementwise(row, inputs[0], arrays, common)
 
 
@@ -250,7 +247,7 @@ def _elementwise(row: Row, values: Float64, arrays: Arrays, common: dict[str, An
     )
     return Elementwise(
         **common,
-        total=float(output(layer, values[None], arrays)[0][cell]),
+        total=float(output(layer, [values[None]], arrays)[0][cell]),
         source=source,
         value=x,
         formula=formula,

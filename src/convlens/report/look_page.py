@@ -120,7 +120,7 @@ def _middle(size: int) -> slice:
 
 def _sections(look: Look) -> Iterator[Section]:
     weights = look.subject.model.weights()
-    kernels = {layer.name: layer for layer in kernel_layers(look.subject.network)}
+    kernels = {layer.name: layer for layer in kernel_layers(look.table)}
     numbered = {row.name: (number, row) for number, row in enumerate(look.table.rows, 1)}
     for layer in look.layers:
         place, row = numbered[layer.layer]

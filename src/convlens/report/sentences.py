@@ -123,7 +123,7 @@ def does(row: Row) -> str:
             )
         case layers.Softmax():
             return "The scores become probabilities: each e^score divided by the sum of all."
-        case layers.Residual():
+        case layers.Add():
             return "The block's output and its shortcut are added, cell by cell."
     return ""
 

@@ -8,7 +8,6 @@ from typing import Any
 from convlens.atomic import finite
 from convlens.errors import ConvlensError
 from convlens.inside.reasons import possible_methods
-from convlens.inside.sources import sources
 from convlens.layers import BatchNorm, Conv, Depthwise, LeakyReLU, Sliding
 from convlens.network import Network
 from convlens.runs import Run
@@ -28,8 +27,8 @@ def layer_rows(network: Network, table: Table | None = None) -> list[dict[str, A
     `[kernel, stride, before, after, dilation]` along rows and along columns, with "same" padding
     worked out.
     """
-    read = sources(network.layers)
-    return [_row(row, list(read[row.name])) for row in (table or network.table()).rows]
+    table = table or network.table()
+    return [_row(row, list(table.sources(row.name))) for row in table.rows]
 
 
 def _row(row: Row, source: list[str | None]) -> dict[str, Any]:
@@ -101,7 +100,7 @@ def run_facts(run: Run, network: Network) -> dict[str, Any]:
         "parameters": table.parameters,
         "multiply_adds": table.multiply_adds,
         "has_samples": has_samples(run),
-        "attributions": list(possible_methods(network)),
+        "attributions": list(possible_methods(network.table())),
     }
     return dict(finite(told))
 

@@ -41,6 +41,7 @@ class OnnxModel:
 
     def __init__(self, subject: Subject, threads: int = 1) -> None:
         self.network: Network = subject.network
+        self.plan = subject.plan
         self.subject = subject
         self._threads = threads
         self._sessions: dict[str, Any] = {}
@@ -76,7 +77,7 @@ class OnnxModel:
         """
         names = list(self.tensors) if layers is None else list(dict.fromkeys(layers))
         for name in names:
-            self.network.table().row(name)
+            self.plan.row(name)
         if not names:
             return {}
         values = self._whole.run(

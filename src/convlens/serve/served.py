@@ -162,7 +162,7 @@ class ServedModel:
 
     def attribution(self, pixels: Images, method: str, wanted: str | int | None) -> Attribution:
         """Return an `Attribution`; see `inside.attribution.attribute`."""
-        (chosen,) = chosen_methods(self.network, [method])  # type: ignore[list-item]
+        (chosen,) = chosen_methods(self.subject.plan, [method])  # type: ignore[list-item]
         probabilities = self.probabilities(pixels[None])
         target = self.class_number(wanted, probabilities[0])
         from convlens.inside.attribution import attribute  # loads PyTorch: after what can be wrong

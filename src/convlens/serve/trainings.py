@@ -324,6 +324,6 @@ def _expected(name: str, order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
         "recipe": recipe.model_dump(mode="json"),
         "status": {"state": "running", "epoch": 0, "epochs": recipe.epochs, "message": "starting"},
         "has_samples": True,
-        "attributions": list(possible_methods(network)),
+        "attributions": list(possible_methods(network.table())),
     }
     return summary, facts

@@ -24,7 +24,7 @@ from torch import nn
 
 from convlens.engines.captured import Captured
 from convlens.engines.device import describe, free_memory, supports_bfloat16, synchronize
-from convlens.engines.torch_modules import network_module
+from convlens.engines.torch_modules import PlanModule
 from convlens.errors import InputError
 from convlens.machine import available_cores, waited_seconds
 from convlens.network import Network
@@ -264,7 +264,7 @@ def _milliseconds(
         size = min(batch_size, max(2, quick))
     with torch.random.fork_rng(devices=[]), choice.in_threads():
         torch.manual_seed(0)
-        module = network_module(network).to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
+        module = PlanModule(network.table()).to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
         images = torch.randn(size, *network.input, device=device)
         images = images.contiguous(memory_format=choice.torch_format)
         labels = torch.randint(network.table().output[0], (size,), device=device)

@@ -89,7 +89,7 @@ class KerasFitting:
         self.best: Weights | None = None
         self.average: Weights | None = None
         """The moving average that the recipe's `ema` keeps, from the first step on."""
-        self._averaged = KerasModel(model.network) if recipe.ema else None
+        self._averaged = KerasModel(model.plan) if recipe.ema else None
 
     def weights(self) -> Weights:
         """Return a copy of the evaluated weights in the neutral layout."""
@@ -290,7 +290,7 @@ class _Batches:
         self.shuffled = train.shuffled(
             recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
         )
-        self.classes = training.model.network.table().output[0]
+        self.classes = training.model.plan.output[0]
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:

@@ -70,7 +70,7 @@ def plan(
         Where that is less than the recipe asks for, what and why.
     """
     every = recipe.record_kernels
-    arrays = [f"{layer.name}.weight" for layer in kernel_layers(network)]
+    arrays = [f"{layer.name}.weight" for layer in kernel_layers(network.table())]
     if not every:
         return [], 0, []
     if not arrays:

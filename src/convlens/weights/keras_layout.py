@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from convlens.arithmetic import Shape
 from convlens.errors import InputError
-from convlens.layers import BatchNorm, Depthwise, Flatten, Layer, Linear, Residual
+from convlens.layers import BatchNorm, Depthwise, Flatten, Linear
 from convlens.network import Network
-from convlens.table import Row, named
+from convlens.table import IMAGE, Row
 from convlens.weights.tensor_file import Array
 
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
@@ -147,33 +147,24 @@ def feature_orders(
     InputError
         As `to_keras`.
     """
-    inputs = {row.name: row.input for row in network.table().rows}
     orders: dict[str, NDArray[np.int64]] = {}
-
-    def through(
-        layers: tuple[Layer, ...], prefix: str, order: NDArray[np.int64] | None
-    ) -> NDArray[np.int64] | None:
-        for short, layer in named(layers):
-            name = prefix + short
-            if isinstance(layer, Residual):
-                main = through(layer.layers, f"{name}.", order)
-                side = through(layer.shortcut, f"{name}.shortcut.", order)
-                if (main is None) != (side is None):
-                    raise InputError(
-                        f'"{name}" adds flattened maps and the features of a linear layer',
-                        "both in one order; Keras flattens maps in another",
-                        "flatten after the sum, or start both sides with a linear layer",
-                    )
-                order = main
-            elif order is not None and isinstance(layer, Linear | BatchNorm):
-                orders[name] = order
-            if isinstance(layer, Flatten) and len(inputs[name]) == 3:
-                order = None if name in channels_first else channels_last(inputs[name])
-            elif isinstance(layer, Linear):
-                order = None
-        return order
-
-    through(network.layers, "", None)
+    left: dict[int, NDArray[np.int64] | None] = {IMAGE: None}  # each layer's output features
+    for position, row in enumerate(network.table().rows):
+        first, *others = [left[i] for i in row.inputs]
+        if any((other is None) != (first is None) for other in others):
+            raise InputError(
+                f'"{row.name}" adds flattened maps and the features of a linear layer',
+                "both in one order; Keras flattens maps in another",
+                "flatten after the sum, or start both sides with a linear layer",
+            )
+        order = first
+        if order is not None and isinstance(row.layer, Linear | BatchNorm):
+            orders[row.name] = order
+        if isinstance(row.layer, Flatten) and len(row.input) == 3:
+            order = None if row.name in channels_first else channels_last(row.input)
+        elif isinstance(row.layer, Linear):
+            order = None
+        left[position] = order
     return orders
 
 

@@ -16,7 +16,7 @@ function regionOf(layer: string | null, cell: readonly number[]): Region | null 
   const row = layer ? rows.value.get(layer) : undefined;
   if (!row || cell.length !== 3 || row.input.length !== 3) return null;
   const [, y, x] = cell as [number, number, number];
-  if (row.kind === "residual" || !(row.window || row.kind.startsWith("global"))) {
+  if (row.kind === "add" || !(row.window || row.kind.startsWith("global"))) {
     return { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
   }
   return windowRegion(row, y, x);

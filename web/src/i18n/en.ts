@@ -246,6 +246,7 @@ export const en = {
   "kind.linear": "fully connected",
   "kind.softmax": "softmax",
   "kind.residual": "residual block",
+  "kind.add": "sum of two branches",
 
   // what a layer does, in a word or two below its name
   "does.conv": "finds patterns",
@@ -264,6 +265,7 @@ export const en = {
   "does.linear": "weighs it all",
   "does.scores": "scores classes",
   "does.softmax": "makes shares",
+  "does.add": "adds the input",
   "does.residual": "adds the input",
 
   // the same in a sentence
@@ -283,7 +285,7 @@ export const en = {
   "about.linear": "Each number before it is multiplied by a weight of its own; the sum is one feature.",
   "about.scores": "Each number before it is multiplied by a weight of its own; the sum is the score of a class.",
   "about.softmax": "Turns the scores of all classes into shares that add up to 100%.",
-  "about.residual": "Adds what the block's layers made to what took the shortcut around them.",
+  "about.add": "Adds what the block's layers made to what took the shortcut around them.",
 
   "training.loss": "Loss",
   "training.accuracy": "Accuracy",

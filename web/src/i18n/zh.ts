@@ -247,6 +247,7 @@ export const zh: Dictionary = {
   "kind.linear": "全连接",
   "kind.softmax": "softmax",
   "kind.residual": "残差块",
+  "kind.add": "两个分支之和",
 
   // 每层做什么：名称下的短语
   "does.conv": "寻找图案",
@@ -265,6 +266,7 @@ export const zh: Dictionary = {
   "does.linear": "加权求和",
   "does.scores": "给类别打分",
   "does.softmax": "变成概率",
+  "does.add": "加上输入",
   "does.residual": "加上输入",
 
   // 同样的意思，说成一句话
@@ -284,7 +286,7 @@ export const zh: Dictionary = {
   "about.linear": "前一层的每个数各乘一个权重，加起来就是一个特征。",
   "about.scores": "前一层的每个数各乘一个权重，加起来就是一个类别的得分（logit）。",
   "about.softmax": "把各类别的得分变成总和为 100% 的概率。",
-  "about.residual": "把块内各层的结果与走捷径过来的输入相加。",
+  "about.add": "把块内各层的结果与走捷径过来的输入相加。",
 
   "training.loss": "损失",
   "training.accuracy": "准确率",

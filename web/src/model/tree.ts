@@ -18,7 +18,7 @@ function under(rows: readonly LayerRow[], prefix: string): LayerNode[] {
   const nodes: LayerNode[] = [];
   for (const row of rows) {
     if (!row.name.startsWith(prefix) || row.name.slice(prefix.length).includes(".")) continue;
-    if (row.kind !== "residual") {
+    if (row.kind !== "add") {
       nodes.push({ row });
       continue;
     }

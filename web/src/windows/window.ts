@@ -42,7 +42,7 @@ export function stepOf(computed: Computed, layer: string, cell: readonly number[
       return weightedSum(computed.rows, row, cell[0]!, input, own("weight")!, own("bias"));
     case "softmax":
       return softmaxStep(cell[0]!, input);
-    case "residual": {
+    case "add": {
       const sources: [string | null, string | null] = [row.source[0] ?? null, row.source[1] ?? null];
       const at = flatIndex(row.output, cell);
       const addends = sources.map((name) => sourceOf(computed, name).data[at]!) as [number, number];
