@@ -54,6 +54,13 @@ def test_blocks_hold_the_rows_of_their_branches_as_they_are_written() -> None:
     assert blocks["residual2"].shortcut == ()
 
 
+def test_a_copy_with_other_layers_has_a_plan_of_its_own() -> None:
+    network = Network(input=(1, 8, 8), layers=[{"conv": 2}, {"relu": True}])
+    assert [row.name for row in network.table().rows] == ["conv1", "relu1"]
+    shorter = network.model_copy(update={"layers": network.layers[:1]})
+    assert [row.name for row in shorter.table().rows] == ["conv1"]
+
+
 def test_a_network_is_not_cut_inside_a_block() -> None:
     plan = RESNET.table()
     with pytest.raises(InputError, match=r'cannot be cut after "residual2\.conv1"') as error:

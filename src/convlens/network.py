@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -228,6 +229,12 @@ class Network(BaseModel):
         """The file the network was read from and its TOML text, for the lines of errors."""
         return "", ""
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some fields changed; its plan is walked again."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("_own_table", None)  # pydantic carries what is cached along
+        return copy
+
     def adapted(self, input_shape: Shape, classes: int) -> Network:
         """Return the same layers for another input shape and number of classes.
 
@@ -245,7 +252,6 @@ class Network(BaseModel):
         network = self.model_copy(
             update={"input": tuple(input_shape), "classes": classes, "layers": tuple(layers)}
         )
-        network.__dict__.pop("_own_table", None)  # model_copy carries the cache along
         # the data says what goes in and how many classes there are, whatever the file says
         network._walk(None, None, frozenset({"input", "classes"}))
         return network
