@@ -87,12 +87,12 @@ def _milliseconds(name: str, choice: Any) -> float:
     import torch.nn.functional as F
 
     from convlens import zoo
-    from convlens.engines.torch_modules import network_module
+    from convlens.engines.torch_modules import PlanModule
 
     with choice.in_threads():
         torch.manual_seed(0)
         network = zoo.load(name)
-        module = network_module(network).to(memory_format=choice.torch_format)
+        module = PlanModule(network.table()).to(memory_format=choice.torch_format)
         optimizer = torch.optim.AdamW(module.parameters(), fused=True)
         images = torch.randn(BATCH, *network.input).contiguous(memory_format=choice.torch_format)
         labels = torch.randint(10, (BATCH,))
