@@ -91,7 +91,7 @@ class EnvironmentFile(File):
     command: str = ""
     engine: str | None = None
     seed: Count | None = None
-    measured_ms: dict[str, float | None] = {}
+    measured_ms: dict[str, float | None] | None = None
 
 
 class EvaluationFile(File):
