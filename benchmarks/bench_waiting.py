@@ -40,10 +40,12 @@ WAYS: dict[str, dict[str, str]] = {
 }
 BATCH, SECONDS, WARM, ROUNDS = 64, 0.6, 3, 2
 NEIGHBOUR = """
+import os
+parent = os.getppid()
 import torch
 torch.set_num_threads(1)
 a = torch.randn(300, 300)
-while True:
+while os.getppid() == parent:  # ends with the benchmark, however that ends
     a = (a @ a).tanh()
 """
 
