@@ -91,6 +91,55 @@ def test_beside_other_programs_more_threads_than_cores_are_held_and_let_go_again
     assert in_a_new_process(code) in ("True True True", "False False True")
 
 
+BESIDE_A_NEIGHBOUR = """
+import json, os, subprocess, sys, time
+import torch
+from convlens import waiting
+
+waiting.CALM_SECONDS = 0.0  # the first look at free cores is enough
+torch.ones(10**6).sum()
+watch = waiting._Watch(waiting._gnu_openmp())
+count = lambda: len(os.listdir("/proc/self/task"))
+
+def until(reached):
+    deadline = time.monotonic() + 12
+    while not reached() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return reached()
+
+before = count()
+busy = "import os; parent = os.getppid()\\nwhile os.getppid() == parent: pass"
+neighbour = subprocess.Popen([sys.executable, "-c", busy])
+try:
+    watch.start()
+    held = until(lambda: count() > before + watch.cores)
+finally:
+    neighbour.kill()
+    neighbour.wait()
+started, idle, own = waiting._now()
+released = until(lambda: count() <= before + 2)
+elapsed, idle, own = (b - a for a, b in zip((started, idle, own), waiting._now()))
+free = watch.cores - (idle + own) / elapsed < waiting.OTHERS
+print(json.dumps([bool(watch.libraries), held, released, free]))
+"""
+
+
+@LINUX
+@pytest.mark.skipif(
+    sys.platform == "linux" and available_cores() < max(2, len(os.sched_getaffinity(0))),
+    reason="idle cores are those of the whole machine, and a group's quota gives fewer",
+)
+def test_a_neighbour_that_computes_is_noticed_and_the_team_ends_with_it() -> None:
+    openmp, held, released, free = json.loads(in_a_new_process(BESIDE_A_NEIGHBOUR))
+    if not openmp:
+        pytest.skip("OpenMP is not GNU's here")
+    assert held
+    # of several looks at cores that were free on average, one at least has seen free cores
+    assert released or not free
+    if not released:
+        pytest.skip("other programs took the cores until the end")
+
+
 @LINUX
 def test_idle_time_of_the_cores_grows_by_no_more_than_the_time_that_passes(tmp_path: Path) -> None:
     assert idle_seconds() > 0
