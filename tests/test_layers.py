@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from torch import nn
 
 from convlens import layers
 from convlens.errors import NetworkError
-from convlens.layers import KINDS, RESERVED_NAMES, write_layer
+from convlens.layers import KINDS, RESERVED_NAMES, Add, AnyLayer, Layer, Residual, write_layer
 from convlens.network import Network
 from convlens.reading import read_layers
 
@@ -144,3 +144,14 @@ def test_the_reserved_names_are_those_that_torch_modules_use() -> None:
     taken = {name for name in dir(nn.Sequential()) if not name.startswith("_")}
     free_on_a_stack = {"append", "extend", "insert", "pop"}
     assert taken - free_on_a_stack - RESERVED_NAMES == set()
+
+
+def test_every_kind_is_one_that_rooms_are_checked_to_know() -> None:
+    known: list[type[Layer]] = [Layer]
+    for kind in known:
+        known += kind.__subclasses__()
+    kinds = {
+        kind for kind in known if "kind" in vars(kind) and kind.__module__.startswith("convlens")
+    }
+    assert set(get_args(AnyLayer)) == kinds - {Residual}
+    assert set(KINDS.values()) == kinds - {Add}

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import cast
 
 from convlens.arithmetic import FLOAT32_BYTES, Pair, ReceptiveField, Shape
 from convlens.errors import InputError, NetworkError, nearest
 from convlens.layers import (
     Add,
+    AnyLayer,
     GlobalAvgPool,
     GlobalMaxPool,
     Layer,
@@ -57,7 +59,7 @@ class Row:
     """
 
     name: str
-    layer: Layer
+    layer: AnyLayer
     depth: int
     inputs: tuple[int, ...]
     input: Shape
@@ -369,7 +371,7 @@ class _Walk:
         after = self._seen(layer, place, output)
         row = Row(
             name,
-            layer,
+            cast("AnyLayer", layer),  # every kind but the one handled in `_residual`
             depth,
             (place.row,),
             place.shape,

@@ -55,7 +55,7 @@ def _keeping(layers: tuple[Layer, ...], start: Shape, side: Shape) -> tuple[Laye
     """Return the layers with padding that keeps the size, ending with the shortcut's channels."""
     kept = [
         layer.model_copy(update={"padding": "same"})
-        if isinstance(layer, Sliding) and layer.steps() == (1, 1)
+        if isinstance(layer, Sliding) and layer.strides() == (1, 1)
         else layer
         for layer in layers
     ]

@@ -36,7 +36,7 @@ def for_window(case: Case) -> Iterator[Proposal]:
     for kernel in _pairs(fitting_kernels, sizes, windows, most=2):
         if kernel != (1, 1) or isinstance(layer, Conv):  # pooling 1x1 does nothing
             yield case.setting("kernel", kernel)
-    if layer.spread() != (1, 1):
+    if layer.dilations() != (1, 1):
         yield case.setting("dilation", (1, 1))
     yield from larger_inputs(case)
     yield case.left_out()

@@ -7,7 +7,7 @@ together with dilation, and counts nothing as PyTorch does in a padded average.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 from convlens import layers
 from convlens.arithmetic import Shape, Window, same_window
@@ -31,7 +31,7 @@ def keras_name(place: str) -> str:
     return place.replace(".", "-")
 
 
-def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
+def layer(spec: layers.AnyLayer, shape: Shape, place: str, seed: int) -> list[Any]:
     """Build the Keras layers of one layer of a network.
 
     Parameters
@@ -113,7 +113,8 @@ def layer(spec: layers.Layer, shape: Shape, place: str, seed: int) -> list[Any]:
             return [keras.layers.Softmax(name=name, **_PLAIN)]
         case layers.Add():
             return [keras.layers.Add(name=name, **_PLAIN)]
-    raise TypeError(f"no Keras layer for {spec!r}")
+        case _:
+            assert_never(spec)
 
 
 def _pair(windows: tuple[Window, Window], attribute: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import assert_never
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -185,7 +186,7 @@ def softmax(logits: Float64) -> Float64:
 
 
 def output(
-    layer: layers.Layer, inputs: Sequence[Float64], arrays: Mapping[str, Float64]
+    layer: layers.AnyLayer, inputs: Sequence[Float64], arrays: Mapping[str, Float64]
 ) -> Float64:
     """Compute one layer.
 
@@ -241,4 +242,5 @@ def output(
             return softmax(values)
         case layers.Add():
             return inputs[0] + inputs[1]
-    raise TypeError(f"no formula for {layer!r}")
+        case _:
+            assert_never(layer)

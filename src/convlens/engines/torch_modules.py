@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
+from typing import assert_never
 
 import torch
 import torch.nn.functional as F
@@ -104,7 +105,7 @@ class Add(nn.Module):
         return main + shortcut
 
 
-def module(spec: layers.Layer, shape: Shape) -> nn.Module:
+def module(spec: layers.AnyLayer, shape: Shape) -> nn.Module:
     """Build the PyTorch module of one layer for one input shape."""
     match spec:
         case layers.Conv():
@@ -143,7 +144,8 @@ def module(spec: layers.Layer, shape: Shape) -> nn.Module:
             return nn.Softmax(dim=1)
         case layers.Add():
             return Add()
-    raise TypeError(f"no PyTorch module for {spec!r}")
+        case _:
+            assert_never(spec)
 
 
 def _pads(windows: tuple[Window, Window]) -> tuple[int, int, int, int]:

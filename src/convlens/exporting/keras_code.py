@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import assert_never
 
 from convlens import layers
 from convlens.arithmetic import Shape, Window
@@ -169,7 +170,14 @@ class _Writer:
                 ]
             case layers.Softmax() | layers.Add():
                 return []  # left out; written as a sum
-        return [_PLAIN[spec.kind]]
+            case layers.ReLU():
+                return ["layers.ReLU()"]
+            case layers.GELU():
+                return ['layers.Activation("gelu")']
+            case layers.SiLU():
+                return ['layers.Activation("silu")']
+            case _:
+                assert_never(spec)
 
     def _conv(self, row: Row, spec: layers.Conv | layers.Depthwise) -> list[str]:
         windows = spec.windows(row.input)
@@ -197,23 +205,18 @@ class _Writer:
 
     def _pool(self, row: Row, spec: layers.MaxPool | layers.AvgPool) -> str:
         windows = spec.windows(row.input)
-        kernel, stride = pair(spec.kernel), pair(spec.steps())
+        kernel, stride = pair(spec.kernel), pair(spec.strides())
         kind = "Max" if isinstance(spec, layers.MaxPool) else "Average"
         padding, zeros = _padding(spec, windows, row.input)
         if zeros:  # padding that never counts, and is neither "same" nor none
             self.pools = True
-            kernel, stride = str(spec.kernel), str(spec.steps())
+            kernel, stride = str(spec.kernel), str(spec.strides())
             return call("PaddedPool", f'"{kind.lower()}"', kernel, stride, str(_sides(windows)))
         strides = None if stride == kernel else stride
         return call(f"layers.{kind}Pooling2D", kernel, strides=strides, padding=padding)
 
 
 _GLOBAL_AVERAGE = "GlobalAveragePooling2D"
-_PLAIN = {
-    "relu": "layers.ReLU()",
-    "gelu": 'layers.Activation("gelu")',
-    "silu": 'layers.Activation("silu")',
-}
 
 
 def _is_global(spec: layers.Layer | None) -> bool:

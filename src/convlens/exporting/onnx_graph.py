@@ -7,7 +7,7 @@ and their attributes: https://onnx.ai/onnx/operators/, opset 20, the first with 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import onnx
@@ -151,20 +151,22 @@ class _Writer:
                 return self.node("Gemm", name, inputs, output, transB=1)
             case layers.Softmax():
                 return self.node("Softmax", name, inputs, output, axis=1)
-        return self.node(_PLAIN[spec.kind], name, inputs, output)
+            case layers.ReLU():
+                return self.node("Relu", name, inputs, output)
+            case layers.GELU():
+                return self.node("Gelu", name, inputs, output)
+            case layers.GlobalMaxPool():
+                return self.node("GlobalMaxPool", name, inputs, output)
+            case layers.GlobalAvgPool():
+                return self.node("GlobalAveragePool", name, inputs, output)
+            case layers.Add():
+                return self.node("Add", name, inputs, output)
+            case _:
+                assert_never(spec)
 
     def _array(self, row: Row, array: str) -> str:
         name = f"{row.name}.{array}"
         return self.constant(name, np.asarray(self.weights[name], np.float32))
-
-
-_PLAIN = {
-    "relu": "Relu",
-    "gelu": "Gelu",
-    "global_max_pool": "GlobalMaxPool",
-    "global_avg_pool": "GlobalAveragePool",
-    "add": "Add",
-}
 
 
 def _sliding(windows: tuple[Window, Window], *, dilations: bool = False) -> dict[str, list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from convlens import layers
 from convlens.arithmetic import Shape, Window
@@ -144,7 +145,22 @@ class _Writer:
             case layers.Linear():
                 bias = None if spec.bias else "False"
                 return [call("nn.Linear", str(shape[0]), str(spec.features), bias=bias)]
-        return [_PLAIN[spec.kind]]
+            case layers.ReLU():
+                return ["nn.ReLU()"]
+            case layers.GELU():
+                return ["nn.GELU()"]
+            case layers.SiLU():
+                return ["nn.SiLU()"]
+            case layers.Flatten():
+                return ["nn.Flatten()"]
+            case layers.GlobalMaxPool():
+                return ["nn.AdaptiveMaxPool2d(1)"]
+            case layers.GlobalAvgPool():
+                return ["nn.AdaptiveAvgPool2d(1)"]
+            case layers.Softmax() | layers.Add():
+                return []  # left out: the loss works on logits; written as a `Residual`
+            case _:
+                assert_never(spec)
 
     def _pool(
         self, spec: layers.MaxPool | layers.AvgPool, windows: tuple[Window, Window]
@@ -168,16 +184,6 @@ class _Writer:
             return [padding, call("nn.MaxPool2d", kernel, **settings)]
         self.averages = True
         return [call("PaddedAvgPool2d", kernel, stride, str(_sides(windows)))]
-
-
-_PLAIN = {
-    "relu": "nn.ReLU()",
-    "gelu": "nn.GELU()",
-    "silu": "nn.SiLU()",
-    "flatten": "nn.Flatten()",
-    "global_max_pool": "nn.AdaptiveMaxPool2d(1)",
-    "global_avg_pool": "nn.AdaptiveAvgPool2d(1)",
-}
 
 
 def _symmetric(windows: tuple[Window, Window]) -> bool:

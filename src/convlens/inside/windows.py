@@ -7,7 +7,7 @@ holds the cell's input, weights and products, and the pixels of the image that i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,19 +114,20 @@ def window(
         "image_shape": plan.input,
         "sees": region(plan, row, place),
     }
-    if isinstance(row.layer, layers.Add):
-        return _addition(inputs, read, common)
     weights = model.weights()
     own = [*row.layer.weights(row.input), *row.layer.buffers(row.input)]
     arrays = {name: np.asarray(weights[f"{layer}.{name}"], np.float64) for name in own}
-    match row.layer:
+    match kind := row.layer:
+        case layers.Add():
+            return _addition(inputs, read, common)
         case layers.Conv() | layers.Depthwise():
             return _correlation(row, inputs[0], arrays, common)
         case layers.MaxPool() | layers.AvgPool() | layers.GlobalMaxPool() | layers.GlobalAvgPool():
             return _pooling(row, inputs[0], common)
         case layers.Linear():
             return _weighted_sum(inputs[0], arrays, maps_behind(plan, layer), common)
-    return _elementwise(row, inputs[0], arrays, common)
+        case _:
+            return _elementwise(kind, row, inputs[0], arrays, common)
 
 
 def _under(
@@ -236,9 +237,23 @@ def _addition(
     )
 
 
-def _elementwise(row: Row, values: Float64, arrays: Arrays, common: dict[str, Any]) -> Elementwise:
-    layer, cell = row.layer, common["cell"]
-    source = cell
+_OnOneValue = (
+    layers.BatchNorm
+    | layers.ReLU
+    | layers.LeakyReLU
+    | layers.GELU
+    | layers.SiLU
+    | layers.Dropout
+    | layers.Flatten
+    | layers.Softmax
+)
+"""The kinds that compute each cell from one value of their input."""
+
+
+def _elementwise(
+    layer: _OnOneValue, row: Row, values: Float64, arrays: Arrays, common: dict[str, Any]
+) -> Elementwise:
+    source = cell = common["cell"]
     if isinstance(layer, layers.Flatten):
         source = tuple(int(n) for n in np.unravel_index(cell[0], row.input))
     x = float(values[source])
@@ -256,7 +271,7 @@ def _elementwise(row: Row, values: Float64, arrays: Arrays, common: dict[str, An
 
 
 def _formula(
-    layer: layers.Layer, x: float, values: Float64, arrays: dict[str, float]
+    layer: _OnOneValue, x: float, values: Float64, arrays: dict[str, float]
 ) -> tuple[str, dict[str, float]]:
     """Return an elementwise layer's formula and the constants in it."""
     match layer:
@@ -290,4 +305,5 @@ def _formula(
             return "x: dropout works in training only", {}
         case layers.Flatten():
             return "x: flatten only moves it", {}
-    raise TypeError(f"no formula for {layer!r}")
+        case _:
+            assert_never(layer)

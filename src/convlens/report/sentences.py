@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from convlens import layers
 from convlens.table import Row, shape_text
@@ -125,7 +125,8 @@ def does(row: Row) -> str:
             return "The scores become probabilities: each e^score divided by the sum of all."
         case layers.Add():
             return "The block's output and its shortcut are added, cell by cell."
-    return ""
+        case _:
+            assert_never(layer)
 
 
 def answers_to(classes: Sequence[str]) -> str:
