@@ -87,6 +87,19 @@ def test_a_mistake_inside_a_block_marks_the_layer_that_is_wrong(open_page):
     assert page.locator('[data-row="residual1.conv1"] .shape').first.inner_text() == "16×32×32"
 
 
+def test_all_mistakes_are_listed_and_every_wrong_layer_is_marked(open_page):
+    page = open_page(refused=True)
+    page.get_by_role("button", name="Workbench").click()
+    page.get_by_text("It fits.").wait_for()
+    page.get_by_label("conv1 stride").fill("0")
+    page.get_by_label("dropout1 rate").fill("1.5")
+    page.wait_for_function("() => document.querySelectorAll('.layers .is-wrong').length === 2")
+    assert rows_marked(page) == ["conv1", "dropout1"]
+    listed = page.get_by_role("alert").get_by_role("listitem").all_inner_texts()
+    assert ["stride" in listed[0], "1.5" in listed[1]] == [True, True]
+    assert all("What is wrong" in text and "To do" in text for text in listed)
+
+
 def rows_marked(page) -> list[str]:
     marked = page.locator(".is-wrong")
     return [one.get_attribute("data-row") or "" for one in marked.all()]
@@ -175,6 +188,19 @@ def test_a_finished_run_shows_its_curves_and_filters(open_page):
     first = sheet.screenshot()
     page.get_by_label("Channel").select_option("31")
     assert sheet.screenshot() != first
+
+
+def test_both_validation_losses_are_drawn_where_labels_are_smoothed(open_page, explorer: Server):
+    page = open_page(f"http://127.0.0.1:{explorer.port}/#run=digits")
+    page.get_by_role("button", name="Training").click()
+    loss = page.locator(".chart", has=page.get_by_test_id("loss"))
+    loss.wait_for()
+    events = explorer.get("/v1/models/digits/metrics").json()["events"]
+    last = next(event for event in reversed(events) if "validation_loss" in event)
+    assert last["validation_loss"] > last["validation_cross_entropy"]
+    legend = loss.locator("li").all_inner_texts()
+    assert legend[1].startswith("validation, with label smoothing")
+    assert legend[2].startswith("validation, without")
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -72,9 +72,16 @@ def test_positive_and_negative_are_told_apart_with_every_colour_blindness(
 
 def test_signs_and_accents_stand_out_from_both_grounds() -> None:
     for theme, ground in (("light", "#ffffff"), ("dark", "#15181b")):
-        assert contrast(TABLE[theme]["accent"], ground) >= 4.5  # it is text too
+        for text in ("accent", "danger"):
+            assert contrast(TABLE[theme][text], ground) >= 4.5
         for sign in ("plus", "minus"):
             assert contrast(TABLE[theme][sign], ground) >= 3  # WCAG 2.2: graphical objects
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_warning_does_not_look_like_an_accent(theme: str) -> None:
+    accent, danger = (lab(linear(TABLE[theme][name])) for name in ("accent", "danger"))
+    assert np.linalg.norm(accent - danger) > 25
 
 
 def test_the_page_and_the_reports_have_the_colours_of_the_table() -> None:
@@ -85,8 +92,9 @@ def test_the_page_and_the_reports_have_the_colours_of_the_table() -> None:
             assert f"--{name}: {colour};" in text, (theme, name)
     report = (ROOT / "src/convlens/report/style.css").read_text("utf-8")
     light, dark = report.split("prefers-color-scheme: dark")[:2]
-    assert re.search(rf"--accent: {TABLE['light']['accent']};", light)
-    assert re.search(rf"--accent: {TABLE['dark']['accent']};", dark)
+    for theme, text in (("light", light), ("dark", dark)):
+        for name in ("accent", "danger"):
+            assert re.search(rf"--{name}: {TABLE[theme][name]};", text), (theme, name)
 
 
 def test_the_maps_of_the_figures_run_through_the_table() -> None:

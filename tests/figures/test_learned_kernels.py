@@ -97,7 +97,7 @@ def test_of_deep_layers_the_strongest_channels_are_shown_and_the_caption_says_so
 
 def test_one_filter_shows_all_its_channels() -> None:
     drawn = words(learned_kernels_svg(kernels_of("conv3"), LAYERS["conv3"], only=69))
-    assert "filter 69: the kernels for all 16 channels it sees" in drawn
+    assert "filter 69: the kernels for all 16 channels that it reads" in drawn
     assert [word for word in drawn if word.isdigit() and int(word) > 0] == [
         str(n) for n in range(1, 16)
     ]

@@ -22,7 +22,7 @@ COMMANDS = {
     "train": "Train a network; with no arguments, on the embedded real digits.",
     "evaluate": "Measure a run on its test set, or on other data.",
     "predict": "Classify images with a run.",
-    "pixels": "Show an image as the matrix of numbers that a computer sees.",
+    "pixels": "Show the numbers that an image is made of.",
     "kernels": "Apply fixed kernels to an image, or show those that a run has learned.",
     "look": "Show what a network computes on an image, from pixels to the answer.",
     "excite": "Show a layer's top activating images, and feature visualizations beside them.",

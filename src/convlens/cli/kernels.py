@@ -72,7 +72,7 @@ def kernels(
         raise InputError(
             "an image and --run are both given",
             "an image for the fixed kernels, or --run for the learned ones",
-            "leave one out; `convlens pixels IMAGE --run RUN` shows an image as a run sees it",
+            "leave one out; `convlens pixels IMAGE --run RUN` shows an image as a run gets it",
         )
     if run is not None:
         result = _learned(runs.find(run, root), layer, filter_number, svg, out)

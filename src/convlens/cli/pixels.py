@@ -1,4 +1,4 @@
-"""`convlens pixels`: an image as the matrix of numbers that a computer sees."""
+"""`convlens pixels`: the numbers that an image is made of."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def choose_kernels(kernels: Kernels, layer: KernelLayer, only: int | None = None
         order = strongest_channels(kernels[only : only + 1], MOST_FILTERS)[0]
         chosen = tuple(sorted(int(n) for n in order))
         which = f"its {len(chosen)} of {channels} channels of largest norm"
-        which = which if len(chosen) < channels else f"all {channels} channels it sees"
+        which = which if len(chosen) < channels else f"all {channels} channels that it reads"
         return Choice(layer, (only,), (chosen,), f"filter {only}: the kernels for {which}")
     shown = tuple(range(min(filters, MOST_FILTERS)))
     caption = f"all {filters} filters" if len(shown) == filters else f"filters 0-63 of {filters}"

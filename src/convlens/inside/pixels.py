@@ -1,4 +1,4 @@
-"""What the computer sees: an image is a matrix of whole numbers, three of them for colour.
+"""An image as numbers: it is a matrix of whole numbers, three of them for colour.
 
 0 is black and 255 is full brightness. Row 0 is the top, column 0 the left.
 """

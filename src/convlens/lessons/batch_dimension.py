@@ -106,7 +106,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                     digits=2,
                 ),
                 "How much each map (columns, 0 to 3) changes when an input channel (rows, 0 to 3) "
-                "is blanked. With 2 groups a map sees two channels, with 4 groups one. Zero is "
+                "is blanked. With 2 groups a map reads two channels, with 4 groups one. Zero is "
                 "exactly zero.",
             ),
         ),

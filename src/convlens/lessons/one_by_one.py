@@ -101,7 +101,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
             f"On this machine one image took {plain_ms:.1f} ms through the two 3x3 and "
             f"{bottleneck_ms:.1f} ms through the bottleneck, {plain_ms / bottleneck_ms:.1f} times "
             f"less (median of {repeats}): time does not follow the multiply-adds exactly.",
-            "It is not free: one output value of the two 3x3 convolutions sees "
+            "It is not free: one output value of the two 3x3 convolutions depends on "
             f"{plain.rows[-1].receptive_field[0].size}x{plain.rows[-1].receptive_field[1].size} "
             f"pixels, one of the bottleneck {bottleneck.rows[-1].receptive_field[0].size}x"
             f"{bottleneck.rows[-1].receptive_field[1].size}.",

@@ -126,6 +126,6 @@ def _augmented(
         ),
         above
         + ("Changes, at most: " + ", ".join(changes) + ". " if changes else "Nothing is changed. ")
-        + "These are the very images that a training with this seed sees. Each must still be "
+        + "A training with this seed gets exactly these images. Each must still be "
         "recognisable as its class; where you cannot tell, the network learns noise.",
     )

@@ -17,7 +17,7 @@ CAVEATS = {
         "whatever was learned, because the pixel's distance to the baseline is a factor."
     ),
     "occlusion": (
-        "sees nothing smaller than its window, misses evidence that is there twice, and covers "
+        "finds nothing smaller than its window, misses evidence that is there twice, and covers "
         "images in ways that the network was never trained on."
     ),
     "saliency": (

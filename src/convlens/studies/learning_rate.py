@@ -233,7 +233,7 @@ def _findings(
             "seeds: where it falls fastest over a fifth of the way to its lowest point (enough to "
             "learn quickly), and where it is lowest (just below breaking down). The suggestion is "
             "midway between them on the logarithmic axis. Smith 2015, arXiv:1506.01186.",
-            "A range test is short and sees only the start of a training; the short trainings "
+            "A range test is short and covers only the start of a training; the short trainings "
             f"(the recipe's schedule, {bench.subject.recipe.schedule}, with the rate at its peak) "
             "check it. For longer trainings the best rate is often somewhat lower.",
         ),

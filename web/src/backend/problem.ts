@@ -1,4 +1,4 @@
-import type { LayerRow } from "../model/types";
+import type { LayerRow, Mistake } from "../model/types";
 
 /** What a problem is about, beside its three parts. */
 interface About {
@@ -11,6 +11,8 @@ interface About {
   at: readonly (number | string)[];
   /** The table up to that layer. */
   table: readonly LayerRow[];
+  /** All mistakes of a network, in the order of its layers. */
+  mistakes: readonly Mistake[];
 }
 
 /** An error in convlens's three parts: what is wrong and where, what was expected, what to do. */
@@ -20,6 +22,7 @@ export class Problem extends Error implements About {
   readonly field: string;
   readonly at: readonly (number | string)[];
   readonly table: readonly LayerRow[];
+  readonly mistakes: readonly Mistake[];
 
   constructor(
     message: string,
@@ -33,6 +36,7 @@ export class Problem extends Error implements About {
     this.field = about.field ?? "";
     this.at = about.at ?? [];
     this.table = about.table ?? [];
+    this.mistakes = about.mistakes ?? [];
   }
 }
 

@@ -1,6 +1,6 @@
 /** A small sign for each kind of layer: its shape says what it is, its colour whether it learns. */
 
-const SHAPES: Record<string, string> = {
+export const SHAPES: Record<string, string> = {
   image: "M1.5 4h9v10h-9z",
   conv: "M2 1h8v16H2z",
   depthwise: "M2 1h3v16H2zM7 1h3v16H7z",
@@ -13,7 +13,7 @@ const SHAPES: Record<string, string> = {
   linear: "M6 2.5l5 6.5-5 6.5L1 9z",
   dropout: "M4 4h4v2H4zM4 8h4v2H4zM4 12h4v2H4z",
   softmax: "M1 14h3v3H1zM4.5 9h3v8h-3zM8 3h3v14H8z",
-  residual: "M5 4h2v4h4v2H7v4H5v-4H1V8h4z",
+  add: "M5 4h2v4h4v2H7v4H5v-4H1V8h4z",
 };
 /** Activations: the curve of ReLU. */
 const BENT = "M1 12.5h5l4-8 1.5.8L7 14.5H1z";

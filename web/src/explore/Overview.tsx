@@ -82,7 +82,7 @@ export function Overview({ inView, onGo, zoom }: Props) {
           <span>{items(main)}</span>
           {shortcut.length > 0 && <span class="side">{items(shortcut)}</span>}
         </span>
-        {item(node.row.name, "residual")}
+        {item(node.row.name, node.row.kind)}
       </span>
     );
   };

@@ -104,7 +104,10 @@ export interface EpochEvent {
   epoch: number;
   train_loss: number;
   train_accuracy: number | null;
+  /** The loss that is trained, label smoothing included. */
   validation_loss: number | null;
+  /** The same without label smoothing; runs from before have none. */
+  validation_cross_entropy?: number | null;
   validation_accuracy: number | null;
   best?: boolean;
 }
@@ -122,6 +125,15 @@ export interface Attribution {
   map: Float32Array;
   height: number;
   width: number;
+}
+
+/** One mistake of a network, as the command line says it. */
+export interface Mistake {
+  /** Keys and indices that lead to it: `["layers", 3, "residual", 1, "kernel"]`. */
+  at: readonly (number | string)[];
+  what: string;
+  expected: string;
+  fix: string;
 }
 
 export interface ShapesAnswer {

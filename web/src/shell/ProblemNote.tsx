@@ -17,12 +17,28 @@ export function ProblemNote({ problem, onClose }: { problem: Problem; onClose?: 
         </button>
       )}
       {language.value !== "en" && <p>{adviceOn(problem)}</p>}
-      <dl>
-        <Part name={t("problem.what")} text={problem.message} />
-        <Part name={t("problem.expected")} text={problem.expected} />
-        <Part name={t("problem.fix")} text={problem.fix} />
-      </dl>
+      {problem.mistakes.length > 1 ? (
+        <ol>
+          {problem.mistakes.map((mistake, index) => (
+            <li key={index}>
+              <Parts what={mistake.what} expected={mistake.expected} fix={mistake.fix} />
+            </li>
+          ))}
+        </ol>
+      ) : (
+        <Parts what={problem.message} expected={problem.expected} fix={problem.fix} />
+      )}
     </div>
+  );
+}
+
+function Parts({ what, expected, fix }: { what: string; expected: string; fix: string }) {
+  return (
+    <dl>
+      <Part name={t("problem.what")} text={what} />
+      <Part name={t("problem.expected")} text={expected} />
+      <Part name={t("problem.fix")} text={fix} />
+    </dl>
   );
 }
 

@@ -1,9 +1,10 @@
-/** Two curves over the epochs: of the training images, and of the validation images. */
+/** Curves over the epochs: of the training images, and of the validation images. */
 import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { short } from "../draw/numbers";
 import { t } from "../i18n";
+import { apart } from "./curves";
 
 export interface Series {
   name: string;
@@ -122,12 +123,4 @@ export function Chart({ title, means, epochs, most, series, best, format = short
       </svg>
     </section>
   );
-}
-
-/** Move labels that would touch away from each other. */
-function apart(places: (number | null)[]): (number | null)[] {
-  const [first, second] = places;
-  if (first == null || second == null || Math.abs(first - second) >= 14) return places;
-  const middle = (first + second) / 2;
-  return first <= second ? [middle - 7, middle + 7] : [middle + 7, middle - 7];
 }

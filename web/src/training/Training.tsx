@@ -6,6 +6,7 @@ import { t, type Key } from "../i18n";
 import { ProblemNote } from "../shell/ProblemNote";
 import { backend, model, problem } from "../state";
 import { Chart } from "./Chart";
+import { lossesOf } from "./curves";
 import { Filters } from "./Filters";
 import { watch, watched } from "./watch";
 
@@ -33,6 +34,7 @@ export function Training() {
   const epochs = events.map((event) => event.epoch);
   const most = Math.max(status.epochs ?? 0, epochs[epochs.length - 1] ?? 0, 2);
   const best = events.filter((event) => event.best).at(-1)?.epoch ?? status.best_epoch;
+  const losses = lossesOf(events);
   const names = { train: t("training.train"), validation: t("training.validation") };
   return (
     <main class="training">
@@ -80,10 +82,7 @@ export function Training() {
             epochs={epochs}
             most={most}
             best={best}
-            series={[
-              { name: names.train, className: "train", values: events.map((event) => event.train_loss) },
-              { name: names.validation, className: "validation", values: events.map((event) => event.validation_loss) },
-            ]}
+            series={losses.map(({ name, ...rest }) => ({ name: t(name), ...rest }))}
           />
           <Chart
             title={t("training.accuracy")}
@@ -102,7 +101,10 @@ export function Training() {
               },
             ]}
           />
-          <p class="quiet measured">{t("training.measured")}</p>
+          <p class="quiet measured">
+            {t("training.measured")}
+            {losses.length === 3 && ` ${t("training.losses")}`}
+          </p>
         </div>
       )}
       <div class="below">

@@ -5,13 +5,14 @@ import { kindOf, KINDS, type Kind } from "../model/tree";
 import type { LayerRow, WrittenLayer } from "../model/types";
 import { changed, fieldsOf, fresh, renamed, shown, switched, wordOf, type Field } from "./fields";
 import { namesOf } from "./names";
+import { inside, markOf, type Place } from "./wrong";
 
 interface Props {
   layers: WrittenLayer[];
   rows: Map<string, LayerRow>;
   prefix: string;
-  /** Where the layer stands that does not fit: `[3, "residual", 1]`; empty where all do. */
-  wrong: readonly (number | string)[];
+  /** Where the layers stand that are wrong, such as `[3, "residual", 1]`. */
+  wrong: readonly Place[];
   onChange: (layers: WrittenLayer[]) => void;
 }
 
@@ -33,7 +34,7 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
           return (
             <li
               key={index}
-              class={wrong[0] !== index ? "" : wrong.length === 1 ? "is-wrong" : "holds-wrong"}
+              class={markOf(wrong, index)}
               data-row={prefix + name}
             >
               <div class="row">
@@ -104,11 +105,6 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
       <AddLayer onAdd={(kind) => onChange([...layers, fresh(kind)])} />
     </>
   );
-}
-
-/** Where the layer at fault stands within a branch of a block. */
-function inside(wrong: Props["wrong"], index: number, branch: string): Props["wrong"] {
-  return wrong[0] === index && wrong[1] === branch ? wrong.slice(2) : [];
 }
 
 interface SettingProps {

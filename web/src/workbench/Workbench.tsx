@@ -9,6 +9,7 @@ import { ProblemNote } from "../shell/ProblemNote";
 import { backend, model } from "../state";
 import { LayerList } from "./LayerList";
 import { Start } from "./Start";
+import { placesOf } from "./wrong";
 
 const PAUSE = 160;
 
@@ -137,7 +138,7 @@ function Bench({ bench, zoo, first }: { bench: Offered; zoo: WrittenNetwork[]; f
           layers={network.layers}
           rows={rows}
           prefix=""
-          wrong={problem?.at ?? []}
+          wrong={problem ? placesOf(problem) : []}
           onChange={(layers) => setNetwork({ ...network, layers })}
         />
       </div>
