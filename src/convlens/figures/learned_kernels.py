@@ -112,10 +112,10 @@ def _draw(
     """Place the sheets beside or above each other, with the colour scale and the words."""
     height, width = panels[0][1].pixels.shape[:2]
     beside = len(panels) * width < 1100
-    top, between, bar = 26.0, 34.0, 90.0
+    top, between, bar = (26.0 if any(name for name, _ in panels) else 6.0), 34.0, 90.0
     across, down = (len(panels), 1) if beside else (1, len(panels))
     pitch = (width + between, height + between)
-    total = (across * pitch[0] + bar, down * pitch[1] + top)
+    total = (across * pitch[0] + bar, top + down * pitch[1] - between)
     figure.set_size_inches(total[0] * POINT, total[1] * POINT)
 
     def panel(left: float, upper: float, wide: float, high: float) -> Axes:
@@ -135,7 +135,8 @@ def _draw(
     scale = panel(across * pitch[0], top, 10, min(height, 160))
     figure.colorbar(colours, cax=scale, ticks=[-limit, -limit / 2, 0, limit / 2, limit])
     scale.yaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
+    scale.tick_params(labelsize=9)
     scale.grid(visible=False)
     scale.set_ylabel("weight", fontsize=9)
     figure.text(0, 1 + 8 / total[1], heading, fontsize=12, weight="bold", color=INK)
-    figure.text(0, 0, caption, fontsize=9, color=QUIET, va="top")
+    figure.text(0, -8 / total[1], caption, fontsize=9, color=QUIET, va="top")
