@@ -95,6 +95,13 @@ def test_of_deep_layers_the_strongest_channels_are_shown_and_the_caption_says_so
     assert "filter 64" not in drawn
 
 
+def test_a_sheet_of_few_filters_is_little_higher_than_they_are() -> None:
+    kernels, layer = kernels_of("conv1"), LAYERS["conv1"]
+    sheet = draw_sheet(kernels, choose_kernels(kernels, layer), 1.0)
+    box = ElementTree.fromstring(learned_kernels_svg(kernels, layer)).attrib["viewBox"]
+    assert float(box.split()[3]) < sheet.pixels.shape[0] + 60  # a heading and a caption
+
+
 def test_one_filter_shows_all_its_channels() -> None:
     drawn = words(learned_kernels_svg(kernels_of("conv3"), LAYERS["conv3"], only=69))
     assert "filter 69: the kernels for all 16 channels that it reads" in drawn
