@@ -92,12 +92,12 @@ def test_all_mistakes_are_listed_and_every_wrong_layer_is_marked(open_page):
     page.get_by_role("button", name="Workbench").click()
     page.get_by_text("It fits.").wait_for()
     page.get_by_label("conv1 stride").fill("0")
-    page.get_by_label("dropout1 rate").fill("1.5")
+    page.get_by_label("conv2 dilation").fill("-3")
     page.wait_for_function("() => document.querySelectorAll('.layers .is-wrong').length === 2")
-    assert rows_marked(page) == ["conv1", "dropout1"]
+    assert rows_marked(page) == ["conv1", "conv2"]
     listed = page.get_by_role("alert").get_by_role("listitem").all_inner_texts()
-    assert ["stride" in listed[0], "1.5" in listed[1]] == [True, True]
-    assert all("What is wrong" in text and "To do" in text for text in listed)
+    assert ["stride" in listed[0], "dilation" in listed[1]] == [True, True]
+    assert all("What is wrong" in text and "Expected" in text for text in listed)
 
 
 def rows_marked(page) -> list[str]:
@@ -137,7 +137,7 @@ def test_bias_dilation_rate_and_name_change_the_network(open_page):
     page.get_by_label("Name of conv1").fill("eyes")
     page.locator('[data-row="eyes"] .shape', has_text="32×26×26").wait_for()
     page.get_by_label("Kind of the new layer").first.select_option("dropout")
-    page.get_by_label("dropout1 rate").fill("1.5")
+    page.get_by_label("conv2 dilation").fill("-3")
     page.locator('[role="alert"]', has_text="1.5").wait_for()
 
 

@@ -199,7 +199,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                     limits=(0, 1),
                     label="value",
                 ),
-                "The border darkens although the image is the same everywhere.",
+                "Values at the border are lower although the image is the same everywhere.",
             ),
             f"On real digits: an empty pixel is {ground:.2f} after normalisation, so a padding of "
             "0 is not black but the mean grey, a frame around the digit. To see what the frame "

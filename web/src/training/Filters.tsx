@@ -126,7 +126,9 @@ function Sheet({ kernels, channel, scale }: { kernels: Tensor; channel: number; 
   const shown = theme.value;
   useEffect(() => {
     const [count, depth, height, width] = kernels.shape as [number, number, number, number];
-    const room = canvas.current!.parentElement!.clientWidth;
+    const card = canvas.current!.parentElement!;
+    const { paddingLeft, paddingRight } = getComputedStyle(card);
+    const room = card.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
     const tile = proportioned(height, width, count > 48 ? 36 : 46);
     const [right, below] = [tile.width + 8, tile.height + 8];
     const across = Math.min(count, Math.max(1, Math.floor((room + 8) / right)));
