@@ -108,7 +108,7 @@ def does(row: Row) -> str:
         case layers.LeakyReLU():
             return f"Negative values are multiplied by {layer.slope:g}, the others stay."
         case layers.GELU():
-            return "Values below 0 fade to 0 smoothly: x times the normal distribution's share below x."
+            return "Values below 0 fade to 0 smoothly: x times the normal distribution function."
         case layers.SiLU():
             return "Values below 0 fade to 0 smoothly: x times its sigmoid."
         case layers.Dropout():
