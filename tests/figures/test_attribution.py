@@ -35,12 +35,20 @@ def test_the_figure_names_class_methods_and_layer() -> None:
         assert expected in words
 
 
+def test_the_scale_of_each_method_has_its_ends_and_zero_as_numbers() -> None:
+    small = [found("saliency", MAP / 1000), found("occlusion", MAP - 0.5)]
+    words = texts(attributions_svg(IMAGE, small)).split(" | ")
+    limit, ends = f"{MAP.max() / 1000:.2g}", np.abs(MAP - 0.5).max()
+    for number in ("0", limit, f"{-ends:.2g}", f"{ends:.2g}"):
+        assert number in words
+
+
 def test_an_empty_map_says_that_nothing_was_found() -> None:
     assert "nothing found" in texts(attributions_svg(IMAGE, [found("grad-cam", 0 * MAP)]))
     assert "nothing found" not in texts(attributions_svg(IMAGE, [found("grad-cam", MAP)]))
 
 
-def test_the_overlay_is_red_for_the_class_blue_against_it_and_grey_at_zero() -> None:
+def test_the_overlay_is_orange_for_the_class_blue_against_it_and_grey_at_zero() -> None:
     values = np.zeros((6, 8))
     values[0, 0], values[0, 1] = 1, -1
     rgb = overlaid(IMAGE, found("occlusion", values))

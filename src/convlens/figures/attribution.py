@@ -129,11 +129,9 @@ def attributions_svg(
         _picture(panel, colours_of(colours)(scale(found.map))[..., :3])
         panel.set_title(_TITLES[found.method], fontsize=10)
         bar = panel_at(column, high + 0.1, 0.09)
-        figure.colorbar(
-            ScalarMappable(scale, colours_of(colours)), cax=bar, orientation="horizontal"
-        ).outline.set_visible(False)
-        bar.tick_params(labelsize=7.5, length=2)
-        bar.locator_params(nbins=4)
+        colour_scale = ScalarMappable(scale, colours_of(colours))
+        figure.colorbar(colour_scale, cax=bar, orientation="horizontal").outline.set_visible(False)
+        _label_ends(bar)
         overlay = panel_at(column, step_y)
         _picture(overlay, overlaid(image, found))
         overlay.text(
@@ -209,6 +207,19 @@ def _picture(panel: Axes, rgb: NDArray[np.float64]) -> None:
     panel.set_yticks([])
     for spine in panel.spines.values():
         spine.set(visible=True, color="#c4c9ce", linewidth=0.5)
+
+
+def _label_ends(bar: Axes) -> None:
+    """Write the numbers at both ends of a colour scale, and 0, without touching the next one's."""
+    low, high = bar.get_xlim()
+    values = sorted({low, 0.0, high})
+    bar.set_xticks(values, [f"{value:.2g}" for value in values])
+    bar.minorticks_off()
+    bar.tick_params(labelsize=7.5, length=2)
+    for label, value in zip(bar.get_xticklabels(), values, strict=True):
+        label.set_horizontalalignment(
+            "left" if value == low else "right" if value == high else "center"
+        )
 
 
 def _says(found: Attribution) -> str:

@@ -165,7 +165,7 @@ def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iter
         caption = "The features with the largest values."
         if len(layer.values) == len(look.subject.classes):
             options = {"names": look.subject.classes, "marked": int(look.logits.argmax())}
-            caption = "One number a class."
+            caption = "One number per class."
         yield Sketch(
             f"{number}-features",
             caption,
