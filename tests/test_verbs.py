@@ -195,7 +195,7 @@ def test_pictures_of_pil_are_data(tmp_path: Path) -> None:
     [
         ((np.zeros((9, 8, 8), np.uint8), np.zeros(8, int)), "9 images and 8 labels"),
         ((np.zeros((9, 8, 8), np.float32), np.zeros(9, int)), "float32"),
-        ((np.zeros((9, 8, 8), np.uint8), np.eye(9)), "one whole number an image"),
+        ((np.zeros((9, 8, 8), np.uint8), np.eye(9)), "one whole number per image"),
         ((np.zeros((9, 8, 8), np.uint8),), "the data is a tuple"),
         ({"x": 1}, "the data is a dict"),
     ],

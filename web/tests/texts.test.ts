@@ -29,8 +29,8 @@ test("a layer's settings are said in both languages, word by word", () => {
     dictionary[key].replace("{n}", String(values["n"]));
   const chinese = (text: string) => settingsText(text, say(zh as typeof en));
   expect(chinese("32 of 3x3 stride 2 pad 1 groups 2 no bias")).toBe("32 个 3×3 步幅 2 填充 1 分组 2 无偏置");
-  expect(chinese("2 a channel of 5x5 same dilation 2")).toBe("每通道 2 个 5×5 同尺寸 膨胀 2");
-  for (const text of ["32 of 3x3 pad [0, 1, 0, 1]", "2 a channel of 5x5 same", "rate 0.5", "slope 0.01", "10"]) {
+  expect(chinese("2 per channel of 5x5 same dilation 2")).toBe("每通道 2 个 5×5 同尺寸 膨胀 2");
+  for (const text of ["32 of 3x3 pad [0, 1, 0, 1]", "2 per channel of 5x5 same", "rate 0.5", "slope 0.01", "10"]) {
     expect(settingsText(text, say(en))).toBe(text.replace(/(\d)x(\d)/, "$1×$2"));
   }
 });

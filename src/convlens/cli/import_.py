@@ -33,7 +33,7 @@ def import_(
         str | None, typer.Option(metavar="FILE", help="Class names, one a line or a JSON list.")
     ] = None,
     mean: Annotated[
-        str | None, typer.Option(help="Of pixels scaled to 0..1: one value or one a channel.")
+        str | None, typer.Option(help="Of pixels scaled to 0..1: one value, or one per channel.")
     ] = None,
     std: Annotated[str | None, typer.Option(help="As --mean.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,

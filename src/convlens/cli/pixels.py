@@ -29,7 +29,7 @@ def pixels(
         str | None, typer.Option(metavar="FILE", help="Draw the enlarged image into a file.")
     ] = None,
     zoom: Annotated[
-        float | None, typer.Option(min=1, max=200, help="Points a cell in the drawing.")
+        float | None, typer.Option(min=1, max=200, help="Points per cell in the drawing.")
     ] = None,
     root: RunsRoot = None,
     as_json: Json = False,

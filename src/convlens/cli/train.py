@@ -51,7 +51,7 @@ def train(
         int | None,
         typer.Option(help="Stop after so many epochs without a lower validation loss; 0: never."),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per update.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Learning rate at its peak.")] = None,
     lr: Annotated[float | None, typer.Option("--lr", hidden=True)] = None,
     seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,

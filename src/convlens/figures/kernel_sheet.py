@@ -95,7 +95,7 @@ def choose_kernels(kernels: Kernels, layer: KernelLayer, only: int | None = None
     caption = f"all {filters} filters" if len(shown) == filters else f"filters 0-63 of {filters}"
     if kernels.shape[2:] == (1, 1):
         everything = tuple(tuple(range(channels)) for _ in shown)
-        caption += ": a row each, a column a channel" + (" of its group" * (layer.groups > 1))
+        caption += ": one row each, one column per channel" + (" of its group" * (layer.groups > 1))
         return Choice(layer, shown, everything, caption)
     if layer.colour:
         caption += ": in colour (mid-grey is 0), and for red, green and blue alone"

@@ -92,6 +92,6 @@ class Depthwise(Sliding):
         return conv_multiply_adds(self.weights(shape)["weight"], output)
 
     def settings(self) -> str:
-        return f"{self.multiplier} a channel of {super().settings()}" + (
+        return f"{self.multiplier} per channel of {super().settings()}" + (
             "" if self.bias else " no bias"
         )

@@ -50,7 +50,7 @@ def import_model(
     classes : path or sequence of str, optional
         The class names, or a file with them, one a line or a JSON list; numbers by default.
     mean, std : sequence of float, optional
-        Of pixels scaled to 0..1, one value or one a channel; by default what the file says,
+        Of pixels scaled to 0..1, one value or one per channel; by default what the file says,
         else 0 and 1.
 
     Returns
@@ -168,7 +168,7 @@ def _each_channel(option: str, values: Sequence[float], channels: int) -> tuple[
     if len(values) != channels:
         raise InputError(
             f"--{option} has {len(values)} values and the images {channels} channels",
-            "one value, or one a channel",
+            "one value, or one per channel",
             f"write --{option} {','.join(['0.5'] * channels)}",
         )
     return tuple(values)
@@ -181,7 +181,7 @@ def _classes(
     if len(output) != 1 or output[0] < 2:
         raise InputError(
             f"{path} gives {'x'.join(map(str, output))} for an image",
-            "one number a class, for two classes or more",
+            "one number per class, for two classes or more",
             "import an image-classification network",
         )
     if file is None:

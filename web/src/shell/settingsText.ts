@@ -5,7 +5,7 @@
 import type { Key, t } from "../i18n";
 
 const WORDS: [RegExp, Key][] = [
-  [/(\d+) a channel of\b/, "settings.aChannelOf"],
+  [/(\d+) per channel of\b/, "settings.aChannelOf"],
   [/\bof\b/, "settings.of"],
   [/\bstride\b/, "settings.stride"],
   [/\bsame\b/, "settings.same"],

@@ -106,7 +106,7 @@ def read(path: Path) -> Labels:
             f"{shown(path)} cannot be read: {error.strerror}", "a labels file"
         ) from None
     if not rows:
-        raise DataError(f"{shown(path)} labels no image", "a row an image", "add rows")
+        raise DataError(f"{shown(path)} labels no image", "one row per image", "add rows")
     said = sum(row.part is not None for row in rows)
     if 0 < said < len(rows):
         missing = next(row.line for row in rows if row.part is None)

@@ -103,7 +103,7 @@ def hold_out_by_content(
             raise DataError(
                 f"the class {shown(classes[label])} has {len(places)} images and too few "
                 "different ones to split",
-                "at least two different images a class",
+                "at least two different images per class",
                 "add images of that class",
             )
         held |= (labels == label) & (where < places[border])

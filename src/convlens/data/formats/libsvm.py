@@ -92,7 +92,7 @@ def read_libsvm(source: Path | bytes, *, limit: int = MAX_BYTES) -> Split:
             labels.append(label)
             pixels += values
     if not labels:
-        raise DataError(f"{name} is empty", "a line an image", "fetch it again")
+        raise DataError(f"{name} is empty", "one line per image", "fetch it again")
     images = np.frombuffer(pixels, np.uint8).reshape(-1, 1, _SIDE, _SIDE)
     return Split(images, np.asarray(labels, np.int64))
 

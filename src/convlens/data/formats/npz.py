@@ -191,7 +191,7 @@ def as_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(
             f"{where} has the type {labels.dtype} and the shape {labels.shape}",
-            "one whole number an image",
+            "one whole number per image",
             "store the class of each image, not one-hot rows: labels.argmax(axis=1)",
         )
     return labels.astype(np.int64)
