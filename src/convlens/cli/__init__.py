@@ -101,7 +101,7 @@ def _complete(name: str, arguments: list[str]) -> None:
     if name == "--show-completion":
         print(completion.script(shell), end="", flush=True)
     else:
-        print(f"wrote {completion.install(shell)}; open a new shell to use it", flush=True)
+        print(completion.install(shell), flush=True)
 
 
 def main() -> None:

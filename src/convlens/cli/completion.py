@@ -1,7 +1,7 @@
 """Tab completion for bash, zsh and fish: commands, options, and the names that exist here.
 
 The shell asks `convlens --complete WORD...` at every tab, so only what is quick is loaded: names
-come from file names; a command's options from its module.
+come from file names; a command's options from a table that is made beforehand.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from convlens import atomic
-from convlens.cli import COMMANDS
+from convlens.cli import COMMANDS, option_table
 from convlens.errors import InputError, nearest
 
 SHELLS = ("bash", "zsh", "fish")
@@ -31,7 +31,8 @@ _convlens() {
   names=("${(@f)$(convlens --complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n "$names" ]]; then compadd -- "${names[@]}"; else _files; fi
 }
-compdef _convlens convlens
+# from a file of fpath, the first tab runs all of this; from a script, it only declares
+if [[ $funcstack[1] = _convlens ]]; then _convlens "$@"; else compdef _convlens convlens; fi
 """,
     "fish": """function __convlens
   convlens --complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
@@ -46,8 +47,11 @@ def script(shell: str | None) -> str:
     return _SCRIPTS[_shell(shell)]
 
 
-def install(shell: str | None) -> Path:
-    """Write the script where the shell reads it, and return the file."""
+def install(shell: str | None) -> str:
+    """Write the script where the shell reads it, and return what to tell: the file, what is left.
+
+    zsh reads no folder of the user's by itself: the lines that make it do so are told, not written.
+    """
     shell = _shell(shell)
     home = Path.home()
     places = {
@@ -61,7 +65,14 @@ def install(shell: str | None) -> Path:
     except OSError as error:
         raise atomic.explain(error, place) from error
     atomic.write_text(place, _SCRIPTS[shell])
-    return place
+    if shell == "zsh":
+        return (
+            f"wrote {place}; zsh reads it with these two lines in ~/.zshrc (the first one before "
+            "any other compinit), in a new shell:\n"
+            "  fpath=(~/.zfunc $fpath)\n"
+            "  autoload -Uz compinit && compinit"
+        )
+    return f"wrote {place}; open a new shell to use it"
 
 
 def complete(words: Sequence[str]) -> list[str]:
@@ -128,16 +139,9 @@ def _inner(command: str) -> list[str]:
 
 
 def _options(before: list[str]) -> list[str]:
-    """Return the options of a command, from its module."""
-    from typer.main import get_command
-
-    file = "import_" if before[0] == "import" else before[0]
-    command = get_command(import_module(f"convlens.cli.{file}").app)
-    for name in before[1:]:
-        command = getattr(command, "commands", {}).get(name, command)
-    named = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
-    options = [name for parameter in named for name in (*parameter.opts, *parameter.secondary_opts)]
-    return [*(name for name in options if name.startswith("--")), "--help"]
+    """Return the options of a command, or of its subcommand where one is named."""
+    table = option_table.read()
+    return table.get(" ".join(before[:2]), table[before[0]])
 
 
 def _shell(name: str | None) -> str:
