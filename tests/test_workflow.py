@@ -9,6 +9,8 @@ from PIL import Image
 
 import recorded_runs
 from convlens import workflow
+from convlens.network import Network
+from convlens.training import recipe as recipes
 from pictures import digit_images
 
 
@@ -25,3 +27,22 @@ def test_predictions_of_many_images_are_those_of_each_alone(
         (alone,) = workflow.predict(run, [file])
         assert (prediction.image, prediction.label) == (str(file), alone.label)
         assert prediction.probability == pytest.approx(alone.probability, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "changes"),
+    [
+        ((1, 28, 28), 10, []),
+        ((1, 28, 28), 3, ["output 3 -> 10"]),
+        ((1, 32, 32), 10, ["input 1x32x32 -> 1x28x28"]),
+        ((3, 32, 32), 3, ["input 3x32x32 -> 1x28x28, output 3 -> 10"]),
+    ],
+)
+def test_adapting_a_network_names_what_changed_and_nothing_else(
+    shape: tuple[int, int, int], classes: int, changes: list[str]
+) -> None:
+    network = Network(
+        name="net", input=shape, classes=classes, layers=[{"flatten": True}, {"linear": classes}]
+    )
+    *_, notes = workflow.fitted(network, "digits-5k", recipes.load("default"))
+    assert notes == [f"net adapted to the data: {change}" for change in changes]

@@ -534,11 +534,12 @@ def fitted(
     if network.input == shape and network.table().output == (classes,):
         return network, dataset, []
     adapted = network.adapted(shape, classes)
-    note = (
-        f"{network.name} adapted to the data: input {shape_text(network.input)} -> "
-        f"{shape_text(shape)}, output {shape_text(network.table().output)} -> {classes}"
-    )
-    return adapted, dataset, [note]
+    changes = []
+    if network.input != shape:
+        changes.append(f"input {shape_text(network.input)} -> {shape_text(shape)}")
+    if network.table().output != (classes,):
+        changes.append(f"output {shape_text(network.table().output)} -> {classes}")
+    return adapted, dataset, [f"{network.name} adapted to the data: {', '.join(changes)}"]
 
 
 def load_model(run: Run, file: str | Path | None = None, *, finite: bool = True) -> TorchModel:

@@ -79,7 +79,9 @@ def test_an_interrupted_study_exits_as_such_and_goes_on(place: Path) -> None:
     ) as process:
         assert process.stderr is not None
         try:
-            assert process.stderr.readline().startswith("trial 1 of 3, depth 1")
+            lines = iter(process.stderr.readline, "")
+            first = next(line for line in lines if "validation accuracy" in line)
+            assert first.startswith("trial 1 of 3, depth 1")
             process.send_signal(signal.SIGINT)
             _, told = process.communicate(timeout=100)
         finally:
@@ -89,5 +91,7 @@ def test_an_interrupted_study_exits_as_such_and_goes_on(place: Path) -> None:
     kept = (place / "stopped" / "trials.jsonl").read_text().splitlines()
     assert 1 <= len(kept) < 3
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
-    assert done.stderr.count("kept from before") == len(kept)
+    # what other work disturbed is measured again
+    settled = [line for line in kept if '"crowded": true' not in line]
+    assert done.stderr.count("kept from before") == len(settled)
     assert (place / "stopped" / "index.html").exists()

@@ -16,6 +16,7 @@ from convlens.cli.lesson import app
 from convlens.errors import ConvlensError, InputError
 from convlens.lessons import page
 from convlens.lessons.lesson import Drawing, Lesson
+from convlens.progress import display as drawing
 from convlens.report.text_table import Table
 
 REPORTED = {"lesson", "title", "seed", "quick", "seconds", "page"}
@@ -24,6 +25,24 @@ REPORTED = {"lesson", "title", "seed", "quick", "seconds", "page"}
 @functools.cache
 def quickly(name: str, seed: int = 0) -> Lesson:
     return lessons.run(name, seed=seed, quick=True)
+
+
+COUNTED = ["trained", "timed", "computed", "pooled", "done"]
+
+
+@pytest.mark.parametrize("name", [name for name in lessons.LESSONS if name != "validation-split"])
+def test_a_lesson_says_how_far_it_is(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(drawing, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(drawing, "_LINE_SECONDS", 0.0)
+    lessons.run(name, quick=True, progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == name
+    assert any(
+        line.startswith(f"{name}: ") and line.split(",")[0].endswith(tuple(COUNTED))
+        for line in lines
+    )
 
 
 @functools.cache

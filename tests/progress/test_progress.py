@@ -69,3 +69,16 @@ def test_a_loop_that_is_left_early_is_forgotten(quick: None) -> None:
     display.end(outer)
     assert display.tasks == []
     assert display.fraction() is None
+
+
+def test_what_has_not_begun_is_not_counted(
+    quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(drawing, "_LINE_SECONDS", 0.0)
+    with showing(True):
+        for _ in track(range(1), "images looked at"):
+            stage("image 1")
+            list(track(iter("ab"), "batches computed"))
+    lines = capsys.readouterr().err.splitlines()
+    assert "image 1: 1 batches computed" in lines
+    assert not any(line.startswith("0") or " 0 " in line for line in lines)

@@ -67,7 +67,6 @@ def excite(
         maximise=maximise,
         seed=seed,
         runs=runs,
-        on_progress=lambda message: typer.echo(message, err=True),
     )
     options = [("--data", data)] if data else []
     options += [("--layer", layer)] if layer else []

@@ -57,7 +57,6 @@ def trust(
         methods=chosen,
         seeds=random_seeds,
         runs=runs,
-        on_progress=lambda message: typer.echo(message, err=True),
     )
     options = [("--data", data)] if data else []
     options += [("--images", str(images))] * (images != 20)

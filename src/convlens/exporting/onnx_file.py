@@ -19,6 +19,7 @@ from convlens.errors import ExportError, InputError
 from convlens.exporting.facts import facts_of
 from convlens.exporting.onnx_graph import INPUT, IR_VERSION, LOGITS, OPSET, write_graph
 from convlens.inside.look import Subject
+from convlens.progress import track
 
 TOLERANCE = 1e-4
 """Largest difference between the logits of ONNX Runtime and the engine, in the logits' unit."""
@@ -116,7 +117,7 @@ def compare(data: bytes, subject: Subject, tolerance: float = TOLERANCE) -> Pari
     random = np.random.default_rng(0)
     largest, disagreements, count = 0.0, 0, 0
     run = session(data)
-    for batch in BATCHES:
+    for batch in track(BATCHES, "batches compared with ONNX Runtime"):
         images = random.standard_normal((batch, *subject.network.input), dtype=np.float32)
         ours = subject.model.logits(images).reshape(batch, -1)
         theirs = run(images).reshape(batch, -1)

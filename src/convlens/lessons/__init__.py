@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convlens.errors import InputError, nearest
+from convlens.progress import shown, stage
 
 if TYPE_CHECKING:
     from convlens.lessons.lesson import Lesson
@@ -42,7 +43,15 @@ LESSONS = {
 }
 
 
-def run(name: str, out: Path | None = None, seed: int = 0, *, quick: bool = False) -> Lesson:
+@shown
+def run(
+    name: str,
+    out: Path | None = None,
+    seed: int = 0,
+    *,
+    quick: bool = False,
+    progress: bool | None = None,
+) -> Lesson:
     """Run a lesson and, where a folder is given, write its page and figures there.
 
     Parameters
@@ -55,6 +64,8 @@ def run(name: str, out: Path | None = None, seed: int = 0, *, quick: bool = Fals
         Of weights, orders of the images and noise; repeated trainings take the seeds after it.
     quick : bool
         Fewer images, epochs and seeds: to see that it works, not to quote.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
 
     Raises
     ------
@@ -67,6 +78,7 @@ def run(name: str, out: Path | None = None, seed: int = 0, *, quick: bool = Fals
             "one of " + ", ".join(LESSONS),
             "see `convlens lesson` for the list",
         )
+    stage(name)
     module = import_module(f"convlens.lessons.{name.replace('-', '_')}")
     lesson: Lesson = module.run(seed, quick=quick)
     if out is not None:

@@ -14,6 +14,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.figures.panels import Panel, panels_svg
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
@@ -47,7 +48,9 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
 
     model = TorchModel(zoo.load("fast-mnist"), seed)
     together = model.logits(images)
-    alone = np.concatenate([model.logits(image[None]) for image in images])
+    alone = np.concatenate(
+        [model.logits(image[None]) for image in track(images, "images computed")]
+    )
     difference = float(np.abs(together - alone).max())
     changed = images.copy()
     changed[2] = np.random.default_rng(seed).permuted(changed[2])  # the same pixels, shuffled

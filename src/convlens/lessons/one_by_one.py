@@ -11,6 +11,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.figures.bars import bars_svg
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
@@ -134,7 +135,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
 def _milliseconds(model: TorchModel, images: np.ndarray, repeats: int) -> float:
     """Return the median time of one forward pass, after one that is not counted."""
     times = []
-    for _ in range(repeats + 1):
+    for _ in track(range(repeats + 1), "passes timed"):
         started = time.perf_counter()
         model.logits(images)
         times.append(1000 * (time.perf_counter() - started))

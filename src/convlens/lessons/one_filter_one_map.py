@@ -13,6 +13,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.figures.panels import Panel, panels_svg
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
@@ -63,7 +64,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     rng = np.random.default_rng(seed)
     ran = {
         n: maps(convolution(n), rng.standard_normal((n, 3, 3, 3), dtype=np.float32), image).shape
-        for n in counts
+        for n in track(counts, "convolutions computed")
     }
     with_bias = Network(input=(3, SIDE, SIDE), layers=[{"conv": 1, "kernel": 3}]).table()
 

@@ -15,6 +15,7 @@ from convlens.figures.panels import Panel, panels_svg
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
@@ -107,7 +108,8 @@ def train(data: digits.Digits, seed: int) -> TorchModel:
     """Train the padded network for one epoch, so that its filters are real ones."""
     model = TorchModel(DIGITS, seed)
     optimizer = torch.optim.Adam(model.module.parameters(), 0.003)
-    for images, labels in data.train.shuffled(50, None, seed, epoch=0):
+    batches = data.train.shuffled(50, None, seed, epoch=0)
+    for images, labels in track(batches, "batches trained", -(-len(data.train) // 50)):
         optimizer.zero_grad()
         F.cross_entropy(model.module(images), labels).backward()
         optimizer.step()

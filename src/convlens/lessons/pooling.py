@@ -13,6 +13,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.figures.panels import Panel, panels_svg
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 
@@ -45,7 +46,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     pairs = {"digit": crop, "flat": flat}
     results = {
         (name, kind): pooled(kind, image)
-        for name, image in pairs.items()
+        for name, image in track(pairs.items(), "images pooled", len(pairs))
         for kind in ("max_pool", "avg_pool")
     }
     by_hand = crop.reshape(4, 2, 4, 2)

@@ -18,6 +18,7 @@ from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
+from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.training.batches import TensorSet
@@ -89,9 +90,10 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
         kept, held = split
         return accuracy(by_class.take(kept), by_class.take(held), recipe)
 
-    on_last, on_stratified = measured(last), measured(stratified)
     ten = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(labels, labels)
-    folds = np.array([measured(split) for split in ten])
+    trainings = track([last, stratified, *ten], "trainings done")
+    on_last, on_stratified, *each_fold = [measured(split) for split in trainings]
+    folds = np.array(each_fold)
     standard_error = folds.std(ddof=1) / np.sqrt(FOLDS)
     tenth = len(stratified[1])
 

@@ -83,17 +83,30 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
     >>> sum(track([1, 2, 3], "numbers added"))
     6
     """
-    display = _DISPLAY.get()
-    if display is None:
-        yield from items
-        return
     if total is None and isinstance(items, Sized):
         total = len(items)
-    task = display.begin(what, total)
-    try:
+    with counted(what, total) as advance:
         for item in items:
             yield item
-            display.advance(task)
+            advance(1)
+
+
+@contextmanager
+def counted(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Hand out a function that is called with how many more are done; see `track`.
+
+    Examples
+    --------
+    >>> with counted("images decoded", 10) as advance:
+    ...     advance(4)
+    """
+    display = _DISPLAY.get()
+    if display is None:
+        yield lambda count: None
+        return
+    task = display.begin(what, total)
+    try:
+        yield lambda count: display.advance(task, count)
     finally:
         display.end(task)
 

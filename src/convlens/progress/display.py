@@ -58,9 +58,9 @@ class Display:
         self._show()
         return task
 
-    def advance(self, task: Task) -> None:
-        """Count one more turn of a loop."""
-        task.done += 1
+    def advance(self, task: Task, count: int = 1) -> None:
+        """Count more turns of a loop."""
+        task.done += count
         self._show()
 
     def end(self, task: Task) -> None:
@@ -101,7 +101,8 @@ class Display:
         now = time.monotonic()
         if now < self._next:
             return
-        text = ": ".join(part for part in (self.text, ", ".join(map(str, self.tasks))) if part)
+        counted = ", ".join(str(task) for task in self.tasks if task.done)  # "0 of 5" says nothing
+        text = ": ".join(part for part in (self.text, counted) if part)
         if not text:
             return
         fraction = self.fraction()

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from convlens.progress import counted
+
 
 @dataclass(frozen=True)
 class Sketch:
@@ -82,17 +84,19 @@ class Artists:
         self.begin([sketch for sketch in sketches if sketch.name not in self._begun])
         futures = [self._begun.get(sketch.name) for sketch in sketches]
         pairs = list(zip(sketches, futures, strict=True))
-        own = {
-            sketch.name: sketch.svg()
-            for sketch, future in pairs[::-1]
-            if future is None or future.cancel()
-        }
-        return {
-            sketch.name: _result(sketch, future)
-            if future is not None and sketch.name not in own
-            else own[sketch.name]
-            for sketch, future in pairs
-        }
+        svgs = {sketch.name: "" for sketch in sketches}
+        begun: list[tuple[Sketch, Future[str]]] = []
+        with counted("figures drawn", len(pairs)) as advance:
+            for sketch, future in pairs[::-1]:
+                if future is None or future.cancel():
+                    svgs[sketch.name] = sketch.svg()
+                    advance(1)
+                else:
+                    begun.append((sketch, future))
+            for sketch, future in begun[::-1]:
+                svgs[sketch.name] = _result(sketch, future)
+                advance(1)
+        return svgs
 
 
 def _result(sketch: Sketch, future: Future[str]) -> str:

@@ -20,6 +20,7 @@ from convlens.engines.device import describe
 from convlens.errors import InputError, Interrupted
 from convlens.machine import waited_seconds
 from convlens.network import Network
+from convlens.progress import stage
 from convlens.studies.journal import Journal, Values
 from convlens.studies.trial import Trial
 from convlens.training.choices import CROWDED, Choice
@@ -186,6 +187,7 @@ class Bench:
         number = f"trial {self.done + 1} of {max(self.planned, self.done + 1)}, {name}"
         found = self.journal.find(key)
         if found is None or found.get("crowded"):
+            stage(number)
             found = self._measured(measure)
             self._refuse_interrupted()
             self.journal.add(key, found)

@@ -13,6 +13,7 @@ from convlens.data import Dataset
 from convlens.engines import build
 from convlens.engines.torch_engine import TorchModel
 from convlens.network import Network
+from convlens.progress import counted
 from convlens.training.choices import Choice
 from convlens.training.loop import Fitting, predict
 from convlens.training.recipe import Recipe
@@ -95,13 +96,19 @@ class Trial:
             return seconds is not None and standing.train_seconds + under_way >= seconds
 
         if epochs is None or standing.epoch < epochs:
-            with self.choice.in_threads():
-                self._fit(self.train_set, self.validation_set, self._note, enough)
+            planned = self.recipe.epochs if epochs is None else epochs
+            with (
+                self.choice.in_threads(),
+                counted("epochs trained", planned - standing.epoch) as advance,
+            ):
 
-    def _note(self, event: dict[str, Any]) -> None:
-        if event["event"] == "epoch":
-            self.epochs.append(event)
-            self._mark = time.perf_counter()
+                def note(event: dict[str, Any]) -> None:
+                    if event["event"] == "epoch":
+                        self.epochs.append(event)
+                        self._mark = time.perf_counter()
+                        advance(1)
+
+                self._fit(self.train_set, self.validation_set, note, enough)
 
     def validate(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation images, of the weights as they are now."""

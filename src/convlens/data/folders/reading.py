@@ -29,6 +29,7 @@ from convlens.data.preprocessing import Preprocessing
 from convlens.data.stored import PixelFile, StoredImages
 from convlens.errors import DataError, InputError
 from convlens.machine import available_cores, available_memory, size_text
+from convlens.progress import counted
 
 MEMORY_SHARE = 0.5
 """Share of the free memory that decoded images may take when nothing else is said."""
@@ -124,12 +125,13 @@ def read_folder(
     allowed = int(available_memory() * MEMORY_SHARE) if memory is None else memory
     shape = (len(listing), *policy.input)
     fits = int(np.prod(shape)) <= allowed
-    decoding = _Decoding(listing, policy, on_event, workers)
-    if fits and not cache.worth_keeping(listing):
-        pixels: NDArray[np.uint8] | PixelFile
-        pixels, index, note = *decoding.in_memory(), ""
-    else:
-        pixels, index, note = decoding.in_file(keep=cache.worth_keeping(listing))
+    pixels: NDArray[np.uint8] | PixelFile
+    with counted("images decoded", len(listing)) as advance:
+        decoding = _Decoding(listing, policy, on_event, workers, advance)
+        if fits and not cache.worth_keeping(listing):
+            pixels, index, note = *decoding.in_memory(), ""
+        else:
+            pixels, index, note = decoding.in_file(keep=cache.worth_keeping(listing))
     bad = {listing.paths[row]: reason for row, reason in sorted(index.bad.items())}
     if bad and bad_images == "fail":
         reasons = sorted(bad.values())
@@ -198,8 +200,10 @@ class _Decoding:
         policy: Policy,
         on_event: Callable[[Event], None],
         workers: int | None,
+        advance: Callable[[int], None],
     ) -> None:
         self.listing, self.policy, self.on_event = listing, policy, on_event
+        self.advance = advance
         shape = policy.input
         # the statistics do not matter here: decoding stops before normalisation
         self.preparing = Preprocessing(shape, (0.0,) * shape[0], (1.0,) * shape[0], fit=policy.fit)
@@ -271,6 +275,7 @@ class _Decoding:
         self.changes.update(decoded.changes)
         self.index.changes = dict(self.changes)
         self.done += len(decoded.contents)
+        self.advance(len(decoded.contents))
         now = time.monotonic()
         ended = self.done == len(self.listing) and now - self.started > SHOW_SECONDS
         if now - self.told > SHOW_SECONDS or ended:
