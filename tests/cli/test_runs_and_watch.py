@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import os
+import re
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -119,8 +124,8 @@ def test_an_epoch_trained_twice_counts_once() -> None:
     assert store.History([*events, *again])["train_loss"].tolist() == [3, 1.5]
 
 
-def test_watch_follows_a_run_to_its_end(convlens: Any, place: Path) -> None:
-    folder = place / "runs" / "live"
+def training(folder: Path, pause: float = 0.3) -> threading.Thread:
+    """Begin to write a run of three epochs in a thread, and return when the run is there."""
 
     def work() -> None:
         with store.create("net", folder=folder) as writer:
@@ -129,7 +134,7 @@ def test_watch_follows_a_run_to_its_end(convlens: Any, place: Path) -> None:
                 shares = dict.fromkeys(("train_accuracy", "validation_accuracy"), epoch / 10)
                 facts = {"epoch": epoch, "best": True, "images_per_second": 9.0}
                 writer.append({"event": "epoch", **facts, **numbers, **shares})
-                time.sleep(0.3)
+                time.sleep(pause)
             writer.append({"event": "end", "state": "finished", "message": ""})
             writer.status(state="finished")
 
@@ -137,6 +142,34 @@ def test_watch_follows_a_run_to_its_end(convlens: Any, place: Path) -> None:
     thread.start()
     while not (folder / "status.json").exists():
         time.sleep(0.01)
+    return thread
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
+def test_watch_draws_curves_that_grow_in_a_terminal(place: Path) -> None:
+    thread = training(place / "runs" / "live", pause=2.0)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "convlens", "watch", "live", "--every", "0.1"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    done = subprocess.run(
+        command, cwd=place, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True
+    )
+    os.close(theirs)
+    thread.join()
+    drawn = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that nobody writes there any more
+        while part := os.read(ours, 1 << 16):
+            drawn += part
+    os.close(ours)
+    text = drawn.decode()
+    assert "validation accuracy  0.1000 ▁▅█ 0.3000" in text
+    assert "validation loss      1.0000 █▃▁ 0.3333" in text
+    assert len(set(re.findall(r"validation accuracy +0.1000 (\S+)", text))) >= 2
+    assert done.stdout == "live: finished after 3 epochs\n"
+
+
+def test_watch_follows_a_run_to_its_end(convlens: Any, place: Path) -> None:
+    thread = training(place / "runs" / "live")
     out = convlens("watch", "live", "--every", "0.1")
     thread.join()
     assert convlens.err.count("epoch") >= 3
