@@ -29,6 +29,13 @@ def test_predictions_of_many_images_are_those_of_each_alone(
         assert prediction.probability == pytest.approx(alone.probability, abs=1e-5)
 
 
+def test_evaluations_take_the_old_name_of_the_folder_of_runs(tmp_path: Path) -> None:
+    recorded_runs.train(tmp_path / "run", recorded_runs.RECIPE.changed({"epochs": 1}))
+    with pytest.warns(DeprecationWarning, match="root is now called runs"):
+        (measured,) = workflow.evaluations("run", [()], root=tmp_path, data=recorded_runs.digits())
+    assert 0 <= measured.accuracy <= 1
+
+
 @pytest.mark.parametrize(
     ("shape", "classes", "changes"),
     [

@@ -302,6 +302,7 @@ def evaluate(
     return found
 
 
+@renamed(root="runs", weights_file="weights")
 def evaluations(
     run: Run | str | Path,
     ways: Sequence[Sequence[str]],
