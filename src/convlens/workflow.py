@@ -213,14 +213,16 @@ def resume(
     ------
     RunError
         Where the run diverged, is being written, or has no usable checkpoint.
+    DataError
+        Where its data has changed since.
     """
     run = store.find(run, runs)
     if run.status.get("state") == "finished":
         on_event({"event": "note", "message": f"{run.folder} is already complete"})
         return run
-    from convlens.training import session
+    from convlens.training import resuming, session
 
-    session.refuse_diverged(str(run.status.get("state")), run.folder)
+    resuming.refuse_diverged(str(run.status.get("state")), run.folder)
     with store.open_existing(run.folder) as writer, ExitStack() as stack:
         saved = writer.load_checkpoint(previous=from_previous)
         network = Network.from_toml(run.network_text)
@@ -228,10 +230,9 @@ def resume(
         dataset = datasets.load_like(run.data, data, same=data is not None, on_event=on_event)
         engine = str(run.status.get("engine", "torch"))
         check_engine(engine, trains=True)
+        resuming.refuse_other_precision(run.folder, recipe, device)
         target, choice = session.prepare(network, dataset, recipe, device, engine)
         stack.enter_context(choice.in_threads())
-        for note in session.changes_since(run.environment, target):
-            on_event({"event": "note", "message": note})
         writer.status(state="running", message="")
         on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
         with _Reported(writer):

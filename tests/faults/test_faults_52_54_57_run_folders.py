@@ -252,8 +252,49 @@ def test_fault_54_events_from_after_the_checkpoint_go_when_a_training_resumes(
 def test_fault_57_a_disk_too_small_for_a_run_is_found_before_training(full_disk: Path) -> None:
     told = fail("train", "--epochs", "50", "--out", "run", cwd=full_disk, code=1)
     assert "the run would not fit" in told
-    assert "bytes for two sets of weights and a checkpoint" in told
+    assert "bytes more for weights, two checkpoints and recorded kernels" in told
     assert epochs_of(full_disk / "run") == []
+
+
+def test_fault_57_what_is_counted_before_training_is_what_the_run_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convlens.training import room, session
+
+    monkeypatch.setattr(session, "SAVE_SECONDS", 0.0)  # so that there are two checkpoints
+    counted: list[int] = []
+
+    def count(folder: Path, training: Any, recorder: Any) -> None:
+        counted.append(room.bytes_of_run(training, recorder))
+        room.require_room(folder, training, recorder)
+
+    monkeypatch.setattr(session, "require_room", count)
+    train(tmp_path / "run", RECIPE.changed({"epochs": 3, "record_kernels": 1}))
+    files = list((tmp_path / "run").rglob("*.safetensors"))
+    assert len(files) == 2 + 2 + 4
+    taken = sum(path.stat().st_size for path in files)
+    weights = (tmp_path / "run" / "weights.safetensors").stat().st_size
+    headers = 10_000 * len(files)
+    assert counted[0] - weights < taken < counted[0] + headers
+
+
+def test_fault_57_a_disk_too_small_is_found_when_a_training_resumes(full_disk: Path) -> None:
+    with pytest.raises(Stopped):
+        train(full_disk / "run", RECIPE.changed({"record_kernels": 0}), stop_after=1)
+    from convlens.training import session
+
+    with runs.open_existing(full_disk / "run") as writer:
+        where, choice = session.prepare(NETWORK, digits(), RECIPE, "cpu")
+        model = session.build(NETWORK, 0)
+        training, _ = session.fitting(model, RECIPE, len(digits().train), where, choice)
+        writer.save_checkpoint(*training.state())
+    left = shutil.disk_usage(full_disk).free
+    (full_disk / "ballast").write_bytes(bytes(max(0, left - 12 * 4096)))
+    with pytest.raises(StorageError, match="the run would not fit"):
+        train(full_disk / "run", RECIPE.changed({"record_kernels": 0}), resumed=True)
+    (full_disk / "ballast").unlink()
+    finished = train(full_disk / "run", RECIPE.changed({"record_kernels": 0}), resumed=True)
+    assert finished.status["state"] == "finished"
 
 
 def test_fault_57_where_the_checkpoint_does_not_fit_the_weights_are_there(

@@ -17,7 +17,6 @@ ROW = re.compile(r"\| (\d+) \| (.*) \| (.*) \|")
 TEST = re.compile(r"^(?:async )?def (test_faults?_[\w]+)\(", re.MULTILINE)
 
 WITHOUT = {
-    25: "needs a GPU whose memory runs out",
     29: "comes with training in several processes",
     30: "comes with training in several processes",
     59: "comes with published weights",

@@ -8,9 +8,12 @@ The numbers of inputs and seconds are added to `counts.json` beside this file.
 
 from __future__ import annotations
 
+import atexit
 import json
 import random
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +25,7 @@ from convlens import zoo
 from convlens.data import Preprocessing
 from convlens.errors import InputError
 from convlens.network import Network
-from convlens.runs import schemas
+from convlens.runs import manifest, schemas
 from convlens.runs.json_file import object_of, parse_object, text_of
 from convlens.training import recipe as recipes
 from convlens.training.recipe import Recipe
@@ -30,6 +33,9 @@ from fuzz.mutate import damaged
 
 COUNTS = Path(__file__).with_name("counts.json")
 HERE = Path("run")
+FOLDER = Path(tempfile.mkdtemp(prefix="convlens-fuzz-"))
+"""A run folder with one file and its manifest."""
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 DATA = {
     "name": "digits",
     "source": "digits",
@@ -56,6 +62,20 @@ def _event(content: bytes) -> object:
         return False
 
 
+def _manifest(content: bytes) -> object:
+    """Read a manifest and all that it lists; the folder has one file."""
+    (FOLDER / "MANIFEST.json").write_bytes(content)
+    entries = manifest.read(FOLDER) or {}
+    return manifest.differing(FOLDER, entries)
+
+
+def _valid_manifest() -> bytes:
+    """Return one without the sha256 of itself, so that damaged entries are used as well."""
+    (FOLDER / "data.json").write_text("{}")
+    entries = {"data.json": manifest.describe(FOLDER / "data.json")}
+    return json.dumps({"files": entries}).encode()
+
+
 READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "network.toml": (
         lambda content: Network.from_toml(text_of(HERE, content)),
@@ -70,6 +90,7 @@ READERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "environment.json": (_object(schemas.EnvironmentFile), json.dumps(ENVIRONMENT).encode()),
     "evaluation.json": (_object(schemas.EvaluationFile), json.dumps(EVALUATION).encode()),
     "metrics.jsonl": (_event, json.dumps(EVENT).encode()),
+    "MANIFEST.json": (_manifest, _valid_manifest()),
 }
 """By file: its reader, and a valid content to start from."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,37 @@ def test_metrics_from_a_line_on(server: Server) -> None:
     assert rest["next"] == whole["next"]
     assert server.get("/v1/models/first/metrics?after=-1").error["field"] == "after"
     assert server.get("/v1/models/first/metrics?after=x").status == 422
+
+
+def test_fault_52_metrics_with_a_flipped_bit_are_not_answered(
+    served_runs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(served_runs / "first", tmp_path / "first")
+    path = tmp_path / "first" / "metrics.jsonl"
+    whole = path.read_bytes()
+    with serving("first", "--runs", tmp_path) as server:
+        path.write_bytes(whole.replace(b'"epoch": 1', b'"epoch": 3'))
+        reply = server.get("/v1/models/first/metrics")
+        assert (reply.status, reply.error["code"]) == (503, "unreadable")
+        assert str(tmp_path) not in reply.body.decode()
+        path.write_bytes(whole)
+        events = server.get("/v1/models/first/metrics").json()["events"]
+        assert [event["epoch"] for event in events] == [1]
+
+
+def test_a_line_that_is_damaged_or_torn_is_no_event_and_has_its_number(
+    served_runs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(served_runs / "first", tmp_path / "first")
+    path = tmp_path / "first" / "metrics.jsonl"
+    (tmp_path / "first" / "MANIFEST.json").unlink()
+    lines = b'{"event": "epoch", "epoch": 1}\nnonsense\n{"event": "epoch", "epoch": "x"}\n'
+    path.write_bytes(lines + b'{"event": "epoch", "epoch": 2}\n{"event": "epo')
+    run = Run.open(tmp_path / "first")
+    events, line = describe.epochs_after(run, 0)
+    assert ([event["epoch"] for event in events], line) == ([1, 2], 4)
+    assert describe.epochs_after(run, 1) == (events[1:], 4)
+    assert describe.epochs_after(run, 9) == ([], 9)
 
 
 def picture(url: str) -> np.ndarray:

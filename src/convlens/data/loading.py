@@ -215,7 +215,7 @@ def load_like(
         raise DataError(
             f"{shown(dataset.source or dataset.name)} has changed since the run was trained",
             f"data with the fingerprint {str(recorded.get('fingerprint'))[:12]}",
-            "restore it, or name the new data with --data",
+            "restore it; to measure on what it is now, name it where the command takes --data",
         )
     return replace(dataset, preprocessing=preprocessing)
 

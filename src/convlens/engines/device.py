@@ -124,6 +124,15 @@ def describe(device: torch.device) -> dict[str, str | int]:
     }
 
 
+def describe_engine(engine: str) -> dict[str, str]:
+    """Return the versions that a run's environment names for an engine beside PyTorch's."""
+    if engine != "keras":
+        return {}
+    from convlens.engines import keras_backend
+
+    return keras_backend.describe()
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

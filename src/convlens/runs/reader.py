@@ -108,18 +108,30 @@ class Run:
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events of metrics.jsonl so far; can be read while the run trains."""
+        events = [event for _, event in self.numbered_events()]
+        whole = [event for event in events if event is not None]
+        self.damaged_lines = len(events) - len(whole)
+        return whole
+
+    def numbered_events(self, after: int = 0) -> list[tuple[int, dict[str, Any] | None]]:
+        """Return the lines of metrics.jsonl from after a line on, with their numbers.
+
+        Parameters
+        ----------
+        after : int
+            Lines to leave out at the start.
+
+        Returns
+        -------
+        list of (int, dict or None)
+            The number of each line, from 1, and its event; None where the line is damaged. What
+            follows the last newline is torn, or nothing, and not a line yet.
+        """
         if self._is_absent(METRICS):
             return []
         content = manifest.read_checked(self.folder, METRICS, MAX_METRICS_BYTES)
-        lines = content.split(b"\n")
-        events, self.damaged_lines = [], 0
-        for line in lines[:-1]:  # what follows the last newline is torn, or nothing
-            event = _event(line)
-            if event is None:
-                self.damaged_lines += 1
-            else:
-                events.append(event)
-        return events
+        lines = content.split(b"\n")[after:-1]
+        return [(number, _event(line)) for number, line in enumerate(lines, start=after + 1)]
 
     @property
     def history(self) -> History:

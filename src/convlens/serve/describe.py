@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from convlens.atomic import finite
@@ -11,8 +10,6 @@ from convlens.inside.reasons import possible_methods
 from convlens.layers import BatchNorm, Conv, Depthwise, LeakyReLU, Sliding
 from convlens.network import Network
 from convlens.runs import Run
-from convlens.runs.json_file import parse_object
-from convlens.runs.layout import METRICS
 from convlens.table import Row, Table
 from convlens.training import recipe as recipes
 
@@ -146,26 +143,17 @@ def epochs_after(run: Run, line: int) -> tuple[list[dict[str, Any]], int]:
         Whose; it may be training.
     line : int
         Lines that were read before.
+
+    Raises
+    ------
+    RunError
+        The file is not the one that the manifest lists.
     """
-    path = run.folder / METRICS
-    events: list[dict[str, Any]] = []
-    at = 0
-    try:
-        with path.open("rb") as file:
-            for at, text in enumerate(file, start=1):
-                if not text.endswith(b"\n"):  # the writer is in the middle of it
-                    at -= 1
-                    break
-                if at <= line:
-                    continue
-                try:
-                    event = parse_object(text.decode())
-                except (ValueError, json.JSONDecodeError):
-                    continue  # damaged: the others still count
-                if event.get("event") == "epoch":
-                    events.append(event)
-                    if len(events) == MAX_EVENTS:
-                        break
-    except OSError:  # not written yet
-        return [], line
-    return events, max(at, line)
+    epochs: list[dict[str, Any]] = []
+    for number, event in run.numbered_events(line):
+        line = number
+        if event is not None and event["event"] == "epoch":
+            epochs.append(event)
+            if len(epochs) == MAX_EVENTS:
+                break
+    return epochs, line

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
-
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.machine import available_memory
 from convlens.report import numbers
@@ -21,6 +19,7 @@ from convlens.studies.journal import Values
 from convlens.studies.study import Bench
 from convlens.training.batches import batch_sizes
 from convlens.training.choices import choose
+from convlens.training.memory import is_out_of_memory
 from convlens.training.recipe import Recipe
 
 CROWDED_OUT = "withheld: measured beside other work"
@@ -108,10 +107,12 @@ def _trial(bench: Bench, size: int, seed: int, epochs: int, seconds: float, most
                 trial.go_on(epochs=epochs, seconds=most)
                 done = trial.training.standing.epoch >= epochs
                 result["after_epochs"] = _look(trial) if done else None
-        except torch.OutOfMemoryError:
-            return {"failed": "the device has too little memory for this batch"}
         except ValueError as error:  # batch norm on one value a channel
             return {"failed": str(error)}
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return {"failed": "the device has too little memory for this batch"}
         whole = [event["train_seconds"] for event in trial.epochs]
         return {
             **result,

@@ -29,6 +29,7 @@ from convlens.errors import InputError
 from convlens.machine import available_cores, waited_seconds
 from convlens.network import Network
 from convlens.training.kept_choices import file_of, keep, read
+from convlens.training.memory import is_out_of_memory
 from convlens.training.recipe import Recipe
 
 Precision = Literal["float32", "bfloat16"]
@@ -139,8 +140,10 @@ def choose(network: Network, recipe: Recipe, device: torch.device) -> Choice:
     started, waited = time.perf_counter(), waited_seconds()
     try:
         choice = _measure(network, recipe.batch_size, device, plain, pairs, threads, batches)
-    except torch.OutOfMemoryError:  # the training will say so, and what to do
-        return plain
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return plain  # the training will say so, and what to do
     share = (waited_seconds() - waited) / (time.perf_counter() - started)
     choice = replace(choice, crowded=share > CROWDED)
     keep(

@@ -44,6 +44,14 @@ class KernelRecorder:
         self.writer, self.training = writer, training
         self.arrays, self.every, self.notes = plan(network, training.recipe, max_bytes)
 
+    def total_bytes(self) -> int:
+        """Return the bytes of all snapshots of the run: epoch 0, each interval, the last epoch."""
+        if not self.every:
+            return 0
+        weights = self.training.weights()
+        snapshots = 1 + -(-self.training.recipe.epochs // self.every)
+        return snapshots * sum(weights[name].nbytes for name in self.arrays)
+
     def record(self) -> None:
         """Write a snapshot if this moment, before training or after an epoch, is one for it."""
         standing, recipe = self.training.standing, self.training.recipe

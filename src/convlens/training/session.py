@@ -6,11 +6,11 @@ everything that resuming needs is saved while it trains.
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -25,6 +25,7 @@ from convlens.engines.device import (
     choose_device,
     compute_repeatably,
     describe,
+    describe_engine,
     keep_freed_memory,
     limit_threads,
 )
@@ -33,13 +34,12 @@ from convlens.errors import (
     DataError,
     Interrupted,
     NetworkError,
-    RunError,
     StorageError,
     TrainingError,
 )
 from convlens.evaluation import Evaluation, evaluate_logits
 from convlens.network import Network
-from convlens.runs import RunWriter
+from convlens.runs import Run, RunWriter
 from convlens.table import shape_text
 from convlens.training.batches import ImageSet
 from convlens.training.choices import EVALUATION_BATCH, Choice, choose
@@ -55,7 +55,10 @@ from convlens.training.loop import (
     fit,
     predict,
 )
+from convlens.training.memory import batch_that_fits, is_out_of_memory, release
 from convlens.training.recipe import Recipe
+from convlens.training.resuming import changes_since
+from convlens.training.room import require_room
 from convlens.training.streaming import image_set
 from convlens.training.views import mean_over_views, views_of
 
@@ -130,7 +133,7 @@ def describe_run(
         "convlens": version("convlens"),
         **describe(device),
         "engine": engine,
-        **_engine_environment(engine),
+        **describe_engine(engine),
         **settled,
         "measured_ms": choice.measured_ms,
         "seed": recipe.seed,
@@ -214,15 +217,16 @@ def train(
         "validation_images": len(dataset.validation),
         "parameters": network.table().parameters,
     }
-    notes: list[Event] = [{"event": "note", "message": text} for text in recorder.notes]
+    messages = recorder.notes
     if saved is not None:
         writer.drop_events_after(training.standing.epoch)
+        messages = [*messages, *changes_since(Run.open(writer.folder).environment, device)]
+    notes: list[Event] = [{"event": "note", "message": text} for text in messages]
     for told in (start, *notes):
         writer.append(told)
         on_event(told)
     try:
-        if saved is None:
-            _require_room(writer, training)
+        require_room(writer.folder, training, recorder)
         recorder.record()
         with Interrupt() as interrupt:
             finished = fit_epochs(train_set, validation_set, note, interrupt)
@@ -235,12 +239,13 @@ def train(
         writer.write_tensors("weights.safetensors", error.weights, {})
         _close(writer, "diverged", error.what)
         raise
-    except torch.OutOfMemoryError:
-        _close(writer, "failed", "out of memory")
-        raise _out_of_memory(recipe) from None
     except Interrupted:
         raise
     except BaseException as error:
+        if is_out_of_memory(error):
+            release(error)
+            _close(writer, "failed", "out of memory")
+            raise _out_of_memory(network, dataset, recipe, device, choice, engine) from None
         with suppress(StorageError):  # a full disk takes no status either; the run is "stopped"
             _close(writer, "failed", f"{type(error).__name__}: {error}")
         raise
@@ -278,15 +283,6 @@ def fitting(
     assert isinstance(model, KerasModel)  # the other engine that has gradients
     keras_training = keras_loop.KerasFitting(model, recipe, images)
     return keras_training, partial(keras_loop.fit, keras_training)
-
-
-def _engine_environment(engine: str) -> dict[str, str]:
-    """Return the versions that the environment names for an engine beside PyTorch's."""
-    if engine != "keras":
-        return {}
-    from convlens.engines import keras_backend
-
-    return keras_backend.describe()
 
 
 def _test_once(
@@ -377,27 +373,6 @@ class _Saver:
         self.saved_at = time.monotonic()
 
 
-def _require_room(writer: RunWriter, training: Training) -> None:
-    """Refuse to train where the disk has no room for the weights and one checkpoint.
-
-    Raises
-    ------
-    StorageError
-        Names the bytes that the smallest possible run takes and those that are free.
-    """
-    weights = sum(array.nbytes for array in training.weights().values())
-    arrays, _ = training.state()
-    state = sum(array.nbytes for array in arrays.values()) + training.later_bytes()
-    # the best weights, the last ones, and the best ones once more in the checkpoint
-    needed, free = 3 * weights + state, shutil.disk_usage(writer.folder).free
-    if free < needed:
-        raise StorageError(
-            f"the disk of {writer.folder} has {free:,} bytes free: the run would not fit",
-            f"{needed:,} bytes for two sets of weights and a checkpoint",
-            "free some space, or choose another folder for the run",
-        )
-
-
 def _close(writer: RunWriter, state: str, message: str) -> None:
     writer.append({"event": "end", "state": state, "message": message})
     writer.status(state=state, message=message)
@@ -416,32 +391,37 @@ def _interrupted(writer: RunWriter, training: Training, number: int) -> Interrup
     )
 
 
-def _out_of_memory(recipe: Recipe) -> TrainingError:
-    return TrainingError(
-        f"the device has too little memory for batches of {recipe.batch_size}",
-        "a batch that fits",
-        f"use --batch-size {max(1, recipe.batch_size // 2)}",
-    )
+def _out_of_memory(
+    network: Network,
+    dataset: Dataset,
+    recipe: Recipe,
+    device: torch.device,
+    choice: Choice,
+    engine: str,
+) -> TrainingError:
+    """Return what to tell where memory ran out; the smaller batch has been tried."""
 
-
-def refuse_diverged(state: str, folder: object) -> None:
-    """Raise for a run that cannot be resumed because of how it ended."""
-    if state == "diverged":
-        raise RunError(
-            f"{folder} diverged: going on from it would diverge again",
-            "a run that was interrupted",
-            "train anew with a lower learning rate",
+    def attempt(size: int) -> None:
+        smaller = recipe.changed({"batch_size": size, "epochs": 1})
+        computing = replace(choice, evaluation_batch=min(choice.evaluation_batch, size))
+        # the optimizer's moments are there from the second step on
+        train = dataset.train.take(np.arange(min(2 * size, len(dataset.train))))
+        validation = dataset.validation.take(np.arange(min(size, len(dataset.validation))))
+        model = build(network, recipe.seed, engine)
+        _, fit_epochs = fitting(model, smaller, len(train), device, computing)
+        train_set, validation_set = (
+            image_set(part, dataset.preprocessing, device, choice.torch_format)
+            for part in (train, validation)
         )
+        fit_epochs(train_set, validation_set, lambda event: None, lambda: False)
 
-
-def changes_since(environment: Mapping[str, Any], device: torch.device) -> list[str]:
-    """Return what differs between the machine now and when the run began; it still goes on.
-
-    The result stays valid but need not be the same bit for bit.
-    """
-    now = {**describe(device), **_engine_environment(str(environment.get("engine", "torch")))}
-    return [
-        f"{key} was {environment.get(key)}, now {now[key]}: results may differ in the last bits"
-        for key in ("torch", "keras", "tensorflow", "jax", "device", "threads")
-        if key in now and environment.get(key) != now[key]
-    ]
+    fits = batch_that_fits(recipe.batch_size, attempt)
+    what = f"the device has too little memory for batches of {recipe.batch_size}"
+    if fits is None:
+        return TrainingError(
+            what, "a network that fits, with any batch", "use a smaller network or smaller images"
+        )
+    advice = f"use --batch-size {fits}"
+    if choice.evaluation_batch > fits:
+        advice += f" --set evaluation_batch={fits}"
+    return TrainingError(what, f"a batch that fits: {fits} was tried and does", advice)
