@@ -59,7 +59,7 @@ def began_with(folder: Path, **changes: str) -> None:
     [
         ["--batch-size", "9"],
         ["--learning-rate", "0.1"],
-        ["--net", "lenet-5"],
+        ["lenet-5"],
         ["--data", "digits-5k"],
         ["--set", "ema=0"],
         ["--engine", "keras"],
