@@ -123,9 +123,7 @@ def _check_plain_pickle(path: Path) -> None:
             deque(pickletools.genops(stream), maxlen=0)  # reads opcodes, keeps and runs none
             pickles += 1
     except ValueError as error:
-        raise pickle.UnpicklingError(
-            f"more than {MAX_PICKLE:,} bytes of it are no tensors"
-        ) from error
+        raise ValueError(f"more than {MAX_PICKLE:,} bytes of it are no tensors") from error
 
 
 def _describe(path: Path, name: str, value: object) -> tuple[tuple[int, ...], str, torch.Tensor]:
