@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from convlens import runs as store
 from convlens import workflow, zoo
 from convlens.data import Dataset, Preprocessing
 from convlens.data.arrays import InMemory
-from convlens.data.images import Images, NamedImage, is_one_image, named_images
+from convlens.data.decode import ImageSource
+from convlens.data.images import AnImage, Images, NamedImage, is_one_image, named_images
 from convlens.engines import build
 from convlens.errors import InputError, RunError, nearest
 from convlens.evaluation import softmax
@@ -174,6 +175,48 @@ def is_network(run: Source) -> bool:
 def resolved(network: Network | str | Path) -> Network:
     """Return a network by its value, its name in the zoo, or its file."""
     return network if isinstance(network, Network) else zoo.resolve(network)
+
+
+@overload
+def look(
+    run: Subject | Source,
+    image: ImageSource,
+    *,
+    layers: Sequence[str] | None = None,
+    methods: Sequence[Method] | None = None,
+    target: str | None = None,
+    dead: DeadMaps | None = None,
+    runs: str | Path | None = None,
+    progress: bool | None = None,
+) -> Look: ...
+
+
+@overload
+def look(
+    run: Subject | Source,
+    image: list[AnImage] | tuple[AnImage, ...],
+    *,
+    layers: Sequence[str] | None = None,
+    methods: Sequence[Method] | None = None,
+    target: str | None = None,
+    dead: DeadMaps | None = None,
+    runs: str | Path | None = None,
+    progress: bool | None = None,
+) -> list[Look]: ...
+
+
+@overload
+def look(
+    run: Subject | Source = "last",
+    image: Images | None = None,  # an array: one image or several, as its shape says
+    *,
+    layers: Sequence[str] | None = None,
+    methods: Sequence[Method] | None = None,
+    target: str | None = None,
+    dead: DeadMaps | None = None,
+    runs: str | Path | None = None,
+    progress: bool | None = None,
+) -> Any: ...
 
 
 @renamed(source="run", root="runs")
