@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from convlens import data
 from convlens.evaluation import Evaluation, evaluate_logits
+from convlens.report.data_page import make_page
 from trained import digits
 
 
@@ -37,6 +39,15 @@ def test_each_part_knows_the_files_of_its_images(photos: Path) -> None:
             assert name.startswith(dataset.classes[split.labels[number]])
             names.append(name)
     assert len(set(names)) == 60
+
+
+def test_the_page_of_a_folder_has_the_files_of_its_samples(photos: Path) -> None:
+    dataset = data.load(photos, input_shape=(1, 12, 12))
+    page = make_page(dataset, "convlens data show photos")
+    drawn = re.findall(r"(?:dark|light)-\d+\.png", page.figures["samples.svg"])
+    assert len(drawn) >= 5
+    assert set(drawn) <= {name.rpartition("/")[2] for name in dataset.train.files or ()}
+    assert "the end of its file's name" in page.html.replace("&#39;", "'")
 
 
 def test_a_set_without_files_numbers_its_images() -> None:

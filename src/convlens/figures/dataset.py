@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from convlens.errors import InputError
 from convlens.figures.charts import GREEN
 from convlens.figures.mosaic import BLANK, Grid, as_rgb, grid, show_tiles, title_tile
-from convlens.figures.names import short_name
+from convlens.figures.names import end_of_name, short_name
 from convlens.figures.placement import add_panel
 from convlens.figures.style import BLUE, INK, QUIET, VERMILLION, as_svg
 
 TILE_INCHES = 0.68
 """Side of a picture in a grid."""
 LETTERS = 16
+FILE_LETTERS = 11
 """Of a class's name beside a row."""
 
 
@@ -31,8 +32,9 @@ def samples_svg(
     numbers: Sequence[NDArray[np.int64]],
     *,
     title: str,
+    files: Sequence[str] | None = None,
 ) -> None:
-    """Draw a row of images for each class, with the image's number above each.
+    """Draw a row of images for each class, with the image's file or number above each.
 
     Parameters
     ----------
@@ -41,9 +43,11 @@ def samples_svg(
     classes : sequence of str
         What to write beside each row.
     numbers : sequence of int arrays (S,)
-        What to write above each image.
+        The images' numbers: what to write above each where there are no files.
     title : str
         Above all.
+    files : sequence of str, optional
+        The files of all images that are numbered; the end of a name is written.
 
     Returns
     -------
@@ -64,7 +68,10 @@ def samples_svg(
     for row, images in enumerate(samples):
         first = row * columns
         tiles[first : first + len(images)] = as_rgb(images)
-        texts[first : first + len(images)] = [f"#{number}" for number in numbers[row]]
+        texts[first : first + len(images)] = [
+            f"#{number}" if files is None else end_of_name(files[number], FILE_LETTERS)
+            for number in numbers[row]
+        ]
     panel, layout = _tiles(figure, tiles, columns, title)
     for place, text in enumerate(texts):
         title_tile(panel, layout, place, text, quiet=True)

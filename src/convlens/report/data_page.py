@@ -60,6 +60,9 @@ def _drawings(dataset: Dataset, summary: Summary) -> Iterator[Drawing]:
         if len(summary.classes) == summary.of_classes
         else (f" (the first {len(summary.classes)} of {summary.of_classes} classes)")
     )
+    above = (
+        "the end of its file's name" if dataset.train.files else "its number in the training part"
+    )
     yield Drawing(
         "samples",
         figures.samples_svg(
@@ -67,9 +70,10 @@ def _drawings(dataset: Dataset, summary: Summary) -> Iterator[Drawing]:
             summary.classes,
             summary.numbers,
             title=f"Training images, {size}, by class{of}",
+            files=dataset.train.files,
         ),
         "Chosen at random with a fixed seed, as the network gets them before normalisation. Above "
-        "each, its number in the training part.",
+        f"each, {above}.",
     )
     yield Drawing(
         "counts",
