@@ -169,11 +169,20 @@ def step_overhead(found: Result) -> str:
 
 
 def digits(found: Result) -> str:
-    return (
-        f"`digits-5k`, the 1,000 held out: {numbers.percent(found['test_accuracy_mean'])}, "
-        f"standard deviation {100 * found['test_accuracy_std']:.2f}%, {found['seeds']} seeds, "
-        f"{found['train_seconds_median']:.1f} s of training."
-    )
+    def sentence(one: Result) -> str:
+        return (
+            f"{numbers.percent(one['test_accuracy_mean'])}, "
+            f"standard deviation {100 * one['test_accuracy_std']:.2f}%, {one['seeds']} seeds, "
+            f"{one['train_seconds_median']:.1f} s of training."
+        )
+
+    text = f"`digits-5k`, the 1,000 held out: {sentence(found)}"
+    if fresh := found.get("fresh_seeds"):
+        text += (
+            f" With seeds from {fresh['first_seed']}, which no choice has seen, on another machine "
+            f"({fresh['processor']}): {sentence(fresh)}"
+        )
+    return text
 
 
 def recipes(found: Result) -> str:
@@ -243,6 +252,34 @@ def gpu(found: Result) -> str:
     )
 
 
+def waiting(found: Result) -> str:
+    def ms(one: Result, network: str, number: str) -> float | None:
+        """Return what counts, unless others than the neighbours took cores in every round."""
+        taken = min(each["cores_of_others"] for each in one["each_round"][network])
+        return float(one["ms"][network]) if taken <= int(number) + 0.1 else None
+
+    parts = []
+    for number, ways in found["beside"].items():
+        networks = list(ways[0]["ms"])
+        cells = {(one["way"], n): ms(one, n, number) for one in ways for n in networks}
+        best = {n: min(cells[one["way"], n] or 1e9 for one in ways) for n in networks}
+        rows = []
+        for one in ways:
+            values = {n: cells[one["way"], n] for n in networks}
+            ratios = [value / best[n] for n, value in values.items() if value is not None]
+            told = ["–" if value is None else f"{value:.1f} ms" for value in values.values()]
+            worst = f"{max(ratios):.2f}" if ratios else "–"
+            rows.append([f"`{one['way']}`" if "=" in one["way"] else one["way"], *told, worst])
+        head = ["way of waiting", *(f"`{n}`" for n in networks), "times the best, at worst"]
+        beside = {"0": "no neighbour", "1": "one neighbour", "2": "two neighbours"}[number]
+        parts.append(f"Beside {beside}:\n\n{table(head, rows)}")
+    return (
+        f"A training step of {found['batch']} images, of {found['rounds']} rounds the one in "
+        "which others disturbed least; – where other programs than the neighbours took more than "
+        "a tenth of a core in every round:\n\n" + "\n\n".join(parts)
+    )
+
+
 def serve(found: Result) -> str:
     def row(label: str, one: Result) -> list[str]:
         load = one["closed_loop"]
@@ -293,6 +330,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "gpu": ("On a GPU", gpu),
     "batch_size": ("Batch sizes: the tutorial's table", batch_size),
     "peak": ("Share of the machine's peak", peak),
+    "waiting": ("Threads that wait, beside other programs", waiting),
     "step_overhead": ("Overhead of a step", step_overhead),
     "inference": ("Inference", inference),
     "memory": ("Memory", memory),
