@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { scaleOf } from "../draw/colour";
 import { t } from "../i18n";
 import { inputChannel } from "../state";
-import { short } from "../draw/numbers";
+import { fixed, short } from "../draw/numbers";
 import { windowRegion } from "../windows/geometry";
 import type { Correlation } from "../windows/step";
 import { strongest } from "../windows/weightedSum";
@@ -139,12 +139,12 @@ export function Total({ terms, total }: { terms: [string, number][]; total: numb
       {terms.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{short(value)}</dd>
+          <dd>{fixed(value, 4)}</dd>
         </div>
       ))}
       <div class="result">
         <dt>= {t(terms.length > 1 ? "part.total" : "part.result")}</dt>
-        <dd data-testid="total">{total.toFixed(4).replace("-", "−")}</dd>
+        <dd data-testid="total">{fixed(total, 4)}</dd>
       </div>
     </dl>
   );
