@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import convlens
 import recorded_runs
 from convlens import workflow
 from convlens.network import Network
@@ -53,3 +54,20 @@ def test_adapting_a_network_names_what_changed_and_nothing_else(
     )
     *_, notes = workflow.fitted(network, "digits-5k", recipes.load("default"))
     assert notes == [f"net adapted to the data: {change}" for change in changes]
+
+
+def test_a_training_is_planned_from_python_and_nothing_is_written(tmp_path: Path) -> None:
+    plan = convlens.plan_training(
+        "tutorial-torch",
+        recorded_runs.digits(),
+        epochs=2,
+        batch_size=40,
+        runs=tmp_path / "runs",
+        name="mine",
+    )
+    assert plan.origins["epochs"] == "this call"
+    assert plan.recipe.epochs == 2
+    assert plan.steps > 0
+    assert plan.folder == str(tmp_path / "runs" / "mine")
+    assert "a dry run: nothing was trained" in str(plan)
+    assert not list(tmp_path.iterdir())

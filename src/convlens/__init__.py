@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from convlens.errors import ConvlensError
     from convlens.inspection import excite, look, trust
     from convlens.network import Network
+    from convlens.planning import plan_training
     from convlens.runs import Run
     from convlens.training.recipe import Recipe
     from convlens.transfer import export, import_model
@@ -38,6 +39,7 @@ _HOMES = {
     "load_data": ("convlens.data", "load"),
     "look": ("convlens.inspection", "look"),
     "open_run": ("convlens.workflow", "open_run"),
+    "plan_training": ("convlens.planning", "plan_training"),
     "predict": ("convlens.workflow", "predict"),
     "resume": ("convlens.workflow", "resume"),
     "train": ("convlens.workflow", "train"),
@@ -59,6 +61,7 @@ __all__ = [
     "load_data",
     "look",
     "open_run",
+    "plan_training",
     "predict",
     "resume",
     "train",

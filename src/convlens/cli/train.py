@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from convlens import runs as store
 from convlens import workflow
-from convlens.cli import dry_run as plans
+from convlens.cli.dry_run import as_json as plan_json
 from convlens.cli.options import (
     BadImages,
     Device,
@@ -25,7 +23,7 @@ from convlens.cli.options import (
 )
 from convlens.engines import check_engine
 from convlens.errors import InputError
-from convlens.machine import parse_size
+from convlens.planning import Plan, plan_training
 from convlens.progress.events import TrainingProgress
 from convlens.runs import Run
 from convlens.training.recipe import settings
@@ -104,18 +102,24 @@ def train(
             options |= {"batch_size": batch_size, "learning_rate": learning_rate}
             changes |= {key: value for key, value in options.items() if value is not None}
             if dry_run:
-                where = out or (
-                    str(store.runs_root(Path(runs) if runs else None) / name) if name else ""
+                plan = plan_training(
+                    net,
+                    data or "digits-5k",
+                    recipe=recipe,
+                    device=device,
+                    engine=engine or "torch",
+                    out=out,
+                    name=name,
+                    runs=runs,
+                    bad_images=bad_images,
+                    input_shape=parse_shape(input_shape) if input_shape else None,
+                    fit=fit,
+                    memory=memory,
+                    on_event=progress,
+                    changed_by="command line",
+                    **changes,
                 )
-                reading = {
-                    "bad_images": bad_images,
-                    "input_shape": parse_shape(input_shape) if input_shape else None,
-                    "fit": fit,
-                    "memory": parse_size(memory, "--memory") if memory else None,
-                    "on_event": progress,
-                }
-                chosen = (net, data or "digits-5k", recipe, device, engine or "torch", where)
-                _tell_plan(plans.settle(*chosen, reading, changes), as_json=as_json)
+                _tell_plan(plan, as_json=as_json)
                 return
             run = workflow.train(
                 net,
@@ -141,11 +145,11 @@ def train(
         _print(run, result)
 
 
-def _tell_plan(plan: plans.Plan, *, as_json: bool) -> None:
+def _tell_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
-        print_json(plans.as_json(plan))
+        print_json(plan_json(plan))
     else:
-        typer.echo(plans.text(plan))
+        typer.echo(str(plan))
 
 
 def _result(run: Run) -> dict[str, Any]:
