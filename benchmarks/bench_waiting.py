@@ -40,12 +40,11 @@ WAYS: dict[str, dict[str, str]] = {
 }
 BATCH, SECONDS, WARM, ROUNDS = 64, 0.4, 3, 2
 NEIGHBOUR = """
-import os
-parent = os.getppid()
+import os, sys
 import torch
 torch.set_num_threads(1)
 a = torch.randn(300, 300)
-while os.getppid() == parent:  # ends with the benchmark, however that ends
+while os.getppid() == int(sys.argv[1]):  # ends with the benchmark, however that ends
     a = (a @ a).tanh()
 """
 
@@ -120,7 +119,9 @@ def _milliseconds(name: str, choice: Any) -> float:
 def neighbours(number: int) -> Iterator[None]:
     """Let so many other processes compute meanwhile, each in a session of its own."""
     started = [
-        subprocess.Popen([sys.executable, "-c", NEIGHBOUR], start_new_session=True)
+        subprocess.Popen(
+            [sys.executable, "-c", NEIGHBOUR, str(os.getpid())], start_new_session=True
+        )
         for _ in range(number)
     ]
     time.sleep(5 if number else 0)  # until they have loaded PyTorch
