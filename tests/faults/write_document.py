@@ -39,7 +39,8 @@ tests; a test says when it is out of date.
 FUZZED = """
 ## Damaged inputs that were tried
 
-The text files of a run folder by `python tests/fuzz/run_files.py 150000 1`, a million in all;
+The text files of a run folder by `python tests/fuzz/run_files.py 150000 1`, a million in all, and
+`MANIFEST.json`, for which a file is hashed each time, by `run_files.py 20000 0 MANIFEST.json`;
 the server's readers by their own scripts beside it. `found` counts inputs that were neither read
 nor refused.
 
