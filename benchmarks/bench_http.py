@@ -4,9 +4,13 @@ Protocol: `fast-mnist`, trained for an epoch, is served by the application of `c
 process of its own, by each of the candidates that is installed (uvicorn with zttp, h11, httptools;
 granian, hypercorn). `convlens` is the whole `convlens serve`, with its timers. `wrk`, one thread
 and 16 connections, sends one image as safetensors, one as JSON, and 16 as safetensors; one
-connection measures a lone request. Then every attack of `http_attacks` runs once.
+connection measures a lone request. Beside it: ONNX Runtime alone, in a loop over batches of the
+size that the server made, with the same settings. `litserve` and `bentoml`, where `--peers` names a
+Python that has them, serve the same ONNX file and take one image as JSON. `--part attacks` runs
+every attack of `http_attacks` once instead. Each call replaces its candidates in the result.
 
     python benchmarks/bench_http.py [--seconds 5] [--candidates convlens,uvicorn-zttp,granian]
+        [--part throughput|attacks] [--peers PYTHON]
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -21,7 +26,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +35,14 @@ import numpy as np
 
 import convlens
 import http_attacks
-from convlens import data
+from bench_serve import direct
+from convlens import data, inspection
+from convlens.exporting.onnx_file import onnx_bytes
+from convlens.machine import available_cores
+from convlens.serve.answer_graph import with_answers
+from convlens.serve.onnx_model import OnnxModel
 from convlens.serve.tensors import to_bytes
-from measure import keep
+from measure import RESULTS, keep
 
 PATIENCE = 2.0
 CANDIDATES = (
@@ -87,9 +98,11 @@ def script(folder: Path, name: str, kind: str, body: bytes) -> Path:
     return path
 
 
-def load(port: int, request: Path, connections: int, seconds: float) -> dict[str, float]:
+def load(
+    port: int, request: Path, connections: int, seconds: float, path: str = http_attacks.PREDICT
+) -> dict[str, float]:
     """Put load on a server; return requests per second and the 99th percentile in ms."""
-    address = f"http://127.0.0.1:{port}/v1/models/last:predict"
+    address = f"http://127.0.0.1:{port}{path}"
     how = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
     told = subprocess.run(
         ["wrk", *how, "-s", str(request), address], capture_output=True, text=True, check=True
@@ -97,41 +110,100 @@ def load(port: int, request: Path, connections: int, seconds: float) -> dict[str
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", told).groups()  # type: ignore[union-attr]
     rate = re.search(r"Requests/sec:\s+([\d.]+)", told)[1]  # type: ignore[index]
     scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
+    if failed:
+        raise RuntimeError(f"{failed[1]} requests failed: {told}")
     return {"requests_per_second": float(rate), "p99_ms": round(float(value) * scale, 3)}
 
 
-def measured(candidate: str, run: Path, folder: Path, seconds: float) -> dict[str, Any]:
-    """Measure one candidate: its throughput, then what each attack does to it."""
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, __file__, "--serve", candidate, str(run), str(port)]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def served(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes] | None]:
+    """Start a server and wait until its port answers; None where it ends instead."""
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - read where the server does not start
+    process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(300):
+            if process.poll() is not None:
+                log.seek(0)
+                print(log.read()[-2000:].decode(), file=sys.stderr)
+                yield None
+                return
+            with suppress(OSError):
+                http_attacks.Target(port, process.pid, PATIENCE).health()
+                break
+            time.sleep(0.2)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+
+
+def command_of(candidate: str, run: Path, port: int) -> list[str]:
     if candidate == "convlens":
         command = [sys.executable, "-m", "convlens", "serve", str(run), "--port", str(port)]
-        command += ["--patience", str(PATIENCE)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    target = http_attacks.Target(port, process.pid, PATIENCE)
-    try:
-        for _ in range(200):
-            with suppress(OSError):
-                target.health()
-                break
-            if process.poll() is not None:
-                return {"not_installed": True}
-            time.sleep(0.2)
+        return [*command, "--patience", str(PATIENCE)]
+    return [sys.executable, __file__, "--serve", candidate, str(run), str(port)]
+
+
+def throughput(candidate: str, run: Path, folder: Path, seconds: float) -> dict[str, Any]:
+    """Measure how many requests one candidate answers, beside ONNX Runtime alone."""
+    port = free_port()
+    with served(command_of(candidate, run, port), port) as process:
+        if process is None:
+            return {"not_installed": True}
         load(port, folder / "one.lua", 4, 1)  # warm
         found: dict[str, Any] = {
             name: load(port, folder / f"{name}.lua", 16, seconds)
             for name in ("one", "json", "sixteen")
         }
         found["lone"] = load(port, folder / "one.lua", 1, seconds)
-        found["attacks"] = {
+    subject = inspection.open_subject(run, engine="reference")
+    model = OnnxModel(subject, max(1, available_cores() - 1))
+    images = np.resize(data.load("digits-5k").test.images[:64], (64, 1, 28, 28))
+    alone = direct(model, subject.preprocessing.normalise(images), seconds)
+    served_images = 16 * found["sixteen"]["requests_per_second"]
+    found["alone_images_per_second"] = alone["images_per_second"]
+    found["share_of_alone"] = round(served_images / alone["images_per_second"], 3)
+    return found
+
+
+def peer(name: str, python: str, run: Path, folder: Path, seconds: float) -> dict[str, Any]:
+    """Measure LitServe or BentoML with the same ONNX file, one image as JSON."""
+    subject, file, port = inspection.open_subject(run), folder / "model.onnx", free_port()
+    file.write_bytes(with_answers(onnx_bytes(subject), subject.preprocessing, 5))
+    script = str(Path(__file__).with_name("http_peers.py"))
+    with served([python, script, name, str(file), str(port)], port) as process:
+        if process is None:
+            return {"not_installed": True}
+        for _ in range(50):
+            try:
+                load(port, folder / "json.lua", 4, 1, "/predict")
+                break
+            except RuntimeError:  # not ready yet
+                time.sleep(0.5)
+        return {
+            "json": load(port, folder / "json.lua", 16, seconds, "/predict"),
+            "lone_json": load(port, folder / "json.lua", 1, seconds, "/predict"),
+        }
+
+
+def attacked(candidate: str, run: Path) -> dict[str, Any]:
+    """Run every attack on one candidate."""
+    port = free_port()
+    with served(command_of(candidate, run, port), port) as process:
+        if process is None:
+            return {"not_installed": True}
+        target = http_attacks.Target(port, process.pid, PATIENCE)
+        return {
             name: http_attacks.suffer(target, attack)
             for name, attack in http_attacks.ATTACKS.items()
         }
-        return found
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def main() -> None:
@@ -141,9 +213,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--candidates", default=",".join(CANDIDATES))
+    parser.add_argument("--part", choices=("throughput", "attacks"), default="throughput")
+    parser.add_argument("--peers", help="a Python that has litserve and bentoml")
     told = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         run = convlens.train("fast-mnist", epochs=1, out=folder / "last").folder
         images: np.ndarray = data.load("digits-5k").test.images
         tensor = "application/vnd.safetensors"
@@ -151,11 +225,20 @@ def main() -> None:
         script(folder, "sixteen", tensor, to_bytes({"images": images[:16]}))
         as_json = json.dumps({"images": images[:1].tolist()}).encode()
         script(folder, "json", "application/json", as_json)
-        result = {
-            candidate: measured(candidate, run, folder, told.seconds)
-            for candidate in told.candidates.split(",")
-        }
-    keep("http", result)
+        result: dict[str, Any] = {}
+        for candidate in told.candidates.split(","):
+            if told.part == "attacks":
+                result[candidate] = attacked(candidate, run)
+            else:
+                result[candidate] = throughput(candidate, run, folder, told.seconds)
+        if told.peers and told.part == "throughput":
+            for name in ("litserve", "bentoml"):
+                result[name] = peer(name, told.peers, run, folder, told.seconds)
+    path = RESULTS / "http.json"
+    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    parts = {part: before.get(part, {}) for part in ("throughput", "attacks")}
+    parts[told.part] |= result
+    keep("http", parts)
 
 
 if __name__ == "__main__":

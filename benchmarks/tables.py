@@ -322,6 +322,28 @@ def serve(found: Result) -> str:
     return "\n\n".join(lines)
 
 
+def http(found: Result) -> str:
+    def whole(load: Result | None) -> str:
+        return numbers.whole(round(load["requests_per_second"])) if load else ""
+
+    rows = []
+    for name, one in found["throughput"].items():
+        if "not_installed" in one:
+            continue
+        lone = one.get("lone") or one["lone_json"]
+        share = f"{one['share_of_alone']:.2f}" if "share_of_alone" in one else ""
+        loads = [whole(one.get(kind)) for kind in ("one", "json", "sixteen")]
+        rows.append([f"`{name}`", *loads, share, f"{lone['p99_ms']:.2f} ms"])
+    head = ["server", "1 image, safetensors", "1 image, JSON", "16 images, safetensors"]
+    head += ["16 images: share of ONNX Runtime alone", "a lone request, p99"]
+    lines = [
+        "Requests a second by `wrk`, one thread and 16 connections, which takes its share of the "
+        "same cores. `litserve` and `bentoml` serve the same ONNX file and take JSON, also alone.",
+        table(head, rows),
+    ]
+    return "\n\n".join(lines)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "time_to_accuracy": ("Time to accuracy on MNIST, beside peers", time_to_accuracy),
     "ladder": ("Why: from PyTorch's example to mnist-fast, step by step", ladder),
@@ -335,6 +357,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "inference": ("Inference", inference),
     "memory": ("Memory", memory),
     "serve": ("The server under load", serve),
+    "http": ("What reads HTTP, and peers that serve the same network", http),
     "start_up": ("Start-up", start_up),
 }
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import cast
 
-import zttp
 from uvicorn.protocols.http.zttp_impl import ZttpProtocol
 
 from convlens.serve.limits import Limits
@@ -51,7 +51,7 @@ class _TimedConnection(ZttpProtocol):
         try:
             super().data_received(data)
         except UnicodeDecodeError:  # an address with bytes that no address holds
-            self.handle_remote_protocol_error()
+            self.send_400_response("")
         if self._computing():
             self._arriving.stop()
         else:
@@ -75,7 +75,7 @@ class _TimedConnection(ZttpProtocol):
         if not self.cycle.more_body:
             self._arriving.stop()
 
-    def handle_remote_protocol_error(self) -> None:
+    def send_400_response(self, msg: str) -> None:
         if self.cycle is not None and self.cycle.response_started:
             self.transport.close()
         else:
@@ -104,18 +104,14 @@ class _TimedConnection(ZttpProtocol):
         """Answer without asking the application, and close."""
         if self.transport.is_closing():
             return
-        answer = answer_of(problem, "-")
-        headers = {**answer.headers, "content-type": answer.media_type, "connection": "close"}
-        headers["content-length"] = str(len(answer.body))
-        try:
-            self.conn.send_response(
-                answer.status, [(name.encode(), text.encode()) for name, text in headers.items()]
-            )
-            self.conn.send_data(answer.body)
-            self.conn.end_message()
-            self.transport.write(self.conn.data_to_send())
-        except zttp.LocalProtocolError:  # in the middle of another answer
-            pass
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            answer = answer_of(problem, "-")
+            lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+            lines += [f"{name}: {text}" for name, text in answer.headers.items()]
+            lines += [f"content-type: {answer.media_type}", "connection: close"]
+            lines += [f"content-length: {len(answer.body)}", "", ""]
+            self.transport.write("\r\n".join(lines).encode("latin-1") + answer.body)
         self.transport.close()
 
     def _abort(self) -> None:

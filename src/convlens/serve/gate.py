@@ -18,7 +18,7 @@ from convlens.serve.access import Access
 from convlens.serve.bodies import Budget, Call, ClientLeft
 from convlens.serve.counters import Counters
 from convlens.serve.limits import Limits
-from convlens.serve.problems import Answer, answer_of, problem_of
+from convlens.serve.problems import Answer, Problem, answer_of, problem_of
 
 log = logging.getLogger("convlens.serve")
 
@@ -107,6 +107,7 @@ class Gate:
         scope["convlens.call"], scope["convlens.id"] = call, request_id
         route = "other"
         try:
+            _check_framing(call)
             path = scope["path"]
             target = self.access.sign_in(call)
             if target is not None:
@@ -143,6 +144,18 @@ class Gate:
         finally:
             call.done()
             self.counters.request(route, out.status, time.perf_counter() - started)
+
+
+def _check_framing(call: Call) -> None:
+    """Refuse what another reader of HTTP could take for two requests, and unknown versions."""
+    both = call.header(b"content-length") and call.header(b"transfer-encoding")
+    if both or call.scope["http_version"] not in ("1.0", "1.1"):
+        raise Problem(
+            *(400, "bad_request", "the request has two lengths, or is not HTTP/1.0 or HTTP/1.1"),
+            "HTTP/1.1, with a Content-Length or a Transfer-Encoding",
+            "correct the request",
+            headers={"Connection": "close"},
+        )
 
 
 class _Out:
