@@ -36,11 +36,22 @@ def answer(opened: Any, images: np.ndarray) -> np.ndarray:
 
 
 def litserve(path: str, port: int) -> None:
+    """Serve a file by LitServe; its workers import this module, and so find the class."""
     import litserve as ls
 
-    class Digits(ls.LitAPI):
+    os.environ["HTTP_PEERS_FILE"], os.environ["HTTP_PEERS_BY"] = path, "litserve"
+    import http_peers
+
+    api = http_peers.Lit(max_batch_size=MOST, batch_timeout=0.001)
+    ls.LitServer(api, accelerator="cpu").run(port=port, generate_client_file=False)
+
+
+if os.environ.get("HTTP_PEERS_BY") == "litserve":
+    from litserve import LitAPI
+
+    class Lit(LitAPI):
         def setup(self, device: str) -> None:
-            self.opened = session(path)
+            self.opened = session(FILE)
 
         def decode_request(self, request: Any) -> np.ndarray:
             return np.asarray(request["images"], np.uint8)[0]
@@ -57,11 +68,8 @@ def litserve(path: str, port: int) -> None:
         def encode_response(self, output: np.ndarray) -> Any:
             return {"predictions": output.tolist()}
 
-    api = Digits(max_batch_size=MOST, batch_timeout=0.001)
-    ls.LitServer(api, accelerator="cpu").run(port=port, generate_client_file=False)
 
-
-if FILE:  # read by `bentoml serve`
+if FILE and "HTTP_PEERS_BY" not in os.environ:  # read by `bentoml serve`
     import bentoml
 
     @bentoml.service(workers=1)
