@@ -68,6 +68,7 @@ def run_script(folder: Path, text: str, *arguments: str, python: str = sys.execu
 
 @pytest.mark.parametrize("library", ["torch", "keras"])
 def test_a_script_that_needs_a_folder_says_so_without_one(library: Any, tmp_path: Path) -> None:
+    pytest.importorskip(library)
     photos.write(tmp_path / "photos", 12)
     dataset = data.load(tmp_path / "photos", input_shape=(1, 28, 28))
     network = SMALL.adapted((1, 28, 28), 2)
