@@ -111,6 +111,6 @@ def test_a_tap_on_a_map_brings_the_sum_into_view(phone):
     phone.wait_for_function(
         """() => {
             const box = document.querySelector('.inspector').getBoundingClientRect();
-            return box.top >= 0 && box.top < innerHeight / 2;
+            return box.top > -1 && box.top < innerHeight / 2;  // pages scroll by whole pixels
         }"""
     )

@@ -137,7 +137,7 @@ def test_bias_dilation_rate_and_name_change_the_network(open_page):
     page.get_by_label("Name of conv1").fill("eyes")
     page.locator('[data-row="eyes"] .shape', has_text="32×26×26").wait_for()
     page.get_by_label("Kind of the new layer").first.select_option("dropout")
-    page.get_by_label("conv2 dilation").fill("-3")
+    page.get_by_label("dropout1 rate").fill("1.5")
     page.locator('[role="alert"]', has_text="1.5").wait_for()
 
 
