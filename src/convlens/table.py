@@ -186,7 +186,7 @@ class Table:
             for at, row in enumerate(self.rows)
         )
 
-    @property
+    @cached_property
     def logits(self) -> Table:
         """The rows without a softmax at the end: what training and evaluation work on."""
         if self.rows and isinstance(self.rows[-1].layer, Softmax):
