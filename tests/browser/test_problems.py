@@ -122,3 +122,30 @@ def test_a_run_that_diverged_says_what_to_do(open_page):
     note.wait_for()
     assert "较低的学习率" in note.inner_text()
     assert note.locator("[lang=en]").inner_text() == "the loss is nan"
+
+
+@pytest.mark.parametrize(
+    ("language", "heading", "advice"),
+    [
+        ("zh-CN", "这个页面不认识网络中的某一层", "重新加载页面"),
+        ("en-US", "This page does not know one of the network's layers", ""),
+    ],
+)
+def test_a_kind_of_layer_that_the_page_does_not_know_is_no_other_kind(
+    open_page, language, heading, advice
+):
+    def renamed(route):
+        reply = route.fetch()
+        run = reply.json()
+        changed = next(row for row in run["layers"] if row["kind"] == "relu")
+        changed["kind"] = "hard_tanh"
+        route.fulfill(response=reply, json=run)
+
+    page = open_page(language=language)
+    page.route("**/v1/models/digits", renamed)
+    page.reload()
+    found, first, english = told(page)
+    assert found == heading
+    assert first.startswith(advice)
+    assert '"relu1" is of the kind "hard_tanh"' in english[0]
+    assert page.locator("[data-layer]").count() == 0

@@ -3,7 +3,7 @@ import { computed, effect, signal } from "@preact/signals";
 import type { Activations, Backend, Picture, Weights } from "./backend/backend";
 import { asProblem, type Problem } from "./backend/problem";
 import { scaleOf, type Theme } from "./draw/colour";
-import { treeOf, writtenByName } from "./model/tree";
+import { treeOf } from "./model/tree";
 import type { Attribution, LayerRow, Model, ModelSummary } from "./model/types";
 import type { Computed } from "./windows/window";
 
@@ -43,7 +43,6 @@ export const rows = computed<Map<string, LayerRow>>(
   () => new Map((model.value?.layers ?? []).map((row) => [row.name, row])),
 );
 export const tree = computed(() => treeOf(model.value?.layers ?? []));
-export const written = computed(() => (model.value ? writtenByName(model.value.network) : new Map()));
 
 /** All that a window is computed from, once the weights and one image's activations are here. */
 export const computedNow = computed<Computed | null>(() => {
@@ -51,7 +50,6 @@ export const computedNow = computed<Computed | null>(() => {
   if (!now || !known || now.version !== known.version) return null;
   return {
     rows: rows.value,
-    written: written.value,
     weights: known.tensors,
     layers: now.layers,
     normalised: now.normalised,

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { en } from "../src/i18n/en";
 import { changed, fieldsOf, fresh, read, shown, wordOf } from "../src/workbench/fields";
-import { KINDS, kindOf } from "../src/model/tree";
+import { WRITTEN_KINDS } from "../src/kinds/kinds";
+import { kindOf } from "../src/model/tree";
 import { namesOf } from "../src/workbench/names";
 
 test("settings are read as they are written", () => {
@@ -16,11 +17,11 @@ test("an emptied setting goes back to what is usual", () => {
 });
 
 test("a new layer of each kind is of that kind", () => {
-  for (const kind of KINDS) expect(kindOf(fresh(kind))).toBe(kind);
+  for (const kind of WRITTEN_KINDS) expect(kindOf(fresh(kind))).toBe(kind);
 });
 
 test("every field has its word in the texts", () => {
-  for (const field of KINDS.flatMap(fieldsOf)) expect(en, field.key).toHaveProperty([`field.${wordOf(field.key)}`]);
+  for (const field of WRITTEN_KINDS.flatMap(fieldsOf)) expect(en, field.key).toHaveProperty([`field.${wordOf(field.key)}`]);
 });
 
 test("layers are numbered by kind, and keep names of their own", () => {
@@ -30,4 +31,10 @@ test("layers are numbered by kind, and keep names of their own", () => {
     "eyes",
     "conv3",
   ]);
+});
+
+test("a layer of a kind that the page does not know is taken for no other kind", () => {
+  const layer = { hard_tanh: true };
+  expect(kindOf(layer)).toBeNull();
+  expect(namesOf([layer, { relu: true }, layer])).toEqual(["hard_tanh1", "relu1", "hard_tanh2"]);
 });

@@ -1,18 +1,57 @@
 import { expect, test } from "vitest";
-import { SHAPES } from "../src/explore/KindMark";
-import { en } from "../src/i18n/en";
+import fixtures from "../fixtures/windows.json";
+import { known } from "../src/backend/known";
+import { Problem } from "../src/backend/problem";
+import { familyOf, isKind, ROW_KINDS, WRITTEN_KINDS } from "../src/kinds/kinds";
+import { POINTWISE, type Pointwise } from "../src/kinds/pointwise";
+import type { LayerRow, Model } from "../src/model/types";
 
-/** Activations share one sign, the curve of ReLU. */
-const BENT = ["relu", "leaky_relu", "gelu", "silu"];
+const rows = fixtures.flatMap((fixture) => fixture.rows as unknown as LayerRow[]);
+const model = (...layers: object[]) => ({ name: "run", layers }) as unknown as Model;
+const refused = (...layers: object[]): Problem => {
+  try {
+    known(model(...layers));
+  } catch (thrown) {
+    return thrown as Problem;
+  }
+  throw new Error("the model was not refused");
+};
 
-test("every kind of row has a sign and its texts", () => {
-  const kinds = Object.keys(en).flatMap((key) => (key.startsWith("kind.") ? [key.slice(5)] : []));
-  // a block is written as one layer, and computed as those in it and a sum
-  const rows = kinds.filter((kind) => kind !== "residual");
-  expect(rows).toContain("add");
-  for (const kind of rows) {
-    expect(kind in SHAPES || BENT.includes(kind), kind).toBe(true);
-    expect(en, kind).toHaveProperty([`does.${kind}`]);
-    expect(en, kind).toHaveProperty([`about.${kind}`]);
+test("the fixtures have a layer of every kind, and the page knows them all", () => {
+  expect(new Set(rows.map((row) => row.kind))).toEqual(new Set(ROW_KINDS));
+  const all = model(...rows);
+  expect(known(all)).toBe(all);
+});
+
+test("a block is written as one layer and computed as a sum", () => {
+  expect(WRITTEN_KINDS.toSorted()).toEqual([...ROW_KINDS.filter((kind) => kind !== "add"), "residual"].toSorted());
+  expect([isKind("add"), isKind("residual"), isKind("toString")]).toEqual([true, false, false]);
+  expect(familyOf("add")).toBe("addition");
+});
+
+test("a kind that the page does not know is refused with its layer's name", () => {
+  const problem = refused(rows[0]!, { name: "bend", kind: "hard_tanh" });
+  expect(problem).toBeInstanceOf(Problem);
+  expect(problem.code).toBe("unknown_kind");
+  expect(problem.message).toContain('"bend"');
+  expect(problem.message).toContain('"hard_tanh"');
+});
+
+test("a layer without a constant that it is computed with is refused, and one with another constant", () => {
+  const missing = refused({ name: "leak", kind: "leaky_relu", constants: {} });
+  expect(missing.message).toContain('"leak"');
+  expect(missing.expected).toBe("slope");
+  const more = refused({ name: "bend", kind: "gelu", constants: { approximate: 1 } });
+  expect(more.message).toContain("approximate");
+});
+
+test.each(Object.entries(POINTWISE) as [string, Pointwise][])("the last line of %s comes to its value", (_, record) => {
+  const names = [...(record.constants ?? []), ...(record.arrays ?? [])];
+  const numbers = Object.fromEntries(names.map((name, i) => [name, 0.25 + 0.1 * i]));
+  for (const x of [-3.5, -0.2, 0, 0.7, 4]) {
+    const lines = record.lines(x, numbers);
+    if (record.family === "passing") expect(record.value(x, numbers)).toBe(x);
+    else expect(lines.at(-1)!.value).toBeCloseTo(record.value(x, numbers), 12);
+    for (const line of lines) expect(line.text).not.toContain("NaN");
   }
 });

@@ -5,8 +5,9 @@ import type { Metrics, Model, Sample } from "../model/types";
 import { decode } from "../preprocessing/decode";
 import { bring, normalise } from "../preprocessing/preprocess";
 import type { Activations, Backend, Picture } from "./backend";
-import { occlusion } from "./occlusion";
+import { known } from "./known";
 import { missing } from "./missing";
+import { occlusion } from "./occlusion";
 import { Runtime } from "./runtime";
 
 interface Site extends Model {
@@ -54,7 +55,7 @@ export function published(site: Site): Backend {
         default: true,
       },
     ],
-    model: async () => site,
+    model: async () => known(site),
     weights: async () => ({ tensors: await arrays("weights.safetensors"), version }),
     metrics: async () => (await (await file("metrics.json")).json()) as Metrics,
     samples: async (_, kind) => {

@@ -2,7 +2,8 @@
 import type * as Ort from "onnxruntime-web";
 import { missing } from "./missing";
 import { softmax, type Tensor, type Tensors } from "../model/tensor";
-import type { Model } from "../model/types";
+import { familyOf } from "../kinds/kinds";
+import type { LayerRow, Model } from "../model/types";
 
 export class Runtime {
   private constructor(
@@ -30,10 +31,13 @@ export class Runtime {
     const layers: Tensors = new Map();
     const logits = found["logits"]!.data as Float32Array;
     const probabilities = Float32Array.from(softmax(logits));
+    const end = endOf(this.model.layers);
     for (const row of this.model.layers) {
       // the end of the network goes by what it is, all else by its layer's name
       const named = found[row.name]?.data as Float32Array | undefined;
-      const data = named ?? (row.kind === "softmax" ? probabilities : this.passed(row.name, layers) ?? logits);
+      const last = row.kind === "softmax" ? probabilities : end.has(row.name) ? logits : undefined;
+      const data = named ?? last ?? (passesOn(row) ? layers.get(row.source[0] ?? "")?.data : undefined);
+      if (!data) throw new Error(`model.onnx gives no output of "${row.name}"`);
       layers.set(row.name, { shape: row.output, data });
     }
     return { layers, logits, probabilities };
@@ -47,16 +51,27 @@ export class Runtime {
     return Float64Array.from({ length: count }, (_, i) => data[i * classes + target]!);
   }
 
-  /** What a layer that changes nothing hands on. */
-  private passed(name: string, layers: Tensors): Float32Array | undefined {
-    const row = this.model.layers.find((one) => one.name === name)!;
-    const source = row.kind === "dropout" || row.kind === "flatten" ? row.source[0] : null;
-    return source ? layers.get(source)?.data : undefined;
-  }
-
   private run(data: Float32Array, count: number, outputs?: string[]) {
     const name = this.session.inputNames[0]!;
     const feeds = { [name]: new this.ort.Tensor("float32", data, [count, ...this.model.network.input]) };
     return outputs ? this.session.run(feeds, outputs) : this.session.run(feeds);
   }
+}
+
+/** Whether a layer hands its values on as they are. */
+function passesOn(row: LayerRow): boolean {
+  const family = familyOf(row.kind);
+  return family === "passing" || family === "flattening";
+}
+
+/** The layers whose output is the logits: the last one before softmax, and what it only hands on. */
+function endOf(rows: readonly LayerRow[]): Set<string> {
+  const end = new Set<string>();
+  let row = rows.findLast((one) => one.kind !== "softmax");
+  while (row) {
+    end.add(row.name);
+    const source: string | null | undefined = passesOn(row) ? row.source[0] : null;
+    row = rows.find((one) => one.name === source);
+  }
+  return end;
 }

@@ -3,6 +3,7 @@ import { readSafetensors, writeBytes } from "../model/safetensors";
 import type { Tensor } from "../model/tensor";
 import type { Metrics, Model, ModelSummary, Sample, ShapesAnswer } from "../model/types";
 import type { Activations, Backend, Picture, TrainingRequest, Zoo } from "./backend";
+import { known } from "./known";
 import { Problem, problemOf } from "./problem";
 
 const TENSORS = "application/vnd.safetensors";
@@ -56,7 +57,7 @@ const at = (name: string) => `v1/models/${encodeURIComponent(name)}`;
 export const served: Backend = {
   published: false,
   models: async () => (await json<{ models: ModelSummary[] }>("v1/models")).models,
-  model: (name) => json<Model>(at(name)),
+  model: async (name) => known(await json<Model>(at(name))),
   weights: async (name) => {
     const file = await tensors(`${at(name)}/weights`);
     return { tensors: file.tensors, version: file.metadata["weights_version"] ?? "" };

@@ -1,6 +1,8 @@
 /** A small sign for each kind of layer: its shape says what it is, its colour whether it learns. */
+import { familyOf, isPointwise, type RowKind } from "../kinds/kinds";
+import { POINTWISE, type Pointwise, type PointwiseKind } from "../kinds/pointwise";
 
-export const SHAPES: Record<string, string> = {
+const SHAPES: Record<Exclude<RowKind, PointwiseKind> | Pointwise["family"] | "image", string> = {
   image: "M1.5 4h9v10h-9z",
   conv: "M2 1h8v16H2z",
   depthwise: "M2 1h3v16H2zM7 1h3v16H7z",
@@ -8,20 +10,22 @@ export const SHAPES: Record<string, string> = {
   avg_pool: "M1 1l10 4v8L1 17z",
   global_max_pool: "M1 1l10 8L1 17z",
   global_avg_pool: "M1 1l10 8L1 17z",
-  batch_norm: "M4.5 3h3v12h-3z",
   flatten: "M5 1h2v16H5z",
   linear: "M6 2.5l5 6.5-5 6.5L1 9z",
-  dropout: "M4 4h4v2H4zM4 8h4v2H4zM4 12h4v2H4z",
   softmax: "M1 14h3v3H1zM4.5 9h3v8h-3zM8 3h3v14H8z",
   add: "M5 4h2v4h4v2H7v4H5v-4H1V8h4z",
+  normalisation: "M4.5 3h3v12h-3z",
+  // the curve of ReLU stands for all activations
+  activation: "M1 12.5h5l4-8 1.5.8L7 14.5H1z",
+  passing: "M4 4h4v2H4zM4 8h4v2H4zM4 12h4v2H4z",
 };
-/** Activations: the curve of ReLU. */
-const BENT = "M1 12.5h5l4-8 1.5.8L7 14.5H1z";
 
-export function KindMark({ kind }: { kind: string }) {
+export function KindMark({ kind }: { kind: RowKind | "image" }) {
+  const shape = kind !== "image" && isPointwise(kind) ? POINTWISE[kind].family : kind;
+  const family = kind === "image" ? kind : familyOf(kind);
   return (
-    <svg class={`mark-${kind}`} viewBox="0 0 12 18" width="12" height="18" aria-hidden="true">
-      <path d={SHAPES[kind] ?? BENT} fill="currentColor" />
+    <svg class={`mark-${family}`} viewBox="0 0 12 18" width="12" height="18" aria-hidden="true">
+      <path d={SHAPES[shape]} fill="currentColor" />
     </svg>
   );
 }

@@ -1,6 +1,7 @@
 /** The lines from what is pointed at to the maps that it is made from. */
 import { useMemo } from "preact/hooks";
 import { linkHorizontal } from "d3-shape";
+import { readsOf } from "../kinds/kinds";
 import { argmax } from "../model/tensor";
 import { activations, computedNow, hovered, inputChannel, model, rows, selected, type Place } from "../state";
 import { windowRegion, type Region } from "../windows/geometry";
@@ -16,7 +17,7 @@ function regionOf(layer: string | null, cell: readonly number[]): Region | null 
   const row = layer ? rows.value.get(layer) : undefined;
   if (!row || cell.length !== 3 || row.input.length !== 3) return null;
   const [, y, x] = cell as [number, number, number];
-  if (row.kind === "add" || !(row.window || row.kind.startsWith("global"))) {
+  if (readsOf(row.kind) !== "window") {
     return { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
   }
   return windowRegion(row, y, x);

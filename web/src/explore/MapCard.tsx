@@ -5,6 +5,7 @@ import { scaleOf } from "../draw/colour";
 import { percent, short } from "../draw/numbers";
 import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
+import { familyOf } from "../kinds/kinds";
 import { asMaps, channel as channelOf } from "../model/tensor";
 import { classOf } from "../shell/layerText";
 import { activations, hovered, rows, scales, theme, weights } from "../state";
@@ -56,7 +57,7 @@ export function MapCard() {
     sum += value;
     if (value === 0) zeros++;
   }
-  const filtered = row.kind === "conv" || row.kind === "depthwise";
+  const filtered = familyOf(row.kind) === "correlation";
   const name = classOf(row, over.channel);
   return (
     <div class="map-card" ref={card} style={place ? px(place) : { visibility: "hidden" }} aria-live="polite">

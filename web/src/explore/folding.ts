@@ -3,11 +3,11 @@
  * layer before it, unless it was opened.
  */
 import { computed, signal } from "@preact/signals";
+import { isPointwise } from "../kinds/kinds";
 import type { LayerNode } from "../model/tree";
 import type { LayerRow } from "../model/types";
 import { model, tree } from "../state";
 
-const FOLDS = new Set(["batch_norm", "relu", "leaky_relu", "gelu", "silu", "dropout"]);
 /** Networks of more layers are folded until the reader says otherwise. */
 const MANY = 20;
 
@@ -66,5 +66,5 @@ export function fold(nodes: readonly LayerNode[], open: ReadonlySet<string>): La
 function folds(row: LayerRow): boolean {
   // flattening maps of one cell changes nothing that can be seen
   const flat = row.kind === "flatten" && row.input[1] === 1 && row.input[2] === 1;
-  return flat || FOLDS.has(row.kind);
+  return flat || isPointwise(row.kind);
 }

@@ -30,7 +30,8 @@ export function linksOf(row: LayerRow, channel: number, step: Step): Link[] {
       }));
     case "pooling":
       return [{ layer: source, channel, strength: Math.sign(step.total) || 1 }];
-    case "elementwise":
+    case "pointwise":
+    case "flattening":
       return [{ layer: source, channel: step.source[0]!, strength: Math.sign(step.value) || 1 }];
   }
 }

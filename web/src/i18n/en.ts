@@ -30,6 +30,7 @@ export const en = {
   "problem.is.image": "This image cannot be used",
   "problem.is.large": "This is too large",
   "problem.is.network": "The layers do not fit together",
+  "problem.is.kind": "This page does not know one of the network's layers",
   "problem.is.training": "These settings cannot be trained with",
   "problem.is.request": "The server did not accept this",
   "problem.is.busy": "The server has too much to do",
@@ -46,6 +47,7 @@ export const en = {
   "problem.do.image": "Choose another image, or save it again as PNG.",
   "problem.do.large": "Use a smaller image.",
   "problem.do.network": "Change the layer that is marked; the lines below say what would fit.",
+  "problem.do.kind": "Reload the page, so that it is as new as its server; publish a published page again.",
   "problem.do.training": "Correct the setting that is named below.",
   "problem.do.request": "Correct what is named below.",
   "problem.do.busy": "Wait a moment, then try again.",
@@ -361,6 +363,7 @@ export const en = {
   "workbench.rate": "learning rate",
   "workbench.seed": "seed",
   "workbench.noData": "There is no data set on this machine.",
+  "workbench.unknown": "This page does not know this kind of layer.",
   "workbench.json": "as it is written",
   "workbench.default": "as the recipe",
 

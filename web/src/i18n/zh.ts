@@ -32,6 +32,7 @@ export const zh: Dictionary = {
   "problem.is.image": "这张图像无法使用",
   "problem.is.large": "内容太大",
   "problem.is.network": "各层对不上",
+  "problem.is.kind": "这个页面不认识网络中的某一层",
   "problem.is.training": "无法按这些设置训练",
   "problem.is.request": "服务器未接受这个请求",
   "problem.is.busy": "服务器正忙",
@@ -48,6 +49,7 @@ export const zh: Dictionary = {
   "problem.do.image": "换一张图像，或把它另存为 PNG 再试。",
   "problem.do.large": "换一张较小的图像。",
   "problem.do.network": "修改标出的那一层；下面的原文给出了合适的设置。",
+  "problem.do.kind": "重新加载页面，让它和服务器一样新；如果是发布的页面，请重新发布。",
   "problem.do.training": "改正下面指出的设置。",
   "problem.do.request": "按下面指出的地方改正。",
   "problem.do.busy": "稍等片刻再试。",
@@ -359,6 +361,7 @@ export const zh: Dictionary = {
   "workbench.rate": "学习率",
   "workbench.seed": "随机种子",
   "workbench.noData": "这台机器上没有数据集。",
+  "workbench.unknown": "这个页面不认识这种层。",
   "workbench.json": "书写形式",
   "workbench.default": "按配方",
 

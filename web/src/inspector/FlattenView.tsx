@@ -2,8 +2,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import { mapCanvas, prepare } from "../draw/canvas";
 import { t } from "../i18n";
+import { kindText } from "../shell/layerText";
 import { selected, theme } from "../state";
-import type { Elementwise } from "../windows/step";
+import type { Flattening } from "../windows/step";
 import { Total } from "./CorrelationView";
 import { Part, Then, type StepProps } from "./Inspector";
 import { mapOf, mapText, type OneMap } from "./maps";
@@ -11,7 +12,17 @@ import { MapView } from "./MapView";
 
 const HEIGHT = 26;
 
-export function FlattenView({ row, cell, step }: StepProps<Elementwise>) {
+export function FlattenView(props: StepProps<Flattening>) {
+  const { row, step } = props;
+  if (row.input.length === 3) return <Flattened {...props} />;
+  return (
+    <Part title={kindText(row)} grow>
+      <Total terms={[["x", step.value]]} total={step.total} />
+    </Part>
+  );
+}
+
+function Flattened({ row, cell, step }: StepProps<Flattening>) {
   const source = row.source[0] ?? null;
   const [count, height, width] = row.input as [number, number, number];
   const [map, y, x] = step.source as [number, number, number];

@@ -3,9 +3,10 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
+import { never } from "../kinds/never";
 import { aboutText, classOf, kindText } from "../shell/layerText";
 import { settingsText } from "../shell/settingsText";
-import { cellAt } from "../windows/elementwise";
+import { cellAt } from "../windows/cells";
 import { movedCell } from "../explore/choosing";
 import { computedNow, rows, selected } from "../state";
 import { stepOf } from "../windows/window";
@@ -13,9 +14,9 @@ import type { LayerRow } from "../model/types";
 import type { Step } from "../windows/step";
 import { AdditionView } from "./AdditionView";
 import { CorrelationView } from "./CorrelationView";
-import { ElementwiseView } from "./ElementwiseView";
 import { FlattenView } from "./FlattenView";
 import { PixelsView } from "./PixelsView";
+import { PointwiseView } from "./PointwiseView";
 import { PoolingView } from "./PoolingView";
 import { SoftmaxView } from "./SoftmaxView";
 import { WeightedSumView } from "./WeightedSumView";
@@ -134,20 +135,31 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
         </button>
       </header>
       <div class="equation">
-        {step.family === "correlation" && <CorrelationView {...props} step={step} />}
-        {step.family === "pooling" && <PoolingView {...props} step={step} />}
-        {step.family === "weighted-sum" && <WeightedSumView {...props} step={step} />}
-        {step.family === "elementwise" &&
-          (row.kind === "flatten" && row.input.length === 3 ? (
-            <FlattenView {...props} step={step} />
-          ) : (
-            <ElementwiseView {...props} step={step} />
-          ))}
-        {step.family === "softmax" && <SoftmaxView {...props} step={step} />}
-        {step.family === "addition" && <AdditionView {...props} step={step} />}
+        <Equation {...props} step={step} />
       </div>
     </section>
   );
+}
+
+function Equation({ step, ...props }: StepProps) {
+  switch (step.family) {
+    case "correlation":
+      return <CorrelationView {...props} step={step} />;
+    case "pooling":
+      return <PoolingView {...props} step={step} />;
+    case "weighted-sum":
+      return <WeightedSumView {...props} step={step} />;
+    case "pointwise":
+      return <PointwiseView {...props} step={step} />;
+    case "flattening":
+      return <FlattenView {...props} step={step} />;
+    case "softmax":
+      return <SoftmaxView {...props} step={step} />;
+    case "addition":
+      return <AdditionView {...props} step={step} />;
+    default:
+      return never(step);
+  }
 }
 
 /** From what was opened with the keyboard its focus goes into the window, and back when that closes. */

@@ -8,7 +8,7 @@ import { t } from "../i18n";
 import { classOf } from "../shell/layerText";
 import { theme } from "../state";
 import type { WeightedSum } from "../windows/step";
-import { cellAt } from "../windows/elementwise";
+import { cellAt } from "../windows/cells";
 import { byMap, strongest } from "../windows/weightedSum";
 import { Bar, Total } from "./CorrelationView";
 import { Part, Then, type StepProps } from "./Inspector";

@@ -1,4 +1,5 @@
 /** What the server says about models, layers and runs, in its own spelling. */
+import type { RowKind } from "../kinds/kinds";
 
 /** `(channels, height, width)` of a stack of maps, or `(features,)`. */
 export type Shape = number[];
@@ -8,7 +9,7 @@ export type Slide = [number, number, number, number, number];
 
 export interface LayerRow {
   name: string;
-  kind: string;
+  kind: RowKind;
   settings: string;
   depth: number;
   input: Shape;
@@ -24,6 +25,8 @@ export interface LayerRow {
   /** Of convolutions and pools: how the window slides along rows and columns. */
   window?: [Slide, Slide];
   groups?: number;
+  /** Numbers that the layer was written with and is computed with: a slope, an epsilon. */
+  constants?: Record<string, number>;
 }
 
 /** One layer as it is written in a network: `{ conv: 32, kernel: 3 }`. */

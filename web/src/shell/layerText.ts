@@ -1,22 +1,21 @@
 /** What a layer is and does, in the reader's language. */
 import { t } from "../i18n";
+import type { RowKind } from "../kinds/kinds";
 import type { LayerRow } from "../model/types";
 import { model } from "../state";
 
-type Named = "conv";
-
 export function kindText(row: LayerRow): string {
-  return t(`kind.${row.kind as Named}`);
+  return t(`kind.${row.kind}`);
 }
 
 /** What it does, in a word or two. */
 export function doesText(row: LayerRow): string {
-  return t(`does.${roleOf(row) as Named}`);
+  return t(`does.${roleOf(row)}`);
 }
 
 /** What it does, in a sentence. */
 export function aboutText(row: LayerRow): string {
-  return t(`about.${roleOf(row) as Named}`);
+  return t(`about.${roleOf(row)}`);
 }
 
 /** The name of a class, where a layer has one feature a class and nothing but softmax comes after it. */
@@ -31,6 +30,7 @@ function isOfClasses(row: LayerRow): boolean {
   return row.output.length === 1 && row.output[0] === classes.length && [last?.name, scores].includes(row.name);
 }
 
-function roleOf(row: LayerRow): string {
+/** A linear layer that ends in the classes has texts of its own. */
+function roleOf(row: LayerRow): RowKind | "scores" {
   return row.kind === "linear" && isOfClasses(row) ? "scores" : row.kind;
 }

@@ -6,6 +6,7 @@ type Kind =
   | "image"
   | "large"
   | "network"
+  | "kind"
   | "training"
   | "request"
   | "busy"
@@ -51,6 +52,7 @@ const KINDS: Record<string, Kind> = {
   internal: "server",
   offline: "offline",
   no_file: "site",
+  unknown_kind: "kind",
   unexpected: "other",
 };
 

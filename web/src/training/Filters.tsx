@@ -4,6 +4,7 @@ import { mapCanvas, prepare } from "../draw/canvas";
 import { scaleOf } from "../draw/colour";
 import { proportioned } from "../draw/proportions";
 import { t, type Key } from "../i18n";
+import { familyOf } from "../kinds/kinds";
 import type { Tensor } from "../model/tensor";
 import { channelText } from "../inspector/maps";
 import { backend, model, theme } from "../state";
@@ -21,7 +22,7 @@ interface Snapshot {
 
 export function Filters({ epochs }: { epochs: number }) {
   const now = model.value!;
-  const layers = now.layers.filter((row) => row.kind === "conv" || row.kind === "depthwise");
+  const layers = now.layers.filter((row) => familyOf(row.kind) === "correlation");
   const [layer, setLayer] = useState(layers[0]?.name ?? "");
   const [snapshots, setSnapshots] = useState<Snapshot[]>([]);
   const [at, setAt] = useState(0);

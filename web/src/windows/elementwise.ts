@@ -1,74 +1,33 @@
-/** Layers that work on one value at a time, and softmax, which works on one among all. */
+/** Layers that make one value from one value, and softmax, which makes it from all. */
+import { POINTWISE, type PointwiseKind } from "../kinds/pointwise";
 import { sizeOf, type Tensor, type Tensors } from "../model/tensor";
 import type { LayerRow } from "../model/types";
-import { erf } from "./erf";
-import type { Elementwise, Softmax } from "./step";
+import { cellAt, flatIndex } from "./cells";
+import type { Flattening, Pointwise, Softmax } from "./step";
 
-/** The index of a cell in its array, row by row. */
-export function flatIndex(shape: readonly number[], cell: readonly number[]): number {
-  return cell.reduce((index, at, axis) => index * shape[axis]! + at, 0);
-}
-
-/** The cell of an array at an index, row by row. */
-export function cellAt(shape: readonly number[], index: number): number[] {
-  const cell: number[] = [];
-  let rest = index;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    cell.unshift(rest % shape[axis]!);
-    rest = Math.floor(rest / shape[axis]!);
-  }
-  return cell;
-}
-
-export function elementwise(
+export function pointwise(
   row: LayerRow,
-  written: Record<string, unknown>,
+  kind: PointwiseKind,
   cell: readonly number[],
   values: Tensor,
   weights: Tensors,
-): Elementwise {
-  const source = row.kind === "flatten" ? cellAt(row.input, cell[0]!) : [...cell];
-  const value = values.data[flatIndex(row.input, source)]!;
-  const { total, constants } = compute(row, written, cell[0]!, value, weights);
-  return { family: "elementwise", source, value, constants, total };
+): Pointwise {
+  const value = values.data[flatIndex(row.input, cell)]!;
+  const numbers = numbersOf(row, kind, cell[0]!, weights);
+  return { family: "pointwise", kind, source: [...cell], value, numbers, total: POINTWISE[kind].value(value, numbers) };
 }
 
-function compute(
-  row: LayerRow,
-  written: Record<string, unknown>,
-  channel: number,
-  x: number,
-  weights: Tensors,
-): { total: number; constants: Record<string, number> } {
-  switch (row.kind) {
-    case "relu":
-      return { total: Math.max(x, 0), constants: {} };
-    case "leaky_relu": {
-      const slope = typeof written["leaky_relu"] === "number" ? written["leaky_relu"] : 0.01;
-      return { total: x > 0 ? x : slope * x, constants: { slope } };
-    }
-    case "gelu": {
-      const phi = 0.5 * (1 + erf(x / Math.SQRT2));
-      return { total: x * phi, constants: { phi } };
-    }
-    case "silu": {
-      const sigmoid = 1 / (1 + Math.exp(-x));
-      return { total: x * sigmoid, constants: { sigmoid } };
-    }
-    case "batch_norm": {
-      const own = (name: string) => weights.get(`${row.name}.${name}`)!.data[channel]!;
-      const epsilon = typeof written["epsilon"] === "number" ? written["epsilon"] : 1e-5;
-      const [mean, variance] = [own("running_mean"), own("running_var")];
-      const [weight, bias] = [own("weight"), own("bias")];
-      const normalised = (x - mean) / Math.sqrt(variance + epsilon);
-      return {
-        total: normalised * weight + bias,
-        constants: { mean, variance, epsilon, normalised, weight, bias },
-      };
-    }
-    default: // dropout and flatten hand values on
-      return { total: x, constants: {} };
-  }
+/** The layer's constants, and those of its weights that belong to a channel. */
+function numbersOf(row: LayerRow, kind: PointwiseKind, channel: number, weights: Tensors): Record<string, number> {
+  const own = (name: string) => [name, weights.get(`${row.name}.${name}`)!.data[channel]!] as const;
+  return { ...row.constants, ...Object.fromEntries((POINTWISE[kind].arrays ?? []).map(own)) };
+}
+
+/** A feature of a flattened stack of maps: the same value in another place. */
+export function flattening(row: LayerRow, cell: readonly number[], values: Tensor): Flattening {
+  const source = cellAt(row.input, cell[0]!);
+  const value = values.data[flatIndex(row.input, source)]!;
+  return { family: "flattening", source, value, total: value };
 }
 
 export function softmaxStep(index: number, logits: Tensor): Softmax {

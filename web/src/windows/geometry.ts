@@ -1,4 +1,5 @@
 /** Where a window lies: rows and columns of a layer's input, and pixels of the image. */
+import { readsOf } from "../kinds/kinds";
 import type { LayerRow, Slide } from "../model/types";
 
 export interface Region {
@@ -53,7 +54,7 @@ export function receptiveField(row: LayerRow, y: number, x: number): Region {
  */
 export function onGrid(rows: Map<string, LayerRow>, row: LayerRow, cell: readonly number[]): [number, number] {
   if (cell.length === 3) return [cell[1]!, cell[2]!];
-  if (row.kind === "linear" || row.kind === "softmax") return [0, 0];
+  if (readsOf(row.kind) === "all") return [0, 0];
   if (row.input.length === 3) {
     const [, height, width] = row.input as [number, number, number];
     const index = cell[0]! % (height * width);

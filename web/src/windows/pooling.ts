@@ -4,7 +4,9 @@ import type { LayerRow } from "../model/types";
 import { positions, slides } from "./geometry";
 import type { Pooling } from "./step";
 
-export function pooling(row: LayerRow, cell: readonly number[], maps: Tensor): Pooling {
+type PoolingKind = "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool";
+
+export function pooling(row: LayerRow, kind: PoolingKind, cell: readonly number[], maps: Tensor): Pooling {
   const [channel, y, x] = cell as [number, number, number];
   const [vertical, horizontal] = slides(row);
   const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
@@ -16,7 +18,7 @@ export function pooling(row: LayerRow, cell: readonly number[], maps: Tensor): P
     return outside ? NaN : maps.data[(channel * height + r) * width + c]!;
   });
   const counted = padding.filter((outside) => !outside).length;
-  const largest = row.kind.includes("max");
+  const largest = kind === "max_pool" || kind === "global_max_pool";
   let winner: number | null = null;
   let sum = 0;
   patch.forEach((value, i) => {

@@ -1,4 +1,5 @@
 /** One output cell with all its numbers: what the inspector shows. */
+import type { PointwiseKind } from "../kinds/pointwise";
 
 export interface Correlation {
   family: "correlation";
@@ -43,12 +44,22 @@ export interface WeightedSum {
   total: number;
 }
 
-export interface Elementwise {
-  family: "elementwise";
+export interface Pointwise {
+  family: "pointwise";
+  kind: PointwiseKind;
   /** The cell of the input that it comes from. */
   source: number[];
   value: number;
-  constants: Record<string, number>;
+  /** What the kind's formula uses beside the value. */
+  numbers: Readonly<Record<string, number>>;
+  total: number;
+}
+
+export interface Flattening {
+  family: "flattening";
+  /** The cell of the input that it is. */
+  source: number[];
+  value: number;
   total: number;
 }
 
@@ -68,4 +79,4 @@ export interface Addition {
   total: number;
 }
 
-export type Step = Correlation | Pooling | WeightedSum | Elementwise | Softmax | Addition;
+export type Step = Correlation | Pooling | WeightedSum | Pointwise | Flattening | Softmax | Addition;

@@ -1,5 +1,6 @@
 /** A cell of a linear layer: `total = sum(features * weights) + bias`. */
 import type { Tensor } from "../model/tensor";
+import { familyOf } from "../kinds/kinds";
 import type { LayerRow } from "../model/types";
 import type { WeightedSum } from "./step";
 
@@ -24,7 +25,7 @@ export function weightedSum(
 export function mapsBehind(rows: Map<string, LayerRow>, row: LayerRow): [number, number, number] | null {
   for (let at = row.source[0]; at; ) {
     const before = rows.get(at);
-    if (!before || before.kind === "linear") return null;
+    if (!before || familyOf(before.kind) === "weighted-sum") return null;
     if (before.input.length === 3) return before.input as [number, number, number];
     at = before.source[0];
   }

@@ -1,8 +1,11 @@
 /** Any single step of a network: the numbers that one output cell is made of. */
 import type { Tensor, Tensors } from "../model/tensor";
+import { isPointwise } from "../kinds/kinds";
+import { never } from "../kinds/never";
 import type { LayerRow } from "../model/types";
 import { correlation } from "./correlation";
-import { elementwise, flatIndex, softmaxStep } from "./elementwise";
+import { flatIndex } from "./cells";
+import { flattening, pointwise, softmaxStep } from "./elementwise";
 import { pooling } from "./pooling";
 import type { Step } from "./step";
 import { weightedSum } from "./weightedSum";
@@ -10,8 +13,6 @@ import { weightedSum } from "./weightedSum";
 /** What a step is computed from: the network's rows, its weights, and what one image made of it. */
 export interface Computed {
   rows: Map<string, LayerRow>;
-  /** Each layer as it is written, by its full name. */
-  written: Map<string, Record<string, unknown>>;
   weights: Tensors;
   layers: Tensors;
   normalised: Tensor;
@@ -29,6 +30,7 @@ export function stepOf(computed: Computed, layer: string, cell: readonly number[
   if (!row) throw new Error(`there is no layer "${layer}"`);
   const input = sourceOf(computed, row.source[0]);
   const own = (name: string) => computed.weights.get(`${layer}.${name}`);
+  if (isPointwise(row.kind)) return pointwise(row, row.kind, cell, input, computed.weights);
   switch (row.kind) {
     case "conv":
     case "depthwise":
@@ -37,9 +39,11 @@ export function stepOf(computed: Computed, layer: string, cell: readonly number[
     case "avg_pool":
     case "global_max_pool":
     case "global_avg_pool":
-      return pooling(row, cell, input);
+      return pooling(row, row.kind, cell, input);
     case "linear":
       return weightedSum(computed.rows, row, cell[0]!, input, own("weight")!, own("bias"));
+    case "flatten":
+      return flattening(row, cell, input);
     case "softmax":
       return softmaxStep(cell[0]!, input);
     case "add": {
@@ -49,6 +53,6 @@ export function stepOf(computed: Computed, layer: string, cell: readonly number[
       return { family: "addition", addends, sources, total: addends[0] + addends[1] };
     }
     default:
-      return elementwise(row, computed.written.get(layer) ?? {}, cell, input, computed.weights);
+      return never(row.kind);
   }
 }

@@ -1,7 +1,8 @@
 /** A list of layers to edit: settings, order, what each gives; blocks hold lists of their own. */
 import { grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
-import { kindOf, KINDS, type Kind } from "../model/tree";
+import { WRITTEN_KINDS, type WrittenKind } from "../kinds/kinds";
+import { kindOf } from "../model/tree";
 import type { LayerRow, WrittenLayer } from "../model/types";
 import { changed, fieldsOf, fresh, renamed, shown, switched, wordOf, type Field } from "./fields";
 import { namesOf } from "./names";
@@ -48,17 +49,13 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
                   onInput={(event) => replace(index, renamed(layer, event.currentTarget.value))}
                 />
                 <div class="settings">
-                  {fieldsOf(kind).length === 0 && <span class="quiet">{t(`does.${kind}`)}</span>}
-                  {fieldsOf(kind).map((field) => (
-                    <Setting
-                      key={field.key}
-                      name={name}
-                      field={field}
-                      value={layer[field.key]}
-                      onText={(text) => replace(index, changed(layer, kind, field.key, text))}
-                      onSwitch={(on) => replace(index, switched(layer, field.key, on))}
-                    />
-                  ))}
+                  {kind ? (
+                    <Settings name={name} kind={kind} layer={layer} onChange={(next) => replace(index, next)} />
+                  ) : (
+                    <span class="quiet">
+                      {t("workbench.unknown")} <code>{JSON.stringify(layer)}</code>
+                    </span>
+                  )}
                 </div>
                 <span class="number shape">{row ? shapeText(row.output) : "–"}</span>
                 <span class="number">{row ? grouped(row.parameters) : ""}</span>
@@ -107,6 +104,33 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
   );
 }
 
+interface SettingsProps {
+  name: string;
+  kind: WrittenKind;
+  layer: WrittenLayer;
+  onChange: (layer: WrittenLayer) => void;
+}
+
+/** The fields of a layer's settings; what it does, where it has none. */
+function Settings({ name, kind, layer, onChange }: SettingsProps) {
+  const fields = fieldsOf(kind);
+  if (!fields.length) return <span class="quiet">{t(`does.${kind}`)}</span>;
+  return (
+    <>
+      {fields.map((field) => (
+        <Setting
+          key={field.key}
+          name={name}
+          field={field}
+          value={layer[field.key]}
+          onText={(text) => onChange(changed(layer, kind, field.key, text))}
+          onSwitch={(on) => onChange(switched(layer, field.key, on))}
+        />
+      ))}
+    </>
+  );
+}
+
 interface SettingProps {
   name: string;
   field: Field;
@@ -146,19 +170,19 @@ function Setting({ name, field, value, onText, onSwitch }: SettingProps) {
   );
 }
 
-function AddLayer({ onAdd }: { onAdd: (kind: Kind) => void }) {
+function AddLayer({ onAdd }: { onAdd: (kind: WrittenKind) => void }) {
   return (
     <select
       class="add"
       aria-label={t("workbench.kind")}
       value=""
       onChange={(event) => {
-        if (event.currentTarget.value) onAdd(event.currentTarget.value as Kind);
+        if (event.currentTarget.value) onAdd(event.currentTarget.value as WrittenKind);
         event.currentTarget.value = "";
       }}
     >
       <option value="">+ {t("workbench.add")}</option>
-      {KINDS.map((kind) => (
+      {WRITTEN_KINDS.map((kind) => (
         <option key={kind} value={kind}>
           {kind} · {t(`kind.${kind}`)}
         </option>

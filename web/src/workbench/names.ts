@@ -5,7 +5,8 @@ import type { WrittenLayer } from "../model/types";
 export function namesOf(layers: readonly WrittenLayer[]): string[] {
   const counts = new Map<string, number>();
   return layers.map((layer) => {
-    const kind = kindOf(layer);
+    // a kind that the page does not know is named by its own key, as the server names it
+    const kind = kindOf(layer) ?? Object.keys(layer).find((key) => key !== "name") ?? "";
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
     return typeof layer["name"] === "string" ? layer["name"] : `${kind}${counts.get(kind)}`;
   });

@@ -1,0 +1,35 @@
+/** A network that the page cannot compute is refused as a whole: a wrong number would look right. */
+import { isKind, isPointwise, ROW_KINDS } from "../kinds/kinds";
+import { POINTWISE, type Pointwise } from "../kinds/pointwise";
+import type { LayerRow, Model } from "../model/types";
+import { Problem } from "./problem";
+
+/** Return a model all of whose layers the page knows; throws the problem of the first that it does not. */
+export function known(model: Model): Model {
+  for (const row of model.layers) {
+    if (!isKind(row.kind)) {
+      throw unknown(`layer "${row.name}" is of the kind "${row.kind}", which this page does not know`, ROW_KINDS);
+    }
+    const constants = constantsOf(row);
+    const sent = Object.keys(row.constants ?? {});
+    if (sent.toSorted().join() !== constants.toSorted().join()) {
+      throw unknown(
+        `layer "${row.name}" (${row.kind}) comes with the constants [${sent.join(", ")}], ` +
+          `and this page computes it with [${constants.join(", ")}]`,
+        constants,
+      );
+    }
+  }
+  return model;
+}
+
+function constantsOf(row: LayerRow): readonly string[] {
+  const record: Pointwise | null = isPointwise(row.kind) ? POINTWISE[row.kind] : null;
+  return record?.constants ?? [];
+}
+
+function unknown(what: string, names: readonly string[]): Problem {
+  return new Problem(what, names.join(", "), "reload the page, so that it is as new as its server", {
+    code: "unknown_kind",
+  });
+}

@@ -1,0 +1,88 @@
+/** One value and what a layer makes of it: activations, normalisation, dropout. */
+import { percent, short } from "../draw/numbers";
+import { t } from "../i18n";
+import { POINTWISE, type Pointwise as Record } from "../kinds/pointwise";
+import { kindText } from "../shell/layerText";
+import type { Pointwise } from "../windows/step";
+import { Total } from "./CorrelationView";
+import { Curve } from "./Curve";
+import { mapOf, mapText } from "./maps";
+import { MapView } from "./MapView";
+import { OutputMap } from "./OutputMap";
+import { Part, Then, type StepProps } from "./Inspector";
+
+export function PointwiseView({ row, cell, step, sliding }: StepProps<Pointwise>) {
+  const { family, cuts }: Record = POINTWISE[step.kind];
+  const source = row.source[0] ?? null;
+  const maps = row.input.length === 3;
+  const input = maps ? mapOf(source, step.source[0]!) : null;
+  const [, y, x] = step.source as [number, number, number];
+  const at = { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
+  const [name, map] = [source ?? t("image.title"), mapText(source, step.source[0]!)];
+  return (
+    <>
+      {input && (
+        <Part title={name} note={map} place="in">
+          <MapView {...input} region={at} label={t("part.windowOn", { name, map })} />
+        </Part>
+      )}
+      <Part title={kindText(row)} grow>
+        <Formula step={step} />
+        {cuts && input && <Cut values={input.values} />}
+        <Total terms={family === "passing" ? [] : [["x", step.value]]} total={step.total} />
+      </Part>
+      {family === "activation" && (
+        <Part title={t("curve.title")}>
+          <Curve step={step} />
+        </Part>
+      )}
+      {row.output.length === 3 && (
+        <Then sign="→" place="out">
+          <OutputMap row={row} cell={cell} sliding={sliding} />
+        </Then>
+      )}
+    </>
+  );
+}
+
+/** The kind's formula with the cell's numbers: one line, or several with what each is for. */
+function Formula({ step }: { step: Pointwise }) {
+  const record: Record = POINTWISE[step.kind];
+  const lines = record.lines(step.value, step.numbers);
+  const sentence = record.says?.(step.value);
+  if (lines.length < 2) {
+    return (
+      <>
+        {lines.map((line) => (
+          <p class="formula" key={line.text}>
+            {line.text} = {short(line.value)}
+          </p>
+        ))}
+        {sentence && <p class="say">{t(sentence)}</p>}
+      </>
+    );
+  }
+  return (
+    <ol class="steps">
+      {lines.map((line) => (
+        <li key={line.text}>
+          {line.name && <span>{t(line.name)}</span>} {line.text} = <b>{short(line.value)}</b>
+        </li>
+      ))}
+      {sentence && <li class="quiet">{t(sentence)}</li>}
+    </ol>
+  );
+}
+
+/** How much of the map was cut. */
+function Cut({ values }: { values: Float32Array }) {
+  const cut = values.reduce((count, value) => count + (value < 0 ? 1 : 0), 0);
+  return (
+    <div class="cut">
+      <span class="bar">
+        <i style={{ width: `${(100 * cut) / values.length}%` }} />
+      </span>
+      <p>{t("relu.share", { share: percent(cut / values.length, 0) })}</p>
+    </div>
+  );
+}

@@ -1,0 +1,84 @@
+/**
+ * The kinds of layers, and the family that each belongs to.
+ *
+ * What treats all kinds of a family alike asks for the family; what treats each kind in its own way
+ * has a `switch` that ends in `never`. A kind that is not here is refused (see `backend/known.ts`)
+ * and not drawn as another one.
+ */
+import { never } from "./never";
+import { POINTWISE, type Pointwise, type PointwiseKind } from "./pointwise";
+
+/** What a layer's cells are: the sum of a window, a pooled window, a sum of all, one value, ... */
+export type Family =
+  | Pointwise["family"]
+  | "correlation"
+  | "pooling"
+  | "weighted-sum"
+  | "flattening"
+  | "softmax"
+  | "addition";
+
+const OTHERS = {
+  conv: "correlation",
+  depthwise: "correlation",
+  max_pool: "pooling",
+  avg_pool: "pooling",
+  global_max_pool: "pooling",
+  global_avg_pool: "pooling",
+  flatten: "flattening",
+  linear: "weighted-sum",
+  softmax: "softmax",
+  add: "addition",
+} as const satisfies Record<string, Family>;
+
+/** The kinds of layers that are computed: those of the server's rows. */
+export type RowKind = PointwiseKind | keyof typeof OTHERS;
+
+/** The kinds that a network is written with: a residual block is computed as its layers and a sum. */
+export type WrittenKind = Exclude<RowKind, "add"> | "residual";
+
+const keys = Object.keys as <K extends string>(of: Record<K, unknown>) => K[];
+
+export const ROW_KINDS: readonly RowKind[] = [...keys(OTHERS), ...keys(POINTWISE)];
+
+/** In the order in which they are offered: those with weights first. */
+export const WRITTEN_KINDS: readonly WrittenKind[] = [
+  "conv",
+  "depthwise",
+  ...keys(POINTWISE),
+  ...keys(OTHERS).filter((kind) => kind !== "conv" && kind !== "depthwise" && kind !== "add"),
+  "residual",
+];
+
+export function isKind(name: string): name is RowKind {
+  return (ROW_KINDS as readonly string[]).includes(name);
+}
+
+export function isPointwise(kind: RowKind): kind is PointwiseKind {
+  return Object.hasOwn(POINTWISE, kind);
+}
+
+export function familyOf(kind: RowKind): Family {
+  return isPointwise(kind) ? POINTWISE[kind].family : OTHERS[kind];
+}
+
+/** What one cell reads of the layer before it: one cell of each channel, a window, or all of it. */
+export function readsOf(kind: RowKind): "cell" | "window" | "all" {
+  const family = familyOf(kind);
+  switch (family) {
+    case "correlation":
+    case "pooling":
+      return "window";
+    case "weighted-sum":
+    case "softmax":
+      return "all";
+    case "activation":
+    case "normalisation":
+    case "passing":
+    case "flattening":
+    case "addition":
+      return "cell";
+    default:
+      return never(family);
+  }
+}
