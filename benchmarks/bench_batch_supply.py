@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 import convlens
-from convlens import zoo
 from convlens.engines.torch_engine import TorchModel
+from convlens.network import zoo
 from convlens.training import optimise
 from convlens.training import recipe as recipes
 from convlens.training.augment import Draws, augment, colour, mix

@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 
 import convlens
-from convlens import zoo
 from convlens.engines.torch_modules import PlanModule
+from convlens.network import zoo
 from measure import keep, machine
 
 SEEDS = range(1000, 1005)

@@ -26,9 +26,10 @@ import numpy as np
 import torch
 
 import convlens
-from convlens import inspection, zoo
-from convlens.exporting.onnx_file import onnx_bytes
-from convlens.importing.onnx_file import read_onnx
+from convlens.api.opening import open_subject
+from convlens.interchange.onnx.reading import read_onnx
+from convlens.interchange.onnx.writing import onnx_bytes
+from convlens.network import zoo
 from measure import keep
 
 WITHOUT_CONVLENS = (
@@ -71,7 +72,7 @@ def peer(subject: Any, images: Any) -> bytes:
 
 def onnx_of(name: str, folder: Path) -> dict[str, Any]:
     """Measure one network's ONNX file."""
-    subject = inspection.open_subject(name)
+    subject = open_subject(name)
     random = np.random.default_rng(0)
     images = random.standard_normal((70, *subject.network.input), dtype=np.float32)
     path = folder / f"{name}.onnx"

@@ -101,7 +101,7 @@ def baseline(folder: str) -> dict[str, float]:
     import torch
 
     import convlens
-    from convlens import zoo
+    from convlens.network import zoo
     from convlens.training import session  # noqa: F401
 
     network = zoo.load(NETWORK).adapted((3, 32, 32), 10)

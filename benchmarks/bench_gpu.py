@@ -30,11 +30,11 @@ import torch
 
 import bench_recipes
 import bench_step_overhead
-from convlens import Dataset, data, zoo
+from convlens import Dataset, data
 from convlens.engines.captured import Captured
 from convlens.engines.device import choose_device, describe, synchronize
 from convlens.engines.torch_engine import TorchModel
-from convlens.network import Network
+from convlens.network import Network, zoo
 from convlens.training import recipe as recipes
 from convlens.training import session
 from convlens.training.batches import ImageSet

@@ -36,12 +36,13 @@ import numpy as np
 import convlens
 import http_attacks
 from bench_serve import direct
-from convlens import data, inspection
-from convlens.exporting.onnx_file import onnx_bytes
-from convlens.machine import available_cores
-from convlens.serve.answer_graph import with_answers
-from convlens.serve.onnx_model import OnnxModel
-from convlens.serve.tensors import to_bytes
+from convlens import data
+from convlens.api.opening import open_subject
+from convlens.foundation.machine import available_cores
+from convlens.interchange.onnx.writing import onnx_bytes
+from convlens.serve.models.answer_graph import with_answers
+from convlens.serve.models.onnx_model import OnnxModel
+from convlens.serve.models.tensors import to_bytes
 from measure import RESULTS, keep
 
 PATIENCE = 2.0
@@ -53,11 +54,11 @@ CANDIDATES = (
 
 def serve(candidate: str, run: str, port: int) -> None:
     """Serve a run in this process, by one of the candidates, until a signal."""
-    from convlens.serve.access import Access
     from convlens.serve.app import create_app
-    from convlens.serve.counters import Counters
-    from convlens.serve.limits import Limits
-    from convlens.serve.registry import Registry
+    from convlens.serve.http.access import Access
+    from convlens.serve.http.counters import Counters
+    from convlens.serve.http.limits import Limits
+    from convlens.serve.models.registry import Registry
     from convlens.serve.services import Services
 
     limits, counters = Limits(client_seconds=PATIENCE), Counters()
@@ -163,7 +164,7 @@ def throughput(candidate: str, run: Path, folder: Path, seconds: float) -> dict[
             for name in ("one", "json", "sixteen")
         }
         found["lone"] = load(port, folder / "one.lua", 1, seconds)
-    subject = inspection.open_subject(run, engine="reference")
+    subject = open_subject(run, engine="reference")
     model = OnnxModel(subject, max(1, available_cores() - 1))
     images = np.resize(data.load("digits-5k").test.images[:64], (64, 1, 28, 28))
     alone = direct(model, subject.preprocessing.normalise(images), seconds)
@@ -175,7 +176,7 @@ def throughput(candidate: str, run: Path, folder: Path, seconds: float) -> dict[
 
 def peer(name: str, python: str, run: Path, folder: Path, seconds: float) -> dict[str, Any]:
     """Measure LitServe or BentoML with the same ONNX file, one image as JSON."""
-    subject, file, port = inspection.open_subject(run), folder / "model.onnx", free_port()
+    subject, file, port = open_subject(run), folder / "model.onnx", free_port()
     file.write_bytes(with_answers(onnx_bytes(subject), subject.preprocessing, 5))
     script = str(Path(__file__).with_name("http_peers.py"))
     with served([python, script, name, str(file), str(port)], port) as process:

@@ -28,10 +28,10 @@ import onnxruntime
 import torch
 from torch import nn
 
-from convlens import inspection
+from convlens.api.opening import open_subject
 from convlens.engines.device import supports_bfloat16
 from convlens.engines.torch_engine import TorchModel
-from convlens.exporting.onnx_file import onnx_bytes
+from convlens.interchange.onnx.writing import onnx_bytes
 from measure import keep, machine
 
 NETWORKS = ("fast-mnist", "small-batch-norm", "bottleneck-resnet")
@@ -109,7 +109,7 @@ def median_ms(compute: Callable[[np.ndarray], Any], images: np.ndarray) -> float
 
 def network(name: str) -> dict[str, Any]:
     """Measure one network."""
-    subject = inspection.open_subject(name)
+    subject = open_subject(name)
     rows = []
     computing = ways(subject)
     for batch in BATCHES:

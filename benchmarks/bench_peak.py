@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from convlens import workflow
+from convlens.api.adapting import adapted_to_data
 from convlens.engines.device import supports_bfloat16
 from convlens.network import Network
 from convlens.studies.trial import Trial
@@ -84,7 +84,7 @@ def main() -> None:
     mnist_place()
     machine()
     recipe = recipes.load("one-epoch")
-    network, dataset, _ = workflow.fitted(NAME, "mnist", recipe)
+    network, dataset, _ = adapted_to_data(NAME, "mnist", recipe)
     device, choice = session.prepare(network, dataset, recipe, "cpu")
     kinds = {"float32": torch.float32}
     if supports_bfloat16(device):

@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import convlens
-from convlens import Run, data, zoo
+from convlens import Run, data
+from convlens.network import zoo
 from measure import RESULTS, keep, machine
 
 RECIPES = {

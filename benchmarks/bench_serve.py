@@ -40,11 +40,12 @@ from typing import Any
 import numpy as np
 
 import convlens
-from convlens import data, inspection
-from convlens.machine import available_cores
-from convlens.serve.limits import Limits
-from convlens.serve.onnx_model import OnnxModel
-from convlens.serve.tensors import to_bytes
+from convlens import data
+from convlens.api.opening import open_subject
+from convlens.foundation.machine import available_cores
+from convlens.serve.http.limits import Limits
+from convlens.serve.models.onnx_model import OnnxModel
+from convlens.serve.models.tensors import to_bytes
 from http_load import measure
 from measure import keep
 
@@ -132,7 +133,7 @@ class Bench:
 
     def __init__(self, network: str, root: Path) -> None:
         run = convlens.train(network, epochs=1, out=root / "last")
-        subject = inspection.open_subject(run.folder, engine="reference")
+        subject = open_subject(run.folder, engine="reference")
         cores = available_cores()
         self.models = {n: OnnxModel(subject, n) for n in sorted({max(1, cores - 1), cores})}
         self.as_served = self.models[min(self.models)]

@@ -32,7 +32,7 @@ def whole_process(command: list[str]) -> float:
 INSIDE = """
 import sys, time
 from convlens.network import Network
-from convlens.table import render
+from convlens.network.plan import render
 times = []
 for _ in range(7):
     started = time.perf_counter()

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import convlens
-from convlens import zoo
 from convlens.engines.device import synchronize
+from convlens.network import zoo
 from convlens.training import optimise
 from convlens.training import recipe as recipes
 from convlens.training.choices import Choice, choose

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import convlens
-from convlens import data, engines, workflow
+from convlens import data, engines
 from convlens.engines import keras_backend
 from convlens.network import Network
 from convlens.runs import Run
@@ -73,7 +73,7 @@ def exchanged(run: Run) -> dict[str, Any]:
     ranked = np.sort(scores["torch"], axis=1)
     differing = scores["keras"].argmax(1) != scores["torch"].argmax(1)
     ties = ranked[:, -1] - ranked[:, -2] < TIE
-    accuracy = {e: workflow.evaluate(run, engine=e).accuracy for e in scores}
+    accuracy = {e: convlens.evaluate(run, engine=e).accuracy for e in scores}
     return {
         "accuracy": accuracy,
         "answers_that_differ": int(differing.sum()),

@@ -56,11 +56,11 @@ def steps(way: str) -> dict[str, dict[str, float]]:
         import convlens  # noqa: F401 - says how to wait
     import torch  # for the others before convlens, which would say it
 
-    from convlens import zoo
     from convlens.engines.device import limit_threads, supports_bfloat16
+    from convlens.foundation.waiting import _now
+    from convlens.network import zoo
     from convlens.training import recipe as recipes
     from convlens.training.choices import choose
-    from convlens.waiting import _now
 
     cpu = torch.device("cpu")
     if ours:
@@ -92,8 +92,8 @@ def _milliseconds(name: str, choice: Any) -> float:
     import torch
     import torch.nn.functional as F
 
-    from convlens import zoo
     from convlens.engines.torch_modules import PlanModule
+    from convlens.network import zoo
 
     with choice.in_threads():
         torch.manual_seed(0)

@@ -17,7 +17,7 @@ import numpy as np
 
 from convlens.data.known import read_known
 from convlens.engines.device import limit_threads
-from convlens.waiting import VARIABLES
+from convlens.foundation.waiting import VARIABLES
 
 PEERS = Path(__file__).parent / "peers"
 

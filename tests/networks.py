@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from convlens.errors import NetworkError
+from convlens.foundation.errors import NetworkError
 from convlens.network import Network
 
 pair = st.one_of(st.integers(1, 4), st.tuples(st.integers(1, 4), st.integers(1, 4)))

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convlens import zoo
 from convlens.cli.agree import table
 from convlens.engines import build
 from convlens.engines.agreement import agreements, relative_difference
+from convlens.network import zoo
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "agreement.md"
 NAMES = {"torch": "torch", "keras": "keras on tensorflow"}

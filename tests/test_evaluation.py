@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.nn import functional as F
 
-from convlens.errors import InputError, RunError, TrainingError
 from convlens.evaluation import Evaluation, calibration, evaluate_logits, softmax, top_k, wilson
+from convlens.foundation.errors import InputError, RunError, TrainingError
 
 CLASSES = ["cat", "dog", "owl"]
 LOGITS = np.array([[3, 0, 0], [0, 2, 0], [0, 4, 0], [0, 1, 0], [2, 0, 0]], dtype=np.float32)

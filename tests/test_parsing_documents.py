@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convlens.documents import check_values, parse_json, parse_toml
+from convlens.foundation.documents import check_values, parse_json, parse_toml
 
 LONG = "9" * 5000
 

@@ -7,9 +7,10 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from convlens import data, zoo
+from convlens import data
 from convlens.data import Dataset
 from convlens.engines.torch_engine import TorchModel
+from convlens.network import zoo
 
 
 @cache

@@ -19,7 +19,7 @@ sys.argv[1:] = rest
 import numpy as np  # noqa: E402 - the peers' arguments are read without ours
 from mnist_of_a_peer import Arguments, Clock  # noqa: E402
 
-from convlens import workflow  # noqa: E402
+from convlens.api.adapting import adapted_to_data  # noqa: E402
 from convlens.studies.trial import Trial  # noqa: E402
 from convlens.training import recipe as recipes  # noqa: E402
 from convlens.training import session  # noqa: E402
@@ -31,7 +31,7 @@ def main() -> None:
     recipe = recipes.load(own.recipe)
     args = Arguments(epochs=recipe.epochs)
     recipe = recipe.changed({"seed": args.seed, "epochs": args.epochs})
-    network, dataset, _ = workflow.fitted(own.network, "mnist", recipe)
+    network, dataset, _ = adapted_to_data(own.network, "mnist", recipe)
     assert np.array_equal(dataset.test.images[:, 0], args.test_images)
     device, choice = session.prepare(network, dataset, recipe, "cpu")
     print(choice, flush=True)

@@ -11,47 +11,97 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from convlens.api.evaluate import evaluate
+    from convlens.api.excite import excite
+    from convlens.api.export import export
+    from convlens.api.import_model import import_model
+    from convlens.api.look import look
+    from convlens.api.opening import open_run
+    from convlens.api.plan_training import plan_training
+    from convlens.api.predict import predict
+    from convlens.api.train import resume, train
+    from convlens.api.trust import trust
     from convlens.data import Dataset
     from convlens.data import load as load_data
     from convlens.engines import build
-    from convlens.errors import ConvlensError
-    from convlens.inspection import excite, look, trust
+    from convlens.foundation.errors import (
+        ConvlensError,
+        DataError,
+        DownloadError,
+        ExportError,
+        ImageTooLarge,
+        InputError,
+        Interrupted,
+        MissingExtra,
+        NetworkError,
+        RecipeError,
+        RunError,
+        StorageError,
+        TrainingError,
+        WeightsError,
+        WorkerError,
+    )
     from convlens.network import Network
-    from convlens.planning import plan_training
     from convlens.runs import Run
     from convlens.training.recipe import Recipe
-    from convlens.transfer import export, import_model
-    from convlens.workflow import evaluate, open_run, predict, resume, train
 
-import_module("convlens.waiting").set_before_torch()
+import_module("convlens.foundation.waiting").set_before_torch()
 
 _HOMES = {
-    "ConvlensError": ("convlens.errors", "ConvlensError"),
+    "ConvlensError": ("convlens.foundation.errors", "ConvlensError"),
+    "DataError": ("convlens.foundation.errors", "DataError"),
+    "DownloadError": ("convlens.foundation.errors", "DownloadError"),
+    "ExportError": ("convlens.foundation.errors", "ExportError"),
+    "ImageTooLarge": ("convlens.foundation.errors", "ImageTooLarge"),
+    "InputError": ("convlens.foundation.errors", "InputError"),
+    "Interrupted": ("convlens.foundation.errors", "Interrupted"),
+    "MissingExtra": ("convlens.foundation.errors", "MissingExtra"),
+    "NetworkError": ("convlens.foundation.errors", "NetworkError"),
+    "RecipeError": ("convlens.foundation.errors", "RecipeError"),
+    "RunError": ("convlens.foundation.errors", "RunError"),
+    "StorageError": ("convlens.foundation.errors", "StorageError"),
+    "TrainingError": ("convlens.foundation.errors", "TrainingError"),
+    "WeightsError": ("convlens.foundation.errors", "WeightsError"),
+    "WorkerError": ("convlens.foundation.errors", "WorkerError"),
     "Dataset": ("convlens.data", "Dataset"),
     "Network": ("convlens.network", "Network"),
     "Recipe": ("convlens.training.recipe", "Recipe"),
     "Run": ("convlens.runs", "Run"),
     "build": ("convlens.engines", "build"),
-    "evaluate": ("convlens.workflow", "evaluate"),
-    "excite": ("convlens.inspection", "excite"),
-    "export": ("convlens.transfer", "export"),
-    "import_model": ("convlens.transfer", "import_model"),
+    "evaluate": ("convlens.api.evaluate", "evaluate"),
+    "excite": ("convlens.api.excite", "excite"),
+    "export": ("convlens.api.export", "export"),
+    "import_model": ("convlens.api.import_model", "import_model"),
     "load_data": ("convlens.data", "load"),
-    "look": ("convlens.inspection", "look"),
-    "open_run": ("convlens.workflow", "open_run"),
-    "plan_training": ("convlens.planning", "plan_training"),
-    "predict": ("convlens.workflow", "predict"),
-    "resume": ("convlens.workflow", "resume"),
-    "train": ("convlens.workflow", "train"),
-    "trust": ("convlens.inspection", "trust"),
+    "look": ("convlens.api.look", "look"),
+    "open_run": ("convlens.api.opening", "open_run"),
+    "plan_training": ("convlens.api.plan_training", "plan_training"),
+    "predict": ("convlens.api.predict", "predict"),
+    "resume": ("convlens.api.train", "resume"),
+    "train": ("convlens.api.train", "train"),
+    "trust": ("convlens.api.trust", "trust"),
 }
 
 __all__ = [
     "ConvlensError",
+    "DataError",
     "Dataset",
+    "DownloadError",
+    "ExportError",
+    "ImageTooLarge",
+    "InputError",
+    "Interrupted",
+    "MissingExtra",
     "Network",
+    "NetworkError",
     "Recipe",
+    "RecipeError",
     "Run",
+    "RunError",
+    "StorageError",
+    "TrainingError",
+    "WeightsError",
+    "WorkerError",
     "__version__",
     "build",
     "evaluate",

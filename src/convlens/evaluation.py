@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from convlens.errors import InputError, RunError, TrainingError
+from convlens.foundation.errors import InputError, RunError, TrainingError
 
 BINS = 15
 """Confidence bins of the calibration error, as in Guo et al. 2017."""

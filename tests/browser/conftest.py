@@ -81,7 +81,7 @@ def explorer(runs: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def site(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The run `digits` as `convlens publish` writes it, on a plain file server."""
-    from convlens.serve.site import publish
+    from convlens.serve.pages.site import publish
 
     folder = tmp_path_factory.mktemp("published") / "site"
     publish(runs / "digits", folder)

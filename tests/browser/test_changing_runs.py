@@ -16,10 +16,10 @@ import acting
 import numpy as np
 import pytest
 
+from convlens.api.opening import open_subject
 from convlens.inside.windows import window
-from convlens.inspection import open_subject
 from convlens.runs import Run
-from convlens.serve.served import weights_version as on_disk
+from convlens.serve.models.served import weights_version as on_disk
 from convlens.weights import save_tensors
 from serving import Server
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from test_accessibility import cut_off, serious
 
 from conftest import PHONE
-from convlens import zoo
+from convlens.network import zoo
 
 LAYERS = [row.name for row in zoo.load("bottleneck-resnet").table().rows][:-1]
 """All but the softmax, which is the answer beside the network."""

@@ -15,8 +15,8 @@ import acting
 from PIL import Image
 
 import photos
+from convlens.api.opening import open_subject
 from convlens.inside.windows import window
-from convlens.inspection import open_subject
 
 if TYPE_CHECKING:
     from serving import Server

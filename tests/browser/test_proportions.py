@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import acting
 from PIL import Image
 
+from convlens.api.opening import open_subject
 from convlens.inside.windows import window
-from convlens.inspection import open_subject
 
 
 def ratio(page, selector: str) -> float:

@@ -12,10 +12,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from conftest import DESKTOP, PHONE
-from convlens import zoo
-from convlens.errors import NetworkError
-from convlens.layers import KINDS
-from convlens.network import Network
+from convlens.foundation.errors import NetworkError
+from convlens.network import Network, zoo
+from convlens.network.layers import KINDS
 
 if TYPE_CHECKING:
     from serving import Server

@@ -196,7 +196,7 @@ def test_evaluate_gives_the_numbers_that_training_wrote(trained: Path) -> None:
 
 def test_a_folder_that_has_a_runs_name_and_is_none_does_not_hide_the_run(trained: Path) -> None:
     from convlens import open_run
-    from convlens.errors import RunError
+    from convlens.foundation.errors import RunError
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(trained)
@@ -213,8 +213,8 @@ def test_a_folder_that_has_a_runs_name_and_is_none_does_not_hide_the_run(trained
 
 def test_evaluate_tells_what_views_give_beside_the_plain_result(trained: Path) -> None:
     from convlens import Network, build, open_run
+    from convlens.api.opening import with_weights
     from convlens.data import Preprocessing, load_like
-    from convlens.workflow import with_weights
 
     told = succeed("evaluate", "last", "--views", "mirror", cwd=trained)
     run = open_run("last", trained / "runs")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from convlens import zoo
 from convlens.cli import COMMANDS, completion, option_table
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
+from convlens.network import zoo
 
 
 @pytest.fixture

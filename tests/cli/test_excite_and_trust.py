@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import convlens as package
-from convlens.progress import display as drawing
+from convlens.foundation.progress import display as drawing
 from recorded_runs import NETWORK, RECIPE, digits, train
 
 OF_PATCHES = ["excite-depthwise1/index.html", "excite-depthwise1/depthwise1-patches.svg"]

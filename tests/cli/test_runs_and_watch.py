@@ -20,7 +20,7 @@ import pytest
 
 import convlens as package
 from convlens import runs as store
-from convlens.errors import ConvlensError, InputError
+from convlens.foundation.errors import ConvlensError, InputError
 from recorded_runs import RECIPE, train
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from convlens import data
 from convlens.data.archives import top, unpack, unpacked
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 FILES = {
     "set/cat/1.txt": b"one",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.data.bounded import declared_bytes, opened, read_exactly, read_records
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 
 @given(st.binary(max_size=50), st.integers(0, 60))

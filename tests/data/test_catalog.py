@@ -17,7 +17,7 @@ from convlens.data.catalog import catalog, content_hash, find, places
 from convlens.data.dataset import Split
 from convlens.data.known import read_known
 from convlens.data.preprocessing import mean_std
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 SETS = catalog()
 

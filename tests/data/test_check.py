@@ -14,7 +14,7 @@ import photos
 from convlens import data
 from convlens.data.check import check
 from convlens.data.findings import Finding
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 
 @pytest.fixture

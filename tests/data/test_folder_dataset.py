@@ -12,7 +12,7 @@ from PIL import Image
 from convlens import data
 from convlens.data import Dataset, StoredImages
 from convlens.data.preprocessing import background_of, mean_std
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from pictures import digit_folder, photo_folder
 
 PARTS = ("train", "validation", "test")

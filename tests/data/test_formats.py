@@ -28,7 +28,7 @@ from convlens.data.formats.mat import read_mat
 from convlens.data.formats.npz import Npz
 from convlens.data.formats.parquet import Parquet
 from convlens.data.formats.stl import read_images
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 RNG = np.random.default_rng(0)
 SMALL = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, max_side=6))

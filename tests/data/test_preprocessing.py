@@ -21,7 +21,7 @@ from convlens.data.preprocessing import (
     mean_std_of_sums,
     pixel_sums,
 )
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from pictures import photo_pieces
 
 

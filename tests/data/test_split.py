@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.data.split import hold_out, share
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 LABELS = st.lists(st.integers(0, 3), min_size=8, max_size=60).map(np.array)
 

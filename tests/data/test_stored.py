@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convlens.data.stored import PixelFile, StoredImages
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 3, 8, 9), dtype=np.uint8)
 

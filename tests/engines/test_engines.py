@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from convlens import zoo
 from convlens.engines import build, check_engine
 from convlens.engines.reference import ReferenceModel
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError, NetworkError
-from convlens.network import Network
+from convlens.foundation.errors import InputError, NetworkError
+from convlens.network import Network, zoo
 
 
 def test_each_engine_is_built_by_its_name() -> None:

@@ -10,10 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import networks
-from convlens import zoo
 from convlens.engines import build
-from convlens.errors import InputError, WeightsError
-from convlens.network import Network
+from convlens.foundation.errors import InputError, WeightsError
+from convlens.network import Network, zoo
 from drawn_weights import random_weights
 
 pytest.importorskip("keras", reason="needs the extra keras")

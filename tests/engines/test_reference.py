@@ -12,12 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import networks
-from convlens import zoo
 from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError, WeightsError
-from convlens.network import Network
+from convlens.foundation.errors import InputError, WeightsError
+from convlens.network import Network, zoo
 from drawn_weights import random_weights
 
 

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 import networks
-from convlens import zoo
 from convlens.engines import build
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError, NetworkError, WeightsError
-from convlens.network import Network
+from convlens.foundation.errors import InputError, NetworkError, WeightsError
+from convlens.network import Network, zoo
 
 
 def images(network: Network, count: int = 2) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from convlens.data.archives import Limits, unpack
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 
 def zipped(path: Path, *entries: tuple[str, bytes], mode: int = 0) -> Path:
@@ -127,7 +127,7 @@ def test_fault_16_a_million_entries_cost_little_memory(tmp_path: Path) -> None:
         "import resource, sys\n"
         "from pathlib import Path\n"
         "from convlens.data.archives import unpack\n"
-        "from convlens.errors import DataError\n"
+        "from convlens.foundation.errors import DataError\n"
         "use = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = use()\n"
         "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]))\n"

@@ -15,7 +15,7 @@ import pytest
 
 from convlens.data.catalog import File
 from convlens.data.download import Timeouts, fetch
-from convlens.errors import DataError, DownloadError
+from convlens.foundation.errors import DataError, DownloadError
 from servers import Mirror, mirror
 
 NAME = "train-images-idx3-ubyte.gz"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from fuzz.seeds import READERS
 
 FORMATS = [name for name in READERS if name not in ("zip", "tar", "image")]

@@ -12,7 +12,7 @@ import convlens
 from cli.test_cli import fail
 from convlens import open_run
 from convlens.engines import device
-from convlens.errors import DataError, RunError
+from convlens.foundation.errors import DataError, RunError
 from convlens.training import resuming
 from convlens.training.recipe import Recipe
 from recorded_runs import RECIPE, Stopped, digits, train

@@ -22,7 +22,7 @@ from convlens import data
 from convlens.data.decode import decode
 from convlens.data.formats.idx import read_idx
 from convlens.data.formats.npz import read_npz
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -200,7 +200,7 @@ def test_fault_20_a_huge_image_is_refused_from_its_header(tmp_path: Path) -> Non
     code = (
         "import resource, sys\n"
         "from convlens.data.decode import decode\n"
-        "from convlens.errors import DataError\n"
+        "from convlens.foundation.errors import DataError\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: decode(sys.argv[1])\n"
         "except DataError as error: assert 'too many pixels' in error.what, error.what\n"

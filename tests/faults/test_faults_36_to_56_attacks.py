@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from convlens.data import Preprocessing
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from serving import Server, as_form
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

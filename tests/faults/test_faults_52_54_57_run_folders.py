@@ -17,9 +17,10 @@ import pytest
 import torch
 
 from cli.test_cli import convlens, fail, succeed
-from convlens import open_run, runs, workflow
-from convlens.errors import ConvlensError, RunError, StorageError
+from convlens import open_run, runs
+from convlens.api.report import write_report
 from convlens.evaluation import Evaluation
+from convlens.foundation.errors import ConvlensError, RunError, StorageError
 from convlens.network import Network
 from convlens.runs import Run
 from faults.test_faults_53_to_58_options_and_channels import full_disk
@@ -34,7 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
     torch.set_num_threads(1)
     train(folder, RECIPE.changed({"epochs": 2, "record_kernels": 1}))
-    workflow.write_report(open_run(folder))
+    write_report(open_run(folder))
     return folder
 
 

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from cli.test_cli import fail
-from convlens import atomic
-from convlens.errors import StorageError
+from convlens.foundation import atomic
+from convlens.foundation.errors import StorageError
 
 DIGITS = "9" * 5000
 NETWORK = "input = [1, 28, 28]\nlayers = [{ flatten = true }, { linear = 10 }]\n"
@@ -110,16 +110,15 @@ def test_fault_55_no_regular_file_exits_2_at_once(arguments: str, kind: str, pla
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
 def test_fault_55_a_file_of_classes_that_is_none_exits_2(kind: str, places: Path) -> None:
     import convlens
-    from convlens import transfer
     from convlens.engines import build
-    from convlens.errors import InputError
+    from convlens.foundation.errors import InputError
     from convlens.network import Network
     from convlens.weights import save_tensors
 
     network = Network.load(places / "net.toml")
     save_tensors(places / "w.safetensors", build(network).weights())
     with pytest.raises(InputError, match="cannot be read: it is a"):
-        transfer.import_model(
+        convlens.import_model(
             places / "w.safetensors",
             network=places / "net.toml",
             classes=places / f"{kind}.txt",

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from convlens import runs
-from convlens.errors import RunError, StorageError, WeightsError
+from convlens.foundation.errors import RunError, StorageError, WeightsError
 from convlens.weights import check_finite, load_tensors, read_weights, save_tensors
 
 WEIGHTS = {
@@ -273,7 +273,7 @@ def test_fault_34_a_torn_last_line_is_not_an_event(tmp_path: Path) -> None:
 def test_fault_32_two_processes_cannot_write_one_run(tmp_path: Path) -> None:
     with runs.create("net", folder=tmp_path / "run"):
         code = (
-            "import sys; from convlens import runs; from convlens.errors import RunError\n"
+            "import sys; from convlens import RunError, runs\n"
             "try: runs.open_existing(sys.argv[1])\n"
             "except RunError as error: assert 'another process' in error.what\n"
             "else: raise SystemExit('it was opened')"

@@ -17,7 +17,7 @@ from PIL import Image
 from convlens import data
 from convlens.data.folders import pool
 from convlens.data.preprocessing import Preprocessing
-from convlens.errors import DataError, StorageError
+from convlens.foundation.errors import DataError, StorageError
 from pictures import digit_folder, digit_images, photo_pieces
 
 SHOW = [sys.executable, "-m", "convlens", "data", "show"]
@@ -134,7 +134,7 @@ def test_fault_28_an_unforeseen_error_names_the_file_and_keeps_its_words(tmp_pat
         "from pathlib import Path\n"
         "from convlens.data.folders import pool\n"
         "from convlens.data.preprocessing import Preprocessing\n"
-        "from convlens.errors import WorkerError\n"
+        "from convlens.foundation.errors import WorkerError\n"
         # one image of this size takes 805 MB; the processes may have 700
         "pixels, *files = sys.argv[1:]\n"
         "preparing = Preprocessing((3, 16_384, 16_384), (0.0,) * 3, (1.0,) * 3)\n"

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 import torch
 
-from convlens import transfer, workflow, zoo
+import convlens
+from convlens.api.report import write_report
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import ConvlensError, InputError, MissingExtra, WeightsError
-from convlens.network import Network
+from convlens.foundation.errors import ConvlensError, InputError, MissingExtra, WeightsError
+from convlens.network import Network, zoo
 
 onnx = pytest.importorskip("onnx")
 h5py: Any = pytest.importorskip("h5py")
@@ -53,7 +54,7 @@ def opened() -> Iterator[list[str]]:
 def refused(path: Path, **options: Any) -> ConvlensError:
     """Import must fail with exit code 2 and leave nothing."""
     with pytest.raises(ConvlensError) as error:
-        transfer.import_model(path, out=path.parent / "run", **options)
+        convlens.import_model(path, out=path.parent / "run", **options)
     assert error.value.exit_code == 2
     assert error.value.expected
     assert not (path.parent / "run").exists()
@@ -92,7 +93,7 @@ def run_with(tmp_path: Path, value: float) -> Path:
     weights = TorchModel(NETWORK).weights()
     torch.save({n: torch.from_numpy(a) for n, a in weights.items()}, tmp_path / "w.pt")
     (tmp_path / "net.toml").write_text(NETWORK.to_toml())
-    run, _ = transfer.import_model(
+    run, _ = convlens.import_model(
         tmp_path / "w.pt", network=tmp_path / "net.toml", out=tmp_path / "run"
     )
     from convlens import runs
@@ -111,16 +112,16 @@ def test_fault_11_weights_that_are_not_finite_are_refused_unless_allowed(
     folder = run_with(tmp_path, value)
     target = tmp_path / "net.onnx"
     with pytest.raises(WeightsError, match=r'(?s)"linear1.bias".*--allow-non-finite'):
-        transfer.export(folder, out=target)
+        convlens.export(folder, out=target)
     assert not target.exists()
-    transfer.export(folder, out=target, allow_non_finite=True)
+    convlens.export(folder, out=target, allow_non_finite=True)
     assert target.exists()
     assert "NaN or infinite" in refused_import(target).what
 
 
 def refused_import(path: Path) -> ConvlensError:
     with pytest.raises(ConvlensError) as error:
-        transfer.import_model(path, out=path.parent / "again")
+        convlens.import_model(path, out=path.parent / "again")
     assert not (path.parent / "again").exists()
     return error.value
 
@@ -172,7 +173,7 @@ def keras_file(path: Path, layers: list[dict[str, Any]], **members: bytes) -> Pa
 def test_the_keras_file_of_these_tests_is_read_where_nothing_is_wrong_with_it(
     tmp_path: Path,
 ) -> None:
-    run, found = transfer.import_model(
+    run, found = convlens.import_model(
         keras_file(tmp_path / "net.keras", [dense()]), out=tmp_path / "run"
     )
     assert run.status["state"] == "imported"
@@ -277,7 +278,7 @@ def test_fault_13_data_that_unfolds_or_lies_elsewhere_is_refused(kind: str, tmp_
 
 
 def onnx_file(path: Path) -> Any:
-    transfer.export(run_with(path.parent, 0.5), out=path)
+    convlens.export(run_with(path.parent, 0.5), out=path)
     return onnx.load(path)
 
 
@@ -301,7 +302,7 @@ def test_fault_14_tensors_in_other_files_are_refused_and_nothing_else_is_opened(
     path = tmp_path / "hostile.onnx"
     path.write_bytes(model.SerializeToString())
     with opened() as seen, pytest.raises(WeightsError, match="lies in another file"):
-        transfer.import_model(path, out=tmp_path / "again")
+        convlens.import_model(path, out=tmp_path / "again")
     assert str(path) in seen
     assert not [name for name in seen if "passwd" in name or name in (str(secret), str(place))]
     assert not (tmp_path / "again").exists()
@@ -314,7 +315,7 @@ def test_fault_14_a_tensor_that_declares_more_than_it_holds_is_refused(tmp_path:
     path = tmp_path / "hostile.onnx"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(WeightsError, match="declares 72,000,000,000,000 values and holds 216"):
-        transfer.import_model(path, out=tmp_path / "again")
+        convlens.import_model(path, out=tmp_path / "again")
 
 
 def test_a_graph_of_other_layers_lists_each_of_them(tmp_path: Path) -> None:
@@ -327,7 +328,7 @@ def test_a_graph_of_other_layers_lists_each_of_them(tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(InputError, match="has 2 layers that convlens has not") as error:
-        transfer.import_model(path, out=tmp_path / "again")
+        convlens.import_model(path, out=tmp_path / "again")
     assert '"relu1" (Relu6 of the domain "evil.domain"); "flatten1" (Transpose)' in error.value.what
 
 
@@ -346,7 +347,7 @@ def test_a_cut_file_is_refused(ending: str, share: float, tmp_path: Path) -> Non
     cut.write_bytes(content[: int(share * len(content))])
     options = {"network": "tutorial-torch"} if ending == ".weights.h5" else {}
     with pytest.raises(ConvlensError) as error:
-        transfer.import_model(cut, out=tmp_path / "again", **options)
+        convlens.import_model(cut, out=tmp_path / "again", **options)
     assert error.value.exit_code == 2
     assert not (tmp_path / "again").exists()
 
@@ -354,11 +355,11 @@ def test_a_cut_file_is_refused(ending: str, share: float, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("module", "call", "extra"),
     [
-        ("onnxruntime", lambda folder: transfer.export("tutorial-torch", out=folder / "x.onnx"),
+        ("onnxruntime", lambda folder: convlens.export("tutorial-torch", out=folder / "x.onnx"),
          "export"),
-        ("onnx", lambda folder: transfer.import_model(folder / "x.onnx"), "import"),
-        ("h5py", lambda folder: transfer.import_model(folder / "x.keras"), "import"),
-        ("h5py", lambda folder: transfer.import_model(folder / "x.weights.h5",
+        ("onnx", lambda folder: convlens.import_model(folder / "x.onnx"), "import"),
+        ("h5py", lambda folder: convlens.import_model(folder / "x.keras"), "import"),
+        ("h5py", lambda folder: convlens.import_model(folder / "x.weights.h5",
                                                       network="tutorial-torch"), "import"),
     ],
 )  # fmt: skip
@@ -367,7 +368,7 @@ def test_fault_45_a_missing_package_is_named_with_its_install_line(
 ) -> None:
     import importlib.util
 
-    from convlens import extras
+    from convlens.foundation import extras
 
     found = importlib.util.find_spec
     monkeypatch.setattr(extras, "find_spec", lambda name: None if name == module else found(name))
@@ -380,14 +381,14 @@ def test_fault_45_a_missing_package_is_named_with_its_install_line(
 def test_an_imported_run_says_that_its_data_is_not_known(tmp_path: Path) -> None:
     weights = TorchModel(zoo.load("tutorial-torch")).module.state_dict()
     torch.save(weights, tmp_path / "w.pt")
-    run, _ = transfer.import_model(
+    run, _ = convlens.import_model(
         tmp_path / "w.pt", network="tutorial-torch", out=tmp_path / "run"
     )
     with pytest.raises(ConvlensError, match=r"(?s)imported.*--data"):
-        workflow.evaluate(run)
+        convlens.evaluate(run)
     with pytest.raises(ConvlensError, match="there is no training to report on"):
-        workflow.write_report(run)
-    assert workflow.evaluate(run, data="digits-5k").images == 1000
+        write_report(run)
+    assert convlens.evaluate(run, data="digits-5k").images == 1000
 
 
 def mutated(content: bytes, seed: int) -> bytes:
@@ -423,7 +424,7 @@ def test_damaged_files_are_read_or_refused_and_never_surprise(ending: str, tmp_p
         path = tmp_path / f"broken{ending}"
         path.write_bytes(mutated(content, seed))
         try:
-            transfer.import_model(path, out=tmp_path / f"run-{seed}", **options)
+            convlens.import_model(path, out=tmp_path / f"run-{seed}", **options)
         except ConvlensError as error:
             refusals += 1
             assert error.exit_code == 2  # noqa: PT017 - many files are read well
@@ -445,5 +446,5 @@ def test_a_keras_setting_of_another_type_is_refused_by_its_layer(
         }
         path = keras_file(tmp_path / "net.keras", [layer])
         with pytest.raises(ConvlensError) as error:  # a convolution after flatten, at the least
-            transfer.import_model(path, out=tmp_path / "again")
+            convlens.import_model(path, out=tmp_path / "again")
         assert error.value.exit_code == 2

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convlens import data, open_run, runs, zoo
+from convlens import data, open_run, runs
 from convlens.data import Dataset, Split
 from convlens.engines import device
-from convlens.errors import DataError, InputError
+from convlens.foundation.errors import DataError, InputError
+from convlens.network import zoo
 from convlens.training import choices, session
 from convlens.training.recipe import Recipe
 

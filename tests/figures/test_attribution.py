@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.errors import InputError
 from convlens.figures.attribution import attributions_svg, overlaid
+from convlens.foundation.errors import InputError
 from convlens.inside.reasons import Attribution, Method
 
 

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.errors import InputError
 from convlens.figures.bars import bars_svg
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.figures.plane import Surface, surfaces_svg
+from convlens.foundation.errors import InputError
 
 
 def texts(svg: str) -> list[str]:

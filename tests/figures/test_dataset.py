@@ -13,8 +13,8 @@ from PIL import Image
 
 import trained
 from convlens.data.summary import summarise
-from convlens.errors import InputError
 from convlens.figures import dataset as figures
+from convlens.foundation.errors import InputError
 
 
 def texts(svg: str) -> list[str]:

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.errors import InputError
 from convlens.figures.top_patches import top_patches_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.excitation import MadePatch
 from convlens.inside.top_patches import TopPatches
 

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.errors import InputError
 from convlens.figures.feature_maps import feature_maps_svg, feature_vector_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 
 

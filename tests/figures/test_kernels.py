@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from convlens.data.digits import read
-from convlens.errors import InputError
 from convlens.figures.kernels import gallery_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.kernels import GALLERY, apply_kernel, find_kernel
 
 DIGIT = read()[1].images[3]

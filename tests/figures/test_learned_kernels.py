@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from convlens import build
-from convlens.errors import InputError
 from convlens.figures.animation import kernels_animation
 from convlens.figures.kernel_sheet import (
     choose_kernels,
@@ -19,6 +18,7 @@ from convlens.figures.kernel_sheet import (
     signed_colours,
 )
 from convlens.figures.learned_kernels import before_after_svg, learned_kernels_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.learned_kernels import (
     KernelLayer,
     Kernels,

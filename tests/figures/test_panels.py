@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.errors import InputError
 from convlens.figures.panels import Panel, panels_svg
+from convlens.foundation.errors import InputError
 
 
 def texts(svg: str) -> list[str]:

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.errors import InputError
 from convlens.figures.maximise import maximised_svg
 from convlens.figures.top_patches import top_patches_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.maximise import Maximised
 from convlens.inside.top_patches import TopPatches
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from convlens.data.digits import read
-from convlens.errors import InputError
 from convlens.figures.pixels import pixels_svg
+from convlens.foundation.errors import InputError
 
 
 def words(svg: str) -> list[str]:

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.errors import InputError
 from convlens.figures.trust import cascade_svg, faithfulness_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.trust import Cascade, Curves, Faithfulness
 
 

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens import data, zoo
+from convlens import data
 from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
-from convlens.errors import InputError
 from convlens.figures.windows import window_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.windows import window
-from convlens.network import Network
+from convlens.network import Network, zoo
 
 
 def texts(svg: str) -> list[str]:

@@ -26,7 +26,7 @@ def main() -> None:
     import atheris  # here, because pytest imports every file and few machines have it
 
     with atheris.instrument_imports(include=["convlens", "tarfile", "zipfile", "gzip"]):
-        from convlens.errors import DataError
+        from convlens.foundation.errors import DataError
         from fuzz.seeds import READERS
 
     name = sys.argv.pop(1)

@@ -21,10 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
-from convlens import zoo
 from convlens.data import Preprocessing
-from convlens.errors import InputError
-from convlens.network import Network
+from convlens.foundation.errors import InputError
+from convlens.network import Network, zoo
 from convlens.runs import manifest, schemas
 from convlens.runs.json_file import object_of, parse_object, text_of
 from convlens.training import recipe as recipes

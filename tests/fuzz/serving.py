@@ -23,8 +23,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
-from convlens.errors import ConvlensError
-from convlens.serve.multipart import read_form
+from convlens.foundation.errors import ConvlensError
+from convlens.serve.http.multipart import read_form
 from fuzz.mutate import damaged
 from serving import Server, as_form, serving
 

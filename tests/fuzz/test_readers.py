@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from fuzz.mutate import WRITERS, survive
 from fuzz.seeds import READERS
 

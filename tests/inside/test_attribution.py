@@ -10,9 +10,8 @@ from hypothesis import assume, given, settings
 
 import networks
 import trained
-from convlens import zoo
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.attribution import (
     METHODS,
     Method,
@@ -22,7 +21,7 @@ from convlens.inside.attribution import (
     occlusion_window,
 )
 from convlens.inside.reasons import possible_methods
-from convlens.network import Network
+from convlens.network import Network, zoo
 
 
 def image(number: int = 0) -> np.ndarray:

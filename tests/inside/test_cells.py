@@ -10,12 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import networks
-from convlens import zoo
 from convlens.engines.reference import ReferenceModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.cells import checked_cell, region
-from convlens.network import Network
-from convlens.table import Row
+from convlens.network import Network, zoo
+from convlens.network.plan import Row
 
 
 @pytest.fixture(scope="module")

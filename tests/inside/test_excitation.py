@@ -7,14 +7,14 @@ import pytest
 
 import recorded_runs
 import trained
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.attribution import default_layer
 from convlens.inside.excitation import CELL_ASCENT, SHOWN_MAPS, excite, last_convolution
 from convlens.inside.look import Subject
 from convlens.inside.maximise import maximise_map
 from convlens.inside.top_patches import seen_by_cell, top_patches
 from convlens.network import Network
-from convlens.zoo import load
+from convlens.network.zoo import load
 
 
 def tutorial() -> Subject:

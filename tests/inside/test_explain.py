@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import networks
 from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.explain import explain
 from convlens.inside.steps import Step
 from convlens.inside.windows import window

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import trained
-from convlens import zoo
 from convlens.engines import build
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside import feature_maps as module
 from convlens.inside.feature_maps import (
     FeatureMaps,
@@ -17,7 +16,7 @@ from convlens.inside.feature_maps import (
     feature_maps,
     find_dead_maps,
 )
-from convlens.network import Network
+from convlens.network import Network, zoo
 
 
 def image(number: int = 0) -> np.ndarray:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from convlens.data.digits import read
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.kernels import GALLERY, Kernel, apply_kernel, as_picture, find_kernel
 
 DIGIT = read()[1].images[3, 0]

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import assume, given, settings
 
-from convlens import build, zoo
-from convlens.errors import InputError
+from convlens import build
+from convlens.foundation.errors import InputError
 from convlens.inside.kernels import apply_kernel
 from convlens.inside.learned_kernels import (
     KernelLayer,
@@ -17,7 +17,7 @@ from convlens.inside.learned_kernels import (
     learned_kernels,
     strongest_channels,
 )
-from convlens.network import Network
+from convlens.network import Network, zoo
 from networks import fits, written
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import trained
-from convlens import zoo
 from convlens.data import Preprocessing
 from convlens.engines import build
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.maximise import Ascent, maximise_class, maximise_map
+from convlens.network import zoo
 
 SHORT = Ascent(steps=30)
 

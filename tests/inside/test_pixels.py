@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convlens.data.digits import read
-from convlens.errors import DataError, InputError
+from convlens.foundation.errors import DataError, InputError
 from convlens.inside.pixels import crop, read_pixels, terminal_matrix
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convlens import zoo
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside import places
-from convlens.network import Network
+from convlens.network import Network, zoo
 
 RESNET = zoo.load("bottleneck-resnet")
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import trained
-from convlens import zoo
-from convlens.arithmetic import ReceptiveField
 from convlens.engines import build
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside import feature_maps as streaming
 from convlens.inside.top_patches import top_patches
+from convlens.network import zoo
+from convlens.network.arithmetic import ReceptiveField
 
 SET = 300
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import trained
-from convlens import zoo
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.attribution import attribute
 from convlens.inside.trust import (
     Cascade,
@@ -20,7 +19,7 @@ from convlens.inside.trust import (
     randomised_order,
     rank_similarity,
 )
-from convlens.network import Network
+from convlens.network import Network, zoo
 
 
 def images(count: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 import trained
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.look import Subject
 from convlens.inside.trust import Cascade, Curves, Faithfulness, cascade, faithfulness
 from convlens.inside.verdict import Trust, Verdict, judge

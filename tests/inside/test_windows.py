@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import networks
-from convlens import data, zoo
+from convlens import data
 from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.steps import Addition, Correlation, Elementwise, Pooling, Step, WeightedSum
 from convlens.inside.windows import window
-from convlens.network import Network
+from convlens.network import Network, zoo
 
 
 def model_of(layers: list[dict[str, Any]], shape: Any, **weights: Any) -> ReferenceModel:

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from convlens import lessons
 from convlens.cli.lesson import app
-from convlens.errors import ConvlensError, InputError
+from convlens.foundation.errors import ConvlensError, InputError
+from convlens.foundation.progress import display as drawing
 from convlens.lessons import page
 from convlens.lessons.lesson import Drawing, Lesson
-from convlens.progress import display as drawing
 from convlens.report.text_table import Table
 
 REPORTED = {"lesson", "title", "seed", "quick", "seconds", "page"}

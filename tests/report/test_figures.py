@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from convlens.errors import InputError
 from convlens.evaluation import evaluate_logits
+from convlens.foundation.errors import InputError
 from convlens.report.figures import confusion_svg, curves_svg, reliability_svg
 from report import examples
 

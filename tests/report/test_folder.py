@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.errors import StorageError
+from convlens.foundation.errors import StorageError
 from convlens.report.folder import LISTING, write_page
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
+import convlens
 import trained
-from convlens import inspection
 from convlens.inside.look import Subject
 from convlens.inside.verdict import judge
 from convlens.report import look_page, trust_page
@@ -50,7 +50,7 @@ def test_a_look_at_a_trained_network_names_the_command_that_measures_trust(tmp_p
     image = tmp_path / "digit.png"
     Image.fromarray(trained.digits().test.images[0, 0]).save(image)
     options = {"layers": ["softmax1"], "methods": ["saliency"]}
-    found = inspection.look(subject(), image, **options)  # type: ignore[arg-type]
+    found = convlens.look(subject(), image, **options)  # type: ignore[arg-type]
     sentence = "Which of them to trust on this model is what convlens trust RUN measures."
     assert sentence in Page(look_page.make_page(found, "convlens look").html).text
     untrained = replace(found, subject=replace(found.subject, trained=False))

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convlens import zoo
-from convlens.errors import RunError
+from convlens.foundation.errors import RunError
+from convlens.network import zoo
 from convlens.runs import Run
-from convlens.serve.limits import Limits
-from convlens.serve.registry import Registry
-from convlens.serve.served import ServedModel
+from convlens.serve.http.limits import Limits
+from convlens.serve.models.registry import Registry
+from convlens.serve.models.served import ServedModel
 from serving import SAFETENSORS, Server, as_tensor, serving
 
 

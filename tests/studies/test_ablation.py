@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.studies import ablation
 from convlens.studies.ablation import PLAIN, ingredients, named
 from convlens.training import recipe as recipes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.errors import RunError
+from convlens.foundation.errors import RunError
 from convlens.studies.journal import FILE, Journal
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.studies import learning_rate
 from convlens.studies.learning_rate import read_off, smoothed
 from studies.example import bench

@@ -8,8 +8,8 @@ import pytest
 
 from convlens import data
 from convlens.engines.device import supports_bfloat16
-from convlens.errors import InputError, TrainingError
-from convlens.machine import available_cores
+from convlens.foundation.errors import InputError, TrainingError
+from convlens.foundation.machine import available_cores
 from convlens.studies import child, precision, threads
 from convlens.studies.study import Bench, Options, Subject
 from convlens.training import session

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from convlens.errors import InputError, Interrupted
+from convlens.foundation.errors import InputError, Interrupted
 from convlens.report.text_table import Table
 from convlens.studies import batch_size, study
 from convlens.studies.conduct import with_warning

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from convlens import zoo
-from convlens.layers import Conv, Residual
+from convlens.network import zoo
+from convlens.network.layers import Conv, Residual
 from convlens.studies import depth, width
 from convlens.studies.depth import deepened
 from convlens.studies.width import widened

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import convlens
-from convlens import zoo
 from convlens.engines.device import supports_bfloat16
-from convlens.machine import available_cores
+from convlens.foundation.machine import available_cores
+from convlens.network import zoo
 from convlens.training import choices, kept_choices
 from convlens.training.choices import Choice, choose
 from convlens.training.recipe import Recipe

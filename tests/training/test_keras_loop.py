@@ -10,7 +10,7 @@ import torch
 
 from convlens.data import Preprocessing, Split
 from convlens.engines import build
-from convlens.errors import DataError, InputError, RunError
+from convlens.foundation.errors import DataError, InputError, RunError
 from convlens.network import Network
 from convlens.training import loop
 from convlens.training.batches import TensorSet

@@ -9,7 +9,7 @@ import pytest
 
 from convlens import open_run
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import RecipeError, WeightsError
+from convlens.foundation.errors import RecipeError, WeightsError
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.training import session

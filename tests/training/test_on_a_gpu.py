@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from convlens import zoo
 from convlens.data import Preprocessing, Split
 from convlens.engines import build
 from convlens.engines.captured import Captured
 from convlens.engines.device import compute_repeatably
 from convlens.engines.torch_engine import TorchModel
-from convlens.network import Network
+from convlens.network import Network, zoo
 from convlens.training.batches import TensorSet
 from convlens.training.choices import Choice
 from convlens.training.loop import Fitting, Weights, fit, predict

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlens.errors import RecipeError
+from convlens.foundation.errors import RecipeError
 from convlens.training import recipe as recipes
 from convlens.training.recipe import Augmentation, Recipe, settings
 

@@ -12,11 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convlens import data, zoo
+from convlens import data
 from convlens.data import Preprocessing, Split, StoredImages
 from convlens.data.stored import PixelFile
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
+from convlens.network import zoo
 from convlens.training.batches import TensorSet, batch_sizes
 from convlens.training.choices import Choice
 from convlens.training.loop import Fitting, fit, predict

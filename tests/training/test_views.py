@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.training.views import VIEWS, mean_over_views, views_of
 
 

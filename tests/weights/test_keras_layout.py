@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 
 import networks
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.network import Network
 from convlens.weights.keras_layout import from_keras, keras_shapes, to_keras
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from convlens.errors import WeightsError
+from convlens.foundation.errors import WeightsError
 from convlens.weights.pickled import MAX_PICKLE, read_state_dict
 
 CODE = """
 import json, resource, sys, time
 from pathlib import Path
 import torch
-from convlens.errors import WeightsError
+from convlens.foundation.errors import WeightsError
 from convlens.weights.pickled import read_state_dict
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 started = time.perf_counter()

@@ -13,7 +13,7 @@ import os
 import sys
 from importlib import import_module
 
-from convlens.errors import ConvlensError, InputError, StorageError, nearest
+from convlens.foundation.errors import ConvlensError, InputError, StorageError, nearest
 
 COMMANDS = {
     "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
@@ -77,7 +77,7 @@ def _run(arguments: list[str]) -> int:
         file = "import_" if name == "import" else name  # a word that Python keeps
         module = import_module(f"convlens.cli.{file}")
         from convlens.cli import usage
-        from convlens.progress import showing
+        from convlens.foundation.progress import showing
 
         with showing(name not in SILENT):
             return usage.call(module.app, arguments[1:], f"convlens {name}")

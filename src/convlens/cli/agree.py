@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from convlens import zoo
 from convlens.cli.options import Json, new_command, print_json
 from convlens.engines.agreement import IMAGES, Agreement, agreements
-from convlens.progress import track
+from convlens.foundation.progress import track
+from convlens.network import zoo
 
 app = new_command()
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from convlens import workflow
+from convlens.api.opening import open_run
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.report.compare import compare_table
 
 app = new_command()
@@ -23,7 +23,7 @@ def compare(
     """Show accuracy, loss, time and size of runs, beside the settings in which they differ."""
     if len(references) < 2:
         raise InputError("one run is given", "two or more", "write convlens compare RUN RUN")
-    opened = [workflow.open_run(reference, runs) for reference in references]
+    opened = [open_run(reference, runs) for reference in references]
     comparison = compare_table(
         [
             {

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from convlens import atomic
 from convlens.cli import COMMANDS, option_table
-from convlens.errors import InputError, nearest
+from convlens.foundation import atomic
+from convlens.foundation.errors import InputError, nearest
 
 SHELLS = ("bash", "zsh", "fish")
 

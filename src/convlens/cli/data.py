@@ -20,9 +20,9 @@ from convlens.cli.options import (
     parse_shape,
     print_json,
 )
-from convlens.machine import parse_size
-from convlens.progress.events import TrainingProgress
-from convlens.table import shape_text
+from convlens.foundation.machine import parse_size
+from convlens.foundation.progress.events import TrainingProgress
+from convlens.network.plan import shape_text
 
 if TYPE_CHECKING:
     from convlens.data import Dataset
@@ -61,7 +61,7 @@ def get(
 ) -> None:
     """Download a known data set, each file checked against its published hash."""
     from convlens.data import download
-    from convlens.progress.events import DownloadProgress
+    from convlens.foundation.progress.events import DownloadProgress
 
     with DownloadProgress(quiet=as_json) as progress:
         place = download.get(name, force=force, report=progress)

@@ -11,7 +11,7 @@ from convlens import __version__, data
 from convlens.cli.options import Json, new_command, print_json
 from convlens.data.folders import cache
 from convlens.engines.device import choose_device, describe, limit_threads, supports_bfloat16
-from convlens.machine import size_text
+from convlens.foundation.machine import size_text
 from convlens.report.text_table import Table
 from convlens.training import kept_choices
 from convlens.training.kept_choices import Kept

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from convlens.api.plan_training import TrainingPlan
 from convlens.cli.shapes import table_json
-from convlens.planning import Plan
 
 
-def as_json(plan: Plan) -> dict[str, Any]:
+def as_json(plan: TrainingPlan) -> dict[str, Any]:
     """Return the plan as one JSON object."""
     return {
         "dry_run": True,

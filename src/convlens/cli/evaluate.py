@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convlens import workflow
+from convlens.api.evaluate import evaluations
 from convlens.cli.options import (
     Engine,
     Json,
@@ -50,7 +50,7 @@ def evaluate(
     Do not choose between runs by these numbers: that is what the validation split is for.
     """
     names = comma_separated(views)
-    result, *viewed = workflow.evaluations(
+    result, *viewed = evaluations(
         run,
         [(), names] if names else [()],
         data=data,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convlens import inspection
+import convlens
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def excite(
     from convlens.report.folder import write_page
     from convlens.report.sentences import answers_to
 
-    found = inspection.excite(
+    found = convlens.excite(
         run,
         data,
         layer=layer,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from convlens import transfer
+import convlens
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
 
 app = new_command()
@@ -52,7 +52,7 @@ def export(
     onnx, torch and keras carry the weights; torch-code and keras-code are scripts that train anew
     as the run did.
     """
-    done = transfer.export(
+    done = convlens.export(
         reference,
         to,
         out=out,

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from convlens import transfer
+from convlens.api.import_model import import_model
 from convlens.cli.options import Json, RunsRoot, new_command, parse_shape, print_json
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 
 app = new_command()
 
@@ -44,7 +44,7 @@ def import_(
 
     What comes out is a run that look, predict, evaluate, kernels and export accept.
     """
-    run, found = transfer.import_model(
+    run, found = import_model(
         file,
         out=out,
         runs=runs,

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from convlens import atomic, runs
+from convlens import runs
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
-from convlens.errors import InputError, RunError, nearest
+from convlens.foundation import atomic
+from convlens.foundation.errors import InputError, RunError, nearest
 from convlens.inside.kernels import GALLERY, Kernel, apply_kernel, find_kernel
 from convlens.inside.learned_kernels import KernelLayer, kernel_layers, learned_kernels
 from convlens.inside.pixels import read_pixels

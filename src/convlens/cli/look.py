@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convlens.atomic import write_folder
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
-from convlens.errors import InputError
+from convlens.foundation.atomic import write_folder
+from convlens.foundation.errors import InputError
 from convlens.report.artists import Artists
 
 if TYPE_CHECKING:
@@ -59,23 +59,22 @@ def look(
     """
     # first of all, before anything heavy is loaded; one cell is one drawing
     with Artists(helped=cell is None) as artists:
-        from convlens import inspection
+        from convlens.api.look import find_dead, look
+        from convlens.api.opening import open_subject, open_with_data
 
         never = None
         if dead:
-            who, dataset = inspection.open_with_data(subject, runs)
-            never = inspection.find_dead(who, dataset)
+            who, dataset = open_with_data(subject, runs)
+            never = find_dead(who, dataset)
         else:
-            who = inspection.open_subject(subject, runs, engine="auto")
+            who = open_subject(subject, runs, engine="auto")
         folder = out or Path(f"look-{_stem(image)}")
         if cell is not None:
             layer = _only(layers, who)
             result, text = _one_cell(who, image, layer, _cell(cell), map_number, folder)
         else:
             chosen: Any = [] if methods == ["none"] else methods
-            found = inspection.look(
-                who, image, layers=layers, methods=chosen, target=target, dead=never
-            )
+            found = look(who, image, layers=layers, methods=chosen, target=target, dead=never)
             command = _command(subject, image, layers, methods, target, dead)
             result, text = _whole(found, command, folder, artists)
     if as_json:

@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from convlens import atomic
 from convlens.cli import COMMANDS
+from convlens.foundation import atomic
 
 FILE = Path(__file__).with_name("option_table.json")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ def old_option(old: str, new: str, old_value: T | None, value: T | None) -> T | 
 
 def print_json(payload: dict[str, Any]) -> None:
     """Print a result as one JSON object; numbers that are not finite become null."""
-    from convlens.atomic import finite
+    from convlens.foundation.atomic import finite
 
     typer.echo(json.dumps(finite(payload), allow_nan=False))
 

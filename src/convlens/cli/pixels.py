@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from convlens import atomic, runs
+from convlens import runs
 from convlens.cli.options import Json, RunsRoot, new_command, parse_span, print_json
 from convlens.data import Preprocessing
 from convlens.data.decode import shown
+from convlens.foundation import atomic
 from convlens.inside.pixels import crop, read_pixels, terminal_matrix
 
 app = new_command()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from convlens import workflow
+import convlens
 from convlens.cli.options import Engine, Json, RunArgument, RunsRoot, new_command, print_json
 
 app = new_command()
@@ -22,7 +22,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Classify images of any size and mode, prepared exactly as the run's training images."""
-    predictions = workflow.predict(run, images, top=top, engine=engine, runs=runs)
+    predictions = convlens.predict(run, images, top=top, engine=engine, runs=runs)
     if as_json:
         rows = [
             {

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
-from convlens.extras import require
-from convlens.progress.events import DownloadProgress
+from convlens.foundation.extras import require
+from convlens.foundation.progress.events import DownloadProgress
 
 app = new_command()
 
@@ -31,7 +31,7 @@ def publish(
 ) -> None:
     """Write a run as a site for any web server: the page, with the model running in the browser."""
     require("publishing", "serve", "onnx", "onnxruntime", "orjson")
-    from convlens.serve import site
+    from convlens.serve.pages import site
 
     with DownloadProgress(quiet=as_json) as progress:
         done = site.publish(

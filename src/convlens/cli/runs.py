@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from convlens import atomic
 from convlens import runs as store
-from convlens.atomic import finite
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
-from convlens.errors import InputError
+from convlens.foundation import atomic
+from convlens.foundation.atomic import finite
+from convlens.foundation.errors import InputError
 
 app = new_command(
     invoke_without_command=True,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from convlens.cli.options import RunsRoot, new_command
-from convlens.extras import require
+from convlens.foundation.extras import require
 
 app = new_command()
 
@@ -42,7 +42,7 @@ def serve(
     """
     require("serving", "serve", "fastapi", "uvicorn", "zttp", "orjson", "onnx", "onnxruntime")
     from convlens.serve import server
-    from convlens.serve.limits import Limits
+    from convlens.serve.http.limits import Limits
 
     place = server.checked_place(host, port, token)
     limits = replace(Limits(), client_seconds=patience)

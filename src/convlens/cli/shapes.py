@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from convlens import zoo
 from convlens.cli.options import Json, new_command, parse_shape, print_json
-from convlens.documents import parse_toml
-from convlens.errors import InputError, NetworkError
-from convlens.network import Network
-from convlens.table import Limits, Table
+from convlens.foundation.documents import parse_toml
+from convlens.foundation.errors import InputError, NetworkError
+from convlens.network import Network, zoo
+from convlens.network.plan import Limits, Table
 
 app = new_command()
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from convlens.cli.options import Device, Json, comma_separated, new_command, print_json
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 
 app = new_command()
 

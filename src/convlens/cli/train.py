@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from convlens import workflow
+import convlens
+from convlens.api.plan_training import TrainingPlan, plan_training
 from convlens.cli.dry_run import as_json as plan_json
 from convlens.cli.options import (
     BadImages,
@@ -22,9 +23,8 @@ from convlens.cli.options import (
     print_json,
 )
 from convlens.engines import check_engine
-from convlens.errors import InputError
-from convlens.planning import Plan, plan_training
-from convlens.progress.events import TrainingProgress
+from convlens.foundation.errors import InputError
+from convlens.foundation.progress.events import TrainingProgress
 from convlens.runs import Run
 from convlens.training.recipe import settings
 
@@ -93,7 +93,7 @@ def train(
                     "--resume RUN alone: it keeps its own network, data and recipe, and its engine",
                     "remove them, or start a new run",
                 )
-            run = workflow.resume(
+            run = convlens.resume(
                 resume, runs=runs, device=device, from_previous=from_previous, on_event=progress
             )
         else:
@@ -121,7 +121,7 @@ def train(
                 )
                 _tell_plan(plan, as_json=as_json)
                 return
-            run = workflow.train(
+            run = convlens.train(
                 net,
                 data or "digits-5k",
                 recipe=recipe,
@@ -145,7 +145,7 @@ def train(
         _print(run, result)
 
 
-def _tell_plan(plan: Plan, *, as_json: bool) -> None:
+def _tell_plan(plan: TrainingPlan, *, as_json: bool) -> None:
     if as_json:
         print_json(plan_json(plan))
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convlens import inspection
+import convlens
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def trust(
     from convlens.report.trust_page import make_page
 
     chosen: Any = methods or None
-    found = inspection.trust(
+    found = convlens.trust(
         run,
         data,
         images=images,

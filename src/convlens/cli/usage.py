@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from convlens.errors import InputError, nearest
+from convlens.foundation.errors import InputError, nearest
 
 # Typer 0.29 brings its own copy of click, earlier ones use the package: this names either
 UsageError: type[Exception] = next(

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from convlens import runs as store
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
-from convlens.progress import showing
-from convlens.progress.events import TrainingProgress
+from convlens.foundation.progress import showing
+from convlens.foundation.progress.events import TrainingProgress
 from convlens.runs import Run
 
 app = new_command()

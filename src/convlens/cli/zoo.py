@@ -6,9 +6,9 @@ import textwrap
 
 import typer
 
-from convlens import zoo as networks
 from convlens.cli.options import Json, new_command, print_json
-from convlens.table import shape_text
+from convlens.network import zoo as networks
+from convlens.network.plan import shape_text
 
 app = new_command()
 

@@ -33,10 +33,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
-from convlens import atomic
 from convlens.data import cache
 from convlens.data.decode import shown
-from convlens.errors import ConvlensError, DataError, StorageError
+from convlens.foundation import atomic
+from convlens.foundation.errors import ConvlensError, DataError, StorageError
 
 EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 

@@ -13,7 +13,7 @@ from convlens.data.formats.format import Arrays
 from convlens.data.formats.npz import as_labels, channels_first
 from convlens.data.images import NamedImage, named_images
 from convlens.data.preprocessing import Preprocessing
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 Labelled = tuple[Any, Any]
 """`(images, labels)`: images as arrays or in a list, one class number or class name per image."""

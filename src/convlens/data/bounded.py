@@ -18,7 +18,7 @@ from math import prod
 from pathlib import Path
 from typing import IO, Any
 
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 MAX_BYTES = 2 * 10**9
 """The largest array of images held in memory, in bytes (2 GB)."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from convlens import atomic
+from convlens.foundation import atomic
 
 
 def data_root() -> Path:

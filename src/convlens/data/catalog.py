@@ -21,7 +21,7 @@ from convlens.data import digits, formats
 from convlens.data.cache import data_root
 from convlens.data.dataset import Split
 from convlens.data.preprocessing import Framing
-from convlens.errors import DataError, nearest
+from convlens.foundation.errors import DataError, nearest
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from convlens.data.findings import (
 from convlens.data.loading import load
 from convlens.data.source import ImageFolder, find_source
 from convlens.data.stored import StoredImages
-from convlens.errors import DataError
-from convlens.progress import track
+from convlens.foundation.errors import DataError
+from convlens.foundation.progress import track
 
 NEAR_IMAGES = 100_000
 """Larger sets are searched for near-duplicates only when asked to."""

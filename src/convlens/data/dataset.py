@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convlens.data.decode import shown
 from convlens.data.preprocessing import Preprocessing
 from convlens.data.stored import StoredImages
-from convlens.errors import DataError, InputError, nearest
+from convlens.foundation.errors import DataError, InputError, nearest
 
 
 @dataclass(frozen=True)

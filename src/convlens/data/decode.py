@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from convlens.errors import DataError, ImageTooLarge
+from convlens.foundation.errors import DataError, ImageTooLarge
 
 T = TypeVar("T")
 

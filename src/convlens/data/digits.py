@@ -14,7 +14,7 @@ import numpy as np
 
 from convlens.data.dataset import Split
 from convlens.data.split import hold_out
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 TEST_SEED = 5_000
 """Fixes which 100 of each digit are the test set; changing it would make a different data set."""

@@ -24,12 +24,12 @@ import pooch
 import requests
 import urllib3
 
-from convlens import atomic
 from convlens.data import archives, cache, digits
 from convlens.data.catalog import File, entry_of, find
 from convlens.data.decode import shown
 from convlens.data.known import read_known
-from convlens.errors import DataError, DownloadError
+from convlens.foundation import atomic
+from convlens.foundation.errors import DataError, DownloadError
 
 Report: TypeAlias = Callable[[str, int, int | None], None]
 """Is told a file's name, the bytes that are here, and how many there will be, if known."""

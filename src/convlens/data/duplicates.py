@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from convlens.data.dataset import Split
 from convlens.data.stored import StoredImages
-from convlens.progress import track
+from convlens.foundation.progress import track
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convlens.data.decode import decode, shown
 from convlens.data.folders import PARTS, UNDECIDED, Listing, choose_policy, list_folder
 from convlens.data.preprocessing import Preprocessing
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 
 @dataclass(frozen=True)

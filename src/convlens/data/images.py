@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convlens.data.decode import EXTENSIONS, ImageSource, shown
-from convlens.errors import DataError, InputError
+from convlens.foundation.errors import DataError, InputError
 
 AnImage = ImageSource | NDArray[np.uint8]
 """One image: a path, the bytes of a file, a PIL image, or uint8 `(H, W)` or `(H, W, C)`."""

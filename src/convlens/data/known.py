@@ -8,7 +8,7 @@ from convlens.data import archives, digits, formats
 from convlens.data.catalog import Entry, content_hash, entry_of, find, places
 from convlens.data.decode import shown
 from convlens.data.formats import Arrays
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 
 def read_known(name: str) -> tuple[Entry, Arrays]:

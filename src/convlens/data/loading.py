@@ -23,7 +23,7 @@ from convlens.data.known import read_known
 from convlens.data.preprocessing import Framing, Preprocessing, background_of, mean_std
 from convlens.data.source import FormatFiles, ImageFolder, find_source
 from convlens.data.split import check_fraction, hold_out
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 _STATISTICS: dict[str, tuple[float, float] | None] = {
     "train": None,  # those of the training images

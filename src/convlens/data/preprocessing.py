@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convlens.data.decode import MAX_PIXELS, ImageSource, decode
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 Framing = Literal["none", "mnist"]
 Background = Literal["dark", "light", "mixed"]

@@ -11,7 +11,7 @@ from convlens.data.catalog import names
 from convlens.data.decode import shown
 from convlens.data.folders import is_image_folder
 from convlens.data.formats.parquet import Parquet
-from convlens.errors import DataError, nearest
+from convlens.foundation.errors import DataError, nearest
 
 
 @dataclass(frozen=True)

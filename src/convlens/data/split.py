@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.errors import DataError, nearest
+from convlens.foundation.errors import DataError, nearest
 
 Method = Literal["stratified", "last"]
 Indices: TypeAlias = NDArray[np.int64]

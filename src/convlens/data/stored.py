@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 SPAN_BYTES = 4 * 2**20
 """Most bytes read in one piece, rows between the wanted ones included."""

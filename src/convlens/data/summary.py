@@ -11,7 +11,7 @@ from convlens.data.dataset import Dataset
 from convlens.data.files import folder_files
 from convlens.data.source import ImageFolder, find_source
 from convlens.data.split import random_order
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 SHOWN_CLASSES = 20
 """Most classes that are drawn; all are counted."""

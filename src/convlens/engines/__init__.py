@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.errors import InputError, nearest
+from convlens.foundation.errors import InputError, nearest
 from convlens.network import Network
-from convlens.table import Table, shape_text
+from convlens.network.plan import Table, shape_text
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]
@@ -95,7 +95,7 @@ def check_engine(name: str, *, trains: bool = False) -> None:
 
     >>> check_engine("reference", trains=True)
     Traceback (most recent call last):
-    convlens.errors.InputError: the engine "reference" cannot train
+    convlens.InputError: the engine "reference" cannot train
       expected: one of torch, keras
       to do: use engine torch
     """

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from convlens.errors import InputError
-from convlens.machine import available_cores, available_memory
-from convlens.waiting import describe_waiting, watch
+from convlens.foundation.errors import InputError
+from convlens.foundation.machine import available_cores, available_memory
+from convlens.foundation.waiting import describe_waiting, watch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

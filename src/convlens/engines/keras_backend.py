@@ -16,7 +16,7 @@ from importlib.metadata import version
 from typing import Any
 
 from convlens.engines.device import limit_threads
-from convlens.errors import InputError, MissingExtra
+from convlens.foundation.errors import InputError, MissingExtra
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 """Keras's backends that train, each with the package that it needs."""

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from convlens.arithmetic import Shape
 from convlens.engines import Float32, Floats, check_images, plan_of
 from convlens.engines.keras_backend import keras
 from convlens.engines.keras_layers import keras_name
 from convlens.engines.keras_layers import layer as keras_layer
 from convlens.engines.keras_weights import VARIABLES, from_keras, to_keras
 from convlens.network import Network
-from convlens.table import IMAGE, Row, Table
+from convlens.network.arithmetic import Shape
+from convlens.network.plan import IMAGE, Row, Table
 from convlens.weights import check_arrays
 
 _AT_ONCE = 500

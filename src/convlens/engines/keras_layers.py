@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from convlens import layers
-from convlens.arithmetic import Shape, Window, same_window
 from convlens.engines.keras_backend import keras
+from convlens.network import layers
+from convlens.network.arithmetic import Shape, Window, same_window
 
 Pads = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from convlens.arithmetic import Shape
 from convlens.engines import Float32
+from convlens.network.arithmetic import Shape
 
 _KERNEL = {"weight": "kernel", "bias": "bias"}
 VARIABLES = {

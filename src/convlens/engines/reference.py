@@ -10,7 +10,7 @@ import numpy as np
 from convlens.engines import Floats, check_images, plan_of
 from convlens.engines.reference_layers import Float64, output
 from convlens.network import Network
-from convlens.table import IMAGE, Table
+from convlens.network.plan import IMAGE, Table
 from convlens.weights import check_arrays
 
 _AT_ONCE = 64

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from convlens import layers
-from convlens.arithmetic import Window
+from convlens.network import layers
+from convlens.network.arithmetic import Window
 
 Float64 = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import torch
 
 from convlens.engines import Float32, Floats, Model, plan_of
 from convlens.engines.torch_modules import PlanModule
+from convlens.foundation.waiting import watch
 from convlens.network import Network
-from convlens.table import Table
-from convlens.waiting import watch
+from convlens.network.plan import Table
 from convlens.weights import check_arrays
 
 

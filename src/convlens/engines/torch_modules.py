@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convlens import layers
-from convlens.arithmetic import Shape, Window
-from convlens.table import IMAGE, Table
+from convlens.network import layers
+from convlens.network.arithmetic import Shape, Window
+from convlens.network.plan import IMAGE, Table
 
 
 class PlanModule(nn.Module):

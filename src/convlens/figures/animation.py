@@ -20,7 +20,6 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from convlens.errors import InputError
 from convlens.figures.kernel_sheet import (
     LINE,
     Sheet,
@@ -30,6 +29,7 @@ from convlens.figures.kernel_sheet import (
     signed_colours,
 )
 from convlens.figures.style import INK, QUIET
+from convlens.foundation.errors import InputError
 from convlens.inside.learned_kernels import KernelLayer, Kernels
 
 MOST_FRAMES = 120

@@ -11,10 +11,10 @@ from matplotlib.colors import CenteredNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.mosaic import as_rgb
 from convlens.figures.names import short_name
 from convlens.figures.style import AMOUNT, INK, QUIET, SIGNED, TABLE, as_svg, colours_of
+from convlens.foundation.errors import InputError
 from convlens.inside.reasons import Attribution
 
 PANEL = 1.75

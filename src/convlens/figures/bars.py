@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from convlens.errors import InputError
 from convlens.figures.charts import COLOURS
 from convlens.figures.style import INK, as_svg
+from convlens.foundation.errors import InputError
 
 
 @as_svg

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.style import BLUE, QUIET, SKY, VERMILLION, as_svg
+from convlens.foundation.errors import InputError
 
 GREEN, PURPLE = "#009E73", "#CC79A7"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY, QUIET)

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.charts import GREEN
 from convlens.figures.mosaic import BLANK, Grid, as_rgb, grid, show_tiles, title_tile
 from convlens.figures.names import end_of_name, short_name
 from convlens.figures.placement import add_panel
 from convlens.figures.style import BLUE, INK, QUIET, VERMILLION, as_svg
+from convlens.foundation.errors import InputError
 
 TILE_INCHES = 0.68
 """Side of a picture in a grid."""

@@ -9,7 +9,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.mosaic import (
     common_scale,
     cross_tile,
@@ -19,8 +18,9 @@ from convlens.figures.mosaic import (
 )
 from convlens.figures.names import short_name
 from convlens.figures.style import INK, MINUS, PLUS, QUIET, as_svg, colours_of
+from convlens.foundation.errors import InputError
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
-from convlens.table import shape_text
+from convlens.network.plan import shape_text
 
 COLUMNS = 8
 TILE_INCHES = 0.85

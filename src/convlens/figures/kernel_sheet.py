@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.style import SIGNED, colours_of
+from convlens.foundation.errors import InputError
 from convlens.inside.learned_kernels import KernelLayer, Kernels, strongest_channels
 
 MOST_FILTERS = 64

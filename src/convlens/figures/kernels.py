@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.placement import add_panel
 from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
+from convlens.foundation.errors import InputError
 from convlens.inside.kernels import GALLERY, Kernel, Padding, apply_kernel, as_picture
 
 ACROSS = 3

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from convlens.errors import InputError
 from convlens.figures.mosaic import as_rgb
 from convlens.figures.style import BLUE, QUIET, as_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.maximise import Maximised
 
 COLUMNS = 5

@@ -13,8 +13,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.style import AMOUNT, INK, QUIET, SIGNED, as_svg, colours_of
+from convlens.foundation.errors import InputError
 
 MAPS = {"grey": "gray", "amount": AMOUNT, "signed": SIGNED}
 """Pixels, amounts from 0 up, and values around zero; all legible to colour-blind readers."""

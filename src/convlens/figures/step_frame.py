@@ -16,7 +16,7 @@ from convlens.figures.style import INK, QUIET, TABLE
 from convlens.inside.explain import title_of
 from convlens.inside.printed import SumRow
 from convlens.inside.steps import Step
-from convlens.table import shape_text
+from convlens.network.plan import shape_text
 
 IMAGE = 2.6
 """Longer side of the drawn image, in inches."""

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.mosaic import BLANK, Grid, as_rgb, grid, show_tiles, title_tile
 from convlens.figures.names import short_name
 from convlens.figures.style import INK, QUIET, VERMILLION, as_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.excitation import MadePatch
 from convlens.inside.top_patches import TopPatches
 

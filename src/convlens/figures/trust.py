@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
+from convlens.foundation.errors import InputError
 from convlens.inside.trust import PASSES_BELOW, Cascade, Faithfulness
 
 # Okabe and Ito 2008; marks differ too, so that the lines differ without colour

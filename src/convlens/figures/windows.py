@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.figures.contributions import draw_contributions
 from convlens.figures.number_grid import (
     READABLE,
@@ -22,10 +21,11 @@ from convlens.figures.number_grid import (
 )
 from convlens.figures.step_frame import BESIDE, IMAGE, MONOSPACE, TOP, height_of, start, write_sum
 from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
+from convlens.foundation.errors import InputError
 from convlens.inside.explain import channel_positions, explain
 from convlens.inside.printed import Rounded, SumRow, closed_sum
 from convlens.inside.steps import Addition, Correlation, Pooling, Step, WeightedSum
-from convlens.table import shape_text
+from convlens.network.plan import shape_text
 
 SIGNED_COLOURS = colours_of(SIGNED)
 

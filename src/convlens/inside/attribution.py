@@ -19,11 +19,11 @@ import torch
 from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, Occlusion, Saliency
 from torch import Tensor
 
-from convlens.arithmetic import Pair
 from convlens.engines import Float32
 from convlens.engines.torch_engine import TorchModel
 from convlens.engines.torch_modules import PlanModule
-from convlens.errors import InputError, nearest
+from convlens.foundation.errors import InputError, nearest
+from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.reasons import (
     METHODS,
@@ -32,7 +32,8 @@ from convlens.inside.reasons import (
     Method,
     convolutions_with_places,
 )
-from convlens.layers import (
+from convlens.network.arithmetic import Pair
+from convlens.network.layers import (
     GELU,
     Add,
     AvgPool,
@@ -43,8 +44,7 @@ from convlens.layers import (
     ReLU,
     SiLU,
 )
-from convlens.progress import track
-from convlens.table import Table, shape_text
+from convlens.network.plan import Table, shape_text
 
 INTEGRATION_STEPS = 64
 BATCH = 64

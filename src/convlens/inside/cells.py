@@ -8,10 +8,10 @@ from typing import SupportsIndex
 
 import numpy as np
 
-from convlens import layers
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.steps import Cell, Region
-from convlens.table import IMAGE, Row, Table, shape_text
+from convlens.network import layers
+from convlens.network.plan import IMAGE, Row, Table, shape_text
 
 
 def checked_cell(

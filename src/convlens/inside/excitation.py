@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from convlens.data import Dataset
 from convlens.data.decode import shown
 from convlens.engines.torch_engine import as_torch
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
+from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.learned_kernels import kernel_layers
 from convlens.inside.look import Subject
 from convlens.inside.maximise import Ascent, Maximised, maximise_class, maximise_map
 from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
-from convlens.progress import track
-from convlens.table import Row, Table
+from convlens.network.plan import Row, Table
 
 SHOWN_MAPS = 12
 """So many maps are shown where none is named."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.printed import Rounded, SumRow, aligned_sum, product_rows
 from convlens.inside.steps import (
     Addition,
@@ -20,7 +20,7 @@ from convlens.inside.steps import (
     Step,
     WeightedSum,
 )
-from convlens.table import shape_text
+from convlens.network.plan import shape_text
 
 LARGEST = 10
 """How many terms of a long sum are written out."""

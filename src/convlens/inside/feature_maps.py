@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic import Shape
 from convlens.data import Preprocessing
 from convlens.engines import Float32, Model
+from convlens.foundation.progress import track
 from convlens.inside import places
-from convlens.progress import track
+from convlens.network.arithmetic import Shape
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic import Window, same_window
-from convlens.errors import InputError, nearest
+from convlens.foundation.errors import InputError, nearest
+from convlens.network.arithmetic import Window, same_window
 
 Float64 = NDArray[np.float64]
 Padding = Literal["valid", "same"] | int | tuple[int, int, int, int]

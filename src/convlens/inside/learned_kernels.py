@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.errors import InputError, nearest
-from convlens.layers import Conv, Depthwise
-from convlens.table import Table
+from convlens.foundation.errors import InputError, nearest
+from convlens.network.layers import Conv, Depthwise
+from convlens.network.plan import Table
 
 Kernels = NDArray[np.float32]
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from convlens.data import Preprocessing
 from convlens.engines import Floats, Model
-from convlens.errors import InputError, nearest
 from convlens.evaluation import top_k
+from convlens.foundation.errors import InputError, nearest
 from convlens.network import Network
-from convlens.table import Table
+from convlens.network.plan import Table
 
 if TYPE_CHECKING:
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector

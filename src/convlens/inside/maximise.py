@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from convlens.arithmetic import Pair
 from convlens.data import Preprocessing
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside import places
 from convlens.inside.cells import checked_cell
+from convlens.network.arithmetic import Pair
 
 STARTS = 16
 """So many seeded noises compete to be the start: a ReLU that is zero has no gradient to climb."""

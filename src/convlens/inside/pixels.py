@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from convlens.data.decode import ImageSource, decode
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 
 Pixels = NDArray[np.uint8]
 

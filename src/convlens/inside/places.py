@@ -9,8 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
-from convlens.table import Row, Table, shape_text
+from convlens.foundation.errors import InputError
+from convlens.network.plan import Row, Table, shape_text
 
 
 def find_maps(plan: Table, name: str) -> Row:

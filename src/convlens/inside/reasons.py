@@ -12,10 +12,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic import Pair
-from convlens.errors import InputError, nearest
-from convlens.layers import Conv, Depthwise
-from convlens.table import Row, Table
+from convlens.foundation.errors import InputError, nearest
+from convlens.network.arithmetic import Pair
+from convlens.network.layers import Conv, Depthwise
+from convlens.network.plan import Row, Table
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion", "saliency"]
 METHODS: tuple[Method, ...] = get_args(Method)

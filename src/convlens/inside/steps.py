@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic import Shape
+from convlens.network.arithmetic import Shape
 
 Float64 = NDArray[np.float64]
 Cell = tuple[int, ...]

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic import Pair, ReceptiveField
 from convlens.data import Preprocessing
 from convlens.engines import Float32, Model
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
+from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.feature_maps import batches
-from convlens.progress import track
-from convlens.table import Row
+from convlens.network.arithmetic import Pair, ReceptiveField
+from convlens.network.plan import Row
 
 
 @dataclass(frozen=True, eq=False)

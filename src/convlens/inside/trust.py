@@ -19,12 +19,12 @@ from scipy.stats import spearmanr
 
 from convlens.engines import Float32
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
+from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.attribution import attribute
 from convlens.inside.reasons import Method
-from convlens.progress import track
-from convlens.table import Table
+from convlens.network.plan import Table
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,8 @@ from scipy.stats import binomtest
 
 from convlens.data import Split
 from convlens.engines.torch_engine import TorchModel, as_torch
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
+from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.look import Subject
 from convlens.inside.reasons import METHODS, Method, chosen_methods
@@ -27,7 +28,6 @@ from convlens.inside.trust import (
     faithfulness,
     randomised_order,
 )
-from convlens.progress import track
 
 CLEARLY = 2.0
 """A mean difference counts from so many of its standard errors on."""

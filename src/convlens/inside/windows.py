@@ -12,11 +12,9 @@ from typing import Any, SupportsIndex, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens import layers
-from convlens.arithmetic import Window
 from convlens.engines import Floats, Model
 from convlens.engines.reference_layers import output
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from convlens.inside.cells import checked_cell, maps_behind, region
 from convlens.inside.steps import (
     Addition,
@@ -28,7 +26,9 @@ from convlens.inside.steps import (
     Step,
     WeightedSum,
 )
-from convlens.table import Row, shape_text
+from convlens.network import layers
+from convlens.network.arithmetic import Window
+from convlens.network.plan import Row, shape_text
 
 Arrays = Mapping[str, Float64]
 

@@ -11,8 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convlens.errors import InputError, nearest
-from convlens.progress import shown, stage
+from convlens.foundation.errors import InputError, nearest
+from convlens.foundation.progress import shown, stage
 
 if TYPE_CHECKING:
     from convlens.lessons.lesson import Lesson

@@ -7,14 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from convlens import data as datasets
-from convlens import zoo
 from convlens.engines import Float32
 from convlens.engines.device import limit_threads
 from convlens.engines.torch_engine import TorchModel
 from convlens.figures.panels import Panel, panels_svg
+from convlens.foundation.progress import track
 from convlens.lessons.lesson import Lesson
-from convlens.network import Network
-from convlens.progress import track
+from convlens.network import Network, zoo
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from convlens import zoo
 from convlens.engines.torch_engine import TorchModel
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.progress import track
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
-from convlens.progress import track
+from convlens.network import zoo
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 

@@ -9,9 +9,9 @@ import numpy as np
 from convlens.engines.device import limit_threads
 from convlens.engines.torch_engine import TorchModel
 from convlens.figures.bars import bars_svg
+from convlens.foundation.progress import track
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
-from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from convlens.engines import Float32
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import NetworkError
 from convlens.figures.charts import Chart, Line, charts_svg
 from convlens.figures.panels import Panel, panels_svg
+from convlens.foundation.errors import NetworkError
+from convlens.foundation.progress import track
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
-from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convlens import atomic
+from convlens.foundation import atomic
 from convlens.lessons.lesson import Lesson
 from convlens.report.page import Drawing, page_environment
 from convlens.report.text_table import Table

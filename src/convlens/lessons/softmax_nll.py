@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from convlens import zoo
 from convlens.engines.torch_engine import TorchModel
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.progress import track
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
-from convlens.progress import track
+from convlens.network import zoo
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.training.loop import predict

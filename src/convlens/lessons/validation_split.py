@@ -13,12 +13,12 @@ from convlens.data.preprocessing import mean_std
 from convlens.data.split import random_order
 from convlens.engines.device import limit_threads
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import DataError
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.errors import DataError
+from convlens.foundation.progress import track
 from convlens.lessons import digits
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
-from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.training.batches import TensorSet

@@ -13,9 +13,9 @@ from convlens.engines.device import limit_threads
 from convlens.engines.torch_engine import TorchModel
 from convlens.evaluation import softmax
 from convlens.figures.plane import Surface, surfaces_svg
+from convlens.foundation.progress import track
 from convlens.lessons.lesson import Lesson
 from convlens.network import Network
-from convlens.progress import track
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from convlens.progress import counted
+from convlens.foundation.progress import counted
 
 
 @dataclass(frozen=True)

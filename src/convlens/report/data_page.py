@@ -11,8 +11,8 @@ from convlens.data import Dataset
 from convlens.data.summary import Summary, summarise
 from convlens.figures import dataset as figures
 from convlens.figures.names import short_name
+from convlens.network.plan import shape_text
 from convlens.report.page import Drawing, Page, fill
-from convlens.table import shape_text
 
 if TYPE_CHECKING:
     from convlens.training.augment.preview import Preview

@@ -19,7 +19,7 @@ def make_page(found: Excitation, command: str) -> Page:
     Parameters
     ----------
     found : Excitation
-        What `convlens.inspection.excite` found.
+        What `convlens.excite` found.
     command : str
         What to type to see it again.
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from convlens.errors import InputError
 from convlens.evaluation import Evaluation
 from convlens.figures.names import short_name
 from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
+from convlens.foundation.errors import InputError
 
 
 @as_svg

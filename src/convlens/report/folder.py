@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from convlens.atomic import encoded, explain, write_folder
+from convlens.foundation.atomic import encoded, explain, write_folder
 
 LISTING = ".convlens-page.json"
 """The list: a JSON object of SHA-256 digests by file name."""

@@ -12,10 +12,10 @@ from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.inside.learned_kernels import KernelLayer, Kernels, kernel_layers, learned_kernels
 from convlens.inside.look import Look
+from convlens.network.plan import Row
 from convlens.report.artists import Artists, Sketch
 from convlens.report.page import Page, fill
 from convlens.report.sentences import does
-from convlens.table import Row
 
 # by name: matplotlib is loaded by whoever draws
 _REASONS = "convlens.figures.attribution:attributions_svg"
@@ -49,7 +49,7 @@ def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
     Parameters
     ----------
     look : Look
-        What `convlens.inspection.look` found.
+        What `convlens.look` found.
     command : str
         What to type to see it again.
     artists : Artists, optional

@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
+from convlens.network.plan import shape_text
 from convlens.report import numbers
-from convlens.table import shape_text
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from convlens import layers
-from convlens.table import Row, shape_text
+from convlens.network import layers
+from convlens.network.plan import Row, shape_text
 
 _FITS = {
     "crop": "the middle cut to the input's size",

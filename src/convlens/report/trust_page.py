@@ -33,7 +33,7 @@ def make_page(found: Trust, command: str) -> Page:
     Parameters
     ----------
     found : Trust
-        What `convlens.inspection.trust` measured.
+        What `convlens.trust` measured.
     command : str
         What to type to measure it again.
 

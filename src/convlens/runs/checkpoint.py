@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from convlens import atomic
-from convlens.errors import RunError, WeightsError
+from convlens.foundation import atomic
+from convlens.foundation.errors import RunError, WeightsError
 from convlens.runs import manifest
 from convlens.weights import load_tensors, save_tensors
 from convlens.weights.tensor_file import Array

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens import atomic
-from convlens.errors import InputError, RunError, nearest
+from convlens.foundation import atomic
+from convlens.foundation.errors import InputError, RunError, nearest
 
 
 @dataclass(frozen=True)

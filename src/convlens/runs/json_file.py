@@ -6,8 +6,8 @@ import errno
 from pathlib import Path
 from typing import Any
 
-from convlens.documents import parse_json
-from convlens.errors import RunError
+from convlens.foundation.documents import parse_json
+from convlens.foundation.errors import RunError
 
 MAX_BYTES = 16_000_000
 MAX_METRICS_BYTES = 256_000_000

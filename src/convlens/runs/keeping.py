@@ -7,8 +7,8 @@ import secrets
 import shutil
 from pathlib import Path
 
-from convlens import atomic
-from convlens.errors import RunError
+from convlens.foundation import atomic
+from convlens.foundation.errors import RunError
 from convlens.runs import lock, manifest
 from convlens.runs.layout import STATUS, check_name
 from convlens.runs.reader import Run

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from convlens import atomic
-from convlens.errors import RunError
+from convlens.foundation import atomic
+from convlens.foundation.errors import RunError
 from convlens.runs import manifest
 from convlens.weights import load_tensors, save_tensors
 from convlens.weights.tensor_file import Array

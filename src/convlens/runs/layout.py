@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from convlens.errors import RunError
+from convlens.foundation.errors import RunError
 
 NETWORK = "network.toml"
 RECIPE = "recipe.toml"
@@ -62,7 +62,7 @@ def check_name(name: str) -> str:
     '20250131-120000-tutorial-torch'
     >>> check_name("../../etc")
     Traceback (most recent call last):
-    convlens.errors.RunError: "../../etc" cannot name a run
+    convlens.RunError: "../../etc" cannot name a run
       expected: 1 to 100 letters, digits, ".", "_" or "-", the first a letter or digit
       to do: choose another name
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convlens.errors import RunError, nearest
+from convlens.foundation.errors import RunError, nearest
 from convlens.runs.layout import STATUS, check_name, runs_root
 from convlens.runs.reader import Run
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from convlens import atomic
-from convlens.errors import RunError
+from convlens.foundation import atomic
+from convlens.foundation.errors import RunError
 from convlens.runs.layout import LOCK
 
 

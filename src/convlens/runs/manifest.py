@@ -17,9 +17,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypedDict
 
-from convlens import atomic
-from convlens.errors import RunError
-from convlens.files import open_file, read_file
+from convlens.foundation import atomic
+from convlens.foundation.errors import RunError
+from convlens.foundation.files import open_file, read_file
 from convlens.runs.json_file import MAX_BYTES, cannot_read, parse_object
 from convlens.runs.layout import LOCK, MANIFEST
 

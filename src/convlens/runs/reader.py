@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from convlens.documents import parse_toml
-from convlens.errors import RunError
+from convlens.foundation.documents import parse_toml
+from convlens.foundation.errors import RunError
 from convlens.runs import kernel_snapshots, lock, manifest, schemas
 from convlens.runs.history import History
 from convlens.runs.json_file import MAX_BYTES, MAX_METRICS_BYTES, object_of, parse_object, text_of

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from convlens.errors import RunError
-from convlens.schema import explain
+from convlens.foundation.errors import RunError
+from convlens.foundation.schema import explain
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from convlens import atomic
-from convlens.errors import RunError
+from convlens.foundation import atomic
+from convlens.foundation.errors import RunError
 from convlens.runs import checkpoint, kernel_snapshots, lock, manifest
 from convlens.runs.json_file import MAX_BYTES, MAX_METRICS_BYTES, object_of, parse_object
 from convlens.runs.layout import METRICS, STATUS, check_name, runs_root

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convlens.serve import schemas
-from convlens.serve.bodies import SAFETENSORS
+from convlens.serve.http.bodies import SAFETENSORS
 
 _PHRASES = {
     400: "The request or a name in it is malformed.",

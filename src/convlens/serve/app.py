@@ -12,18 +12,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from convlens import __version__
-from convlens.errors import ConvlensError
-from convlens.serve import model_routes, page, workbench_routes
-from convlens.serve.access import Access
+from convlens.foundation.errors import ConvlensError
 from convlens.serve.api import ACTIVATIONS, ATTRIBUTION, PREDICT, WINDOW
-from convlens.serve.bodies import ClientLeft
-from convlens.serve.gate import Gate, Handler
-from convlens.serve.health import Health
-from convlens.serve.inference import Inference
-from convlens.serve.problems import Answer, Problem, answer_of, problem_of, wrong
-from convlens.serve.registry import Registry
+from convlens.serve.http.access import Access
+from convlens.serve.http.bodies import ClientLeft
+from convlens.serve.http.gate import Gate, Handler
+from convlens.serve.http.problems import Answer, Problem, answer_of, problem_of, wrong
+from convlens.serve.models.registry import Registry
+from convlens.serve.pages import page
+from convlens.serve.pages.site import STATIC
+from convlens.serve.routes import models as model_routes
+from convlens.serve.routes import workbench as workbench_routes
+from convlens.serve.routes.health import Health
+from convlens.serve.routes.inference import Inference
 from convlens.serve.services import Services
-from convlens.serve.site import STATIC
 
 
 def create_app(

@@ -17,14 +17,14 @@ from types import FrameType
 
 import uvicorn
 
-from convlens.errors import InputError
-from convlens.machine import available_cores
-from convlens.serve.access import Access, is_loopback
+from convlens.foundation.errors import InputError
+from convlens.foundation.machine import available_cores
 from convlens.serve.app import create_app
-from convlens.serve.connections import connections_of
-from convlens.serve.counters import Counters
-from convlens.serve.limits import Limits
-from convlens.serve.registry import Registry
+from convlens.serve.http.access import Access, is_loopback
+from convlens.serve.http.connections import connections_of
+from convlens.serve.http.counters import Counters
+from convlens.serve.http.limits import Limits
+from convlens.serve.models.registry import Registry
 from convlens.serve.services import Services
 
 SHORTEST_TOKEN = 16

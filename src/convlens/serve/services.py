@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from convlens.serve.counters import Counters
-from convlens.serve.limits import Limits
-from convlens.serve.registry import Registry
-from convlens.serve.samples import HeldOutImages
-from convlens.serve.trainings import Trainings
-from convlens.serve.work_queue import WorkQueue
+from convlens.serve.http.counters import Counters
+from convlens.serve.http.limits import Limits
+from convlens.serve.models.registry import Registry
+from convlens.serve.models.samples import HeldOutImages
+from convlens.serve.models.work_queue import WorkQueue
+from convlens.serve.workbench.trainings import Trainings
 
 
 @dataclass

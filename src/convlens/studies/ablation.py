@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from convlens.data import Dataset
-from convlens.errors import InputError, RecipeError, nearest
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.errors import InputError, RecipeError, nearest
 from convlens.report import numbers
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table

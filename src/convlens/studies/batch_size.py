@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from convlens.figures.charts import Chart, Line, charts_svg
-from convlens.machine import available_memory
+from convlens.foundation.machine import available_memory
 from convlens.report import numbers
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table

@@ -17,8 +17,8 @@ import torch
 
 from convlens import data
 from convlens.engines.device import limit_threads
-from convlens.errors import TrainingError
-from convlens.machine import waited_seconds
+from convlens.foundation.errors import TrainingError
+from convlens.foundation.machine import waited_seconds
 from convlens.network import Network
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench, Subject, outcome

@@ -8,9 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from convlens import atomic, workflow
+from convlens.api.adapting import adapted_to_data, recipe_for
+from convlens.api.report import command_line
 from convlens.data import Dataset
-from convlens.errors import InputError, nearest
+from convlens.foundation import atomic
+from convlens.foundation.errors import InputError, nearest
 from convlens.network import Network
 from convlens.report.folder import write_page
 from convlens.runs import lock
@@ -100,7 +102,7 @@ def run(
             bench = Bench(name, subject, options, Journal(folder), interrupt, on_progress)
             findings = with_warning(study(bench), bench)
         hint = "" if options.full or name == "ablation" else _hint(name)
-        texts = page.files(name, subject, findings, workflow.command_line(), hint)
+        texts = page.files(name, subject, findings, command_line(), hint)
         written = write_page(folder, texts)
     finally:
         held.release()
@@ -136,15 +138,15 @@ def settle(
     """Return what a study is of: everything that fits each other, and how it is computed."""
     if recipe is None and name != "ablation":
         recipe = "default"
-    chosen = workflow.recipe_for(recipe, data).changed(changes)
-    fitted, dataset, _ = workflow.fitted(network, str(data), chosen)
+    chosen = recipe_for(recipe, data).changed(changes)
+    fitted, dataset, _ = adapted_to_data(network, str(data), chosen)
     small = len(dataset.train) + len(dataset.validation) < SMALL_SET
     if small and chosen.validation < HELD_OUT and "validation" not in changes:
         chosen = chosen.changed({"validation": HELD_OUT})
-        fitted, dataset, _ = workflow.fitted(network, str(data), chosen)
+        fitted, dataset, _ = adapted_to_data(network, str(data), chosen)
 
     def reload(other: Recipe) -> Dataset:
-        return workflow.fitted(fitted, str(data), other)[1]
+        return adapted_to_data(fitted, str(data), other)[1]
 
     target, choice = session.prepare(fitted, dataset, chosen, device)
     return Subject(fitted, dataset, chosen, target, choice, reload)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from convlens.layers import (
+from convlens.network import Network
+from convlens.network.layers import (
     AvgPool,
     Conv,
     Depthwise,
@@ -18,7 +19,6 @@ from convlens.layers import (
     Residual,
     Softmax,
 )
-from convlens.network import Network
 from convlens.studies import sizes
 from convlens.studies.findings import Findings
 from convlens.studies.study import Bench

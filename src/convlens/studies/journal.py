@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from convlens import atomic
+from convlens.foundation import atomic
 
 FILE = "trials.jsonl"
 

@@ -18,8 +18,8 @@ from contextlib import suppress
 import numpy as np
 from torch import Tensor
 
-from convlens.errors import InputError
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.errors import InputError
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.studies.findings import Findings, counted, share_text, spread, worked

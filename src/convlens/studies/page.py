@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from convlens import atomic
+from convlens.foundation import atomic
 from convlens.report import numbers
 from convlens.report.page import page_environment
 from convlens.studies.findings import Findings

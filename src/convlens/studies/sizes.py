@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from convlens.errors import NetworkError
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.errors import NetworkError
 from convlens.network import Network
 from convlens.report import numbers
 from convlens.report.page import Drawing

@@ -17,10 +17,10 @@ import torch
 
 from convlens.data import Dataset
 from convlens.engines.device import describe
-from convlens.errors import InputError, Interrupted
-from convlens.machine import waited_seconds
+from convlens.foundation.errors import InputError, Interrupted
+from convlens.foundation.machine import waited_seconds
+from convlens.foundation.progress import stage
 from convlens.network import Network
-from convlens.progress import stage
 from convlens.studies.journal import Journal, Values
 from convlens.studies.trial import Trial
 from convlens.training.choices import CROWDED, Choice

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from convlens.errors import InputError
 from convlens.figures.charts import Chart, Line, charts_svg
-from convlens.machine import available_cores
+from convlens.foundation.errors import InputError
+from convlens.foundation.machine import available_cores
 from convlens.report import numbers
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table

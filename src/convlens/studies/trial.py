@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from convlens.data import Dataset
 from convlens.engines import build
 from convlens.engines.torch_engine import TorchModel
+from convlens.foundation.progress import counted
 from convlens.network import Network
-from convlens.progress import counted
 from convlens.training.choices import Choice
 from convlens.training.loop import Fitting, predict
 from convlens.training.recipe import Recipe
@@ -27,7 +27,7 @@ class Trial:
     Parameters
     ----------
     network, dataset, recipe
-        They fit each other, as `workflow.fitted` returns them.
+        They fit each other, as `adapted_to_data` returns them.
     device : torch.device
         Where to compute.
     choice : Choice

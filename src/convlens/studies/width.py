@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from convlens.layers import Conv, Layer, Linear, Residual, Softmax
 from convlens.network import Network
+from convlens.network.layers import Conv, Layer, Linear, Residual, Softmax
 from convlens.studies import sizes
 from convlens.studies.findings import Findings
 from convlens.studies.study import Bench

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from convlens.errors import RunError
+from convlens.foundation.errors import RunError
 
 Arrays = dict[str, NDArray[Any]]
 

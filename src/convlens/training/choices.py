@@ -25,8 +25,8 @@ from torch import nn
 from convlens.engines.captured import Captured
 from convlens.engines.device import describe, free_memory, supports_bfloat16, synchronize
 from convlens.engines.torch_modules import PlanModule
-from convlens.errors import InputError
-from convlens.machine import available_cores, waited_seconds
+from convlens.foundation.errors import InputError
+from convlens.foundation.machine import available_cores, waited_seconds
 from convlens.network import Network
 from convlens.training.kept_choices import file_of, keep, read
 from convlens.training.memory import is_out_of_memory

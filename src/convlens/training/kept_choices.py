@@ -14,8 +14,8 @@ from typing import Any
 
 import platformdirs
 
-from convlens import atomic
-from convlens.errors import ConvlensError
+from convlens.foundation import atomic
+from convlens.foundation.errors import ConvlensError
 
 FORM = 3
 """Of what is kept; 1 did not know of other work, 2 neither the network's name nor the date."""

@@ -20,7 +20,7 @@ from torch.nn.functional import one_hot
 
 from convlens.engines.keras_backend import keras
 from convlens.engines.keras_engine import KerasModel
-from convlens.errors import InputError, RunError
+from convlens.foundation.errors import InputError, RunError
 from convlens.training import checkpoint, keras_optimise, optimise
 from convlens.training.augment import MixedLabels
 from convlens.training.averaging import decay_at

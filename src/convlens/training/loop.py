@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from convlens.engines.captured import Captured
 from convlens.engines.device import synchronize
 from convlens.engines.torch_engine import neutral_weights
-from convlens.errors import TrainingError
-from convlens.progress import track
+from convlens.foundation.errors import TrainingError
+from convlens.foundation.progress import track
 from convlens.training import checkpoint, optimise
 from convlens.training.augment import MixedLabels
 from convlens.training.averaging import MovingAverage

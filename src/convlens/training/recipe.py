@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import tomli
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from convlens.documents import check_text, parse_toml
-from convlens.errors import RecipeError, nearest
-from convlens.files import read_file
-from convlens.schema import validate
+from convlens.foundation.documents import check_text, parse_toml
+from convlens.foundation.errors import RecipeError, nearest
+from convlens.foundation.files import read_file
+from convlens.foundation.schema import validate
 
 
 def _number(value: object) -> object:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from convlens.engines.device import choose_device, describe, describe_engine, supports_bfloat16
-from convlens.errors import RunError
+from convlens.foundation.errors import RunError
 from convlens.training.recipe import Recipe
 
 NAMED = ("torch", "keras", "tensorflow", "jax", "device", "processor", "threads")

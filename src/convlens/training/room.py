@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from convlens.errors import StorageError
+from convlens.foundation.errors import StorageError
 from convlens.training.kernel_recorder import KernelRecorder
 from convlens.training.loop import Training
 

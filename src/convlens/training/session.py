@@ -30,17 +30,17 @@ from convlens.engines.device import (
     limit_threads,
 )
 from convlens.engines.torch_engine import TorchModel
-from convlens.errors import (
+from convlens.evaluation import Evaluation, evaluate_logits
+from convlens.foundation.errors import (
     DataError,
     Interrupted,
     NetworkError,
     StorageError,
     TrainingError,
 )
-from convlens.evaluation import Evaluation, evaluate_logits
 from convlens.network import Network
+from convlens.network.plan import shape_text
 from convlens.runs import Run, RunWriter
-from convlens.table import shape_text
 from convlens.training.batches import ImageSet
 from convlens.training.choices import EVALUATION_BATCH, Choice, choose
 from convlens.training.interrupt import Interrupt

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from convlens.errors import InputError, nearest
+from convlens.foundation.errors import InputError, nearest
 
 View = Callable[[Tensor], Tensor]
 

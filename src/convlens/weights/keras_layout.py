@@ -13,11 +13,11 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic import Shape
-from convlens.errors import InputError
-from convlens.layers import BatchNorm, Depthwise, Flatten, Linear
+from convlens.foundation.errors import InputError
 from convlens.network import Network
-from convlens.table import IMAGE, Row
+from convlens.network.arithmetic import Shape
+from convlens.network.layers import BatchNorm, Depthwise, Flatten, Linear
+from convlens.network.plan import IMAGE, Row
 from convlens.weights.tensor_file import Array
 
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")

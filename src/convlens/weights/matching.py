@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convlens.errors import WeightsError
+from convlens.foundation.errors import WeightsError
 from convlens.weights.pickled import read_state_dict, to_float32
 from convlens.weights.tensor_file import Array, TensorFile, quote
 
@@ -71,7 +71,7 @@ def check_finite(weights: Mapping[str, Array], where: str) -> None:
     --------
     >>> check_finite({"0.weight": np.array([1.0, np.nan, np.inf])}, "net.pt")
     Traceback (most recent call last):
-    convlens.errors.WeightsError: net.pt: "0.weight" holds 2 values that are NaN or infinite
+    convlens.WeightsError: net.pt: "0.weight" holds 2 values that are NaN or infinite
       expected: finite weights
       to do: train again with a lower learning rate, or pass --allow-non-finite
     """
@@ -104,7 +104,7 @@ def check_arrays(weights: Mapping[str, Array], expected: Mapping[str, tuple[int,
     --------
     >>> check_arrays({"conv1.bias": np.zeros(3)}, {"conv1.bias": (4,)})
     Traceback (most recent call last):
-    convlens.errors.WeightsError: the weights do not fit the network: "conv1.bias" is [3], not [4]
+    convlens.WeightsError: the weights do not fit the network: "conv1.bias" is [3], not [4]
       expected: exactly the 1 arrays that the network names and shapes
       to do: use the weights that were trained with this network
     """

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convlens.errors import WeightsError
-from convlens.files import open_file
+from convlens.foundation.errors import WeightsError
+from convlens.foundation.files import open_file
 from convlens.weights.tensor_file import Array, quote, require_file
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convlens import atomic
-from convlens.errors import WeightsError
-from convlens.files import open_file
+from convlens.foundation import atomic
+from convlens.foundation.errors import WeightsError
+from convlens.foundation.files import open_file
 
 Array = npt.NDArray[Any]
 

@@ -13,7 +13,7 @@ import pytest
 
 from convlens import data
 from convlens.data.folders import cache, read_folder
-from convlens.errors import InputError
+from convlens.foundation.errors import InputError
 from pictures import digit_folder
 
 

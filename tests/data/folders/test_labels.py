@@ -11,7 +11,7 @@ from PIL import Image
 
 from convlens import data
 from convlens.data.folders import PARTS, labels, list_folder
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from pictures import digit_images
 
 

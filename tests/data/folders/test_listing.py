@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convlens.data.folders import PARTS, UNDECIDED, is_image_folder, list_folder
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from pictures import digit_folder
 
 

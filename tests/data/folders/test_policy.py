@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from convlens.data.folders.policy import choose_policy
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 from pictures import digit_images, photo_pieces
 
 

@@ -14,7 +14,7 @@ from convlens.data import StoredImages
 from convlens.data.folders import FolderSet, read_folder
 from convlens.data.folders.decoding import CHUNK_IMAGES
 from convlens.data.preprocessing import Preprocessing, pixel_sums
-from convlens.errors import DataError, InputError
+from convlens.foundation.errors import DataError, InputError
 from pictures import digit_folder, photo_folder
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convlens.data.folders import hold_out_by_content
 from convlens.data.folders.split import positions
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 CLASSES = ("cat", "dog", "owl")
 

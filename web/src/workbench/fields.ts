@@ -20,7 +20,7 @@ const BIAS: Field = { key: "bias", usual: "", width: 0, on: true };
 /** Of pools, whose windows touch where nothing else is said. */
 const POOL_STRIDE: Field = { ...STRIDE, usual: "kernel", width: 58 };
 
-/** Every setting that a layer of `convlens.layers` has; a test compares them. */
+/** Every setting that a layer of `convlens.network.layers` has; a test compares them. */
 const FIELDS: Partial<Record<Kind, Field[]>> = {
   conv: [
     { key: "conv", usual: "", width: 46 },

@@ -30,14 +30,14 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from convlens import atomic
 from convlens.data.decode import DECODER_VERSION
 from convlens.data.folders.decoding import DIGEST_BYTES
 from convlens.data.folders.listing import Listing
 from convlens.data.folders.policy import Policy
 from convlens.data.stored import PixelFile
-from convlens.errors import ConvlensError, DataError
-from convlens.machine import parse_size, size_text
+from convlens.foundation import atomic
+from convlens.foundation.errors import ConvlensError, DataError
+from convlens.foundation.machine import parse_size, size_text
 
 LIMIT = "20 GB"
 FORM = 2

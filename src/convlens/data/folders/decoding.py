@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convlens.data.decode import decode_with_pixels, strict_pillow
 from convlens.data.preprocessing import Preprocessing, pixel_sums
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 DIGEST_BYTES = 16
 CHUNK_IMAGES, CHUNK_BYTES = 256, 4 * 2**20

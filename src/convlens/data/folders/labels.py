@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convlens.data.decode import shown
-from convlens.errors import DataError, MissingExtra, nearest
+from convlens.foundation.errors import DataError, MissingExtra, nearest
 
 NAMES = ("labels.csv", "labels.tsv", "labels.parquet")
 MAX_BYTES = 512 * 2**20

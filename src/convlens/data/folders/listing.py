@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from convlens.data.decode import EXTENSIONS, shown
 from convlens.data.folders import labels as label_files
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 PARTS = ("train", "validation", "test")
 UNDECIDED = -1

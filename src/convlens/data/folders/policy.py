@@ -15,7 +15,7 @@ import numpy as np
 
 from convlens.data.decode import decode, size_of, strict_pillow
 from convlens.data.preprocessing import Fit
-from convlens.errors import DataError, nearest
+from convlens.foundation.errors import DataError, nearest
 
 SAMPLE = 200
 SMALLEST_SIDE, LARGEST_SIDE, STEP = 28, 64, 4

@@ -18,12 +18,12 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from convlens import atomic
 from convlens.data.decode import shown
 from convlens.data.folders import worker
 from convlens.data.folders.decoding import Decoded
 from convlens.data.preprocessing import Preprocessing
-from convlens.errors import WorkerError
+from convlens.foundation import atomic
+from convlens.foundation.errors import WorkerError
 
 Chunks = Iterator[tuple[int, Sequence[str]]]
 

@@ -27,9 +27,9 @@ from convlens.data.folders.policy import Policy, check_fit, choose_policy
 from convlens.data.folders.pool import decode_in_processes
 from convlens.data.preprocessing import Preprocessing
 from convlens.data.stored import PixelFile, StoredImages
-from convlens.errors import DataError, InputError
-from convlens.machine import available_cores, available_memory, size_text
-from convlens.progress import counted
+from convlens.foundation.errors import DataError, InputError
+from convlens.foundation.machine import available_cores, available_memory, size_text
+from convlens.foundation.progress import counted
 
 MEMORY_SHARE = 0.5
 """Share of the free memory that decoded images may take when nothing else is said."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convlens.data.decode import shown
 from convlens.data.split import share
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 Mask = NDArray[np.bool_]
 _MASK = (1 << 64) - 1

@@ -24,7 +24,7 @@ from convlens.data.bounded import MAX_BYTES, declared_bytes, opened, read_exactl
 from convlens.data.dataset import Split
 from convlens.data.decode import shown
 from convlens.data.formats.format import Arrays, first_file
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 _UNSIGNED_BYTE, _INT32 = 0x08, 0x0C
 _DTYPES: dict[int, np.dtype[Any]] = {_UNSIGNED_BYTE: np.dtype("u1"), _INT32: np.dtype(">i4")}

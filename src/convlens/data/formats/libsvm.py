@@ -22,7 +22,7 @@ from convlens.data.bounded import MAX_BYTES, opened
 from convlens.data.dataset import Split
 from convlens.data.decode import shown
 from convlens.data.formats.format import Arrays, first_file
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 _SIDE = 16
 _INDEX = list(range(1, _SIDE**2 + 1))

@@ -27,7 +27,7 @@ from convlens.data.bounded import MAX_BYTES, declared_bytes, opened, read_at_mos
 from convlens.data.dataset import Split
 from convlens.data.decode import shown
 from convlens.data.formats.format import Arrays
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED, _UINT32, _INT32, _INT8 = 14, 15, 6, 5, 1

@@ -23,7 +23,7 @@ from convlens.data.bounded import MAX_BYTES, declared_bytes, read_exactly
 from convlens.data.dataset import Split
 from convlens.data.decode import shown
 from convlens.data.formats.format import Arrays
-from convlens.errors import DataError
+from convlens.foundation.errors import DataError
 
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 4096

@@ -31,7 +31,7 @@ from convlens.data.dataset import Split
 from convlens.data.decode import decode, shown, size_of
 from convlens.data.formats.format import Arrays
 from convlens.data.preprocessing import cover
-from convlens.errors import DataError, MissingExtra
+from convlens.foundation.errors import DataError, MissingExtra
 
 LARGEST_SIDE = 64
 """Side that is chosen for images of mixed sizes when no network says another."""

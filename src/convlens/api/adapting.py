@@ -1,0 +1,68 @@
+"""Bring a network, data and a recipe together, as a training needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from convlens import data as datasets
+from convlens.data import Dataset
+from convlens.data.arrays import InMemory
+from convlens.network import Network, zoo
+from convlens.network.plan import shape_text
+from convlens.training import recipe as recipes
+from convlens.training.recipe import Recipe
+
+
+def recipe_for(reference: str | Path | Recipe | None, data: str | Path | InMemory) -> Recipe:
+    """Return a recipe by name, file or value; by default the one that suits the data."""
+    if isinstance(reference, Recipe):
+        return reference
+    if reference is None:
+        name = data.source if isinstance(data, Dataset) else data
+        reference = recipes.suiting(name if isinstance(name, str | Path) else "")
+    return recipes.load(reference)
+
+
+def adapted_to_data(
+    reference: str | Path | Network | None,
+    data: str | Path | InMemory,
+    recipe: Recipe,
+    **reading: Any,
+) -> tuple[Network, Dataset, list[str]]:
+    """Return a network and data that go together.
+
+    A folder of images is brought to the shape asked for, or else to the network's input; data of
+    a fixed size keeps it, and the network is adapted. The number of classes always follows the
+    data. `reading` is how a folder is read, as `convlens.load_data` takes it.
+    """
+    network = None
+    if reference is not None:
+        network = reference if isinstance(reference, Network) else zoo.resolve(reference)
+        network.table()
+    asked = reading.get("input_shape")
+    if asked is None and network is not None:
+        reading = {**reading, "input_shape": network.input}
+    dataset = datasets.load(
+        data,
+        validation=recipe.validation,
+        validation_method=recipe.validation_method,
+        split_seed=recipe.split_seed,
+        normalise=recipe.normalise,
+        **reading,
+    )
+    shape = tuple(dataset.preprocessing.input)
+    if asked is not None:
+        dataset.require_input(asked)
+    if network is None:
+        network = zoo.load(zoo.default(shape[0]))
+    classes = len(dataset.classes)
+    if network.input == shape and network.table().output == (classes,):
+        return network, dataset, []
+    adapted = network.adapted(shape, classes)
+    changes = []
+    if network.input != shape:
+        changes.append(f"input {shape_text(network.input)} -> {shape_text(shape)}")
+    if network.table().output != (classes,):
+        changes.append(f"output {shape_text(network.table().output)} -> {classes}")
+    return adapted, dataset, [f"{network.name} adapted to the data: {', '.join(changes)}"]

@@ -1,0 +1,65 @@
+"""Find what excites the maps of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convlens.api.opening import Source, open_with_data
+from convlens.data.arrays import InMemory
+from convlens.foundation.progress import shown, stage
+from convlens.foundation.spelling import renamed
+
+if TYPE_CHECKING:
+    from convlens.inside.excitation import Excitation
+
+
+@renamed(reference="run", root="runs")
+@shown
+def excite(
+    run: Source = "last",
+    data: str | Path | InMemory | None = None,
+    *,
+    layer: str | None = None,
+    maps: Sequence[int] | None = None,
+    top: int = 9,
+    classes: Sequence[str] = (),
+    split: str = "train",
+    maximise: bool = True,
+    seed: int = 0,
+    runs: str | Path | None = None,
+    on_progress: Callable[[str], None] = stage,
+    progress: bool | None = None,
+) -> Excitation:
+    """Find what excites the maps of one layer of a run: see `inside.excitation.excite`.
+
+    Parameters
+    ----------
+    run, runs, data
+        Whose layer, and whose images: see `open_with_data`.
+    layer, maps, top, classes, split, maximise, seed, on_progress
+        See `convlens.inside.excitation.excite`.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    Excitation
+        `convlens.report.excite_page` makes a page of it.
+    """
+    subject, dataset = open_with_data(run, runs, data)
+    from convlens.inside import excitation
+
+    return excitation.excite(
+        subject,
+        dataset,
+        layer=layer,
+        maps=maps,
+        top=top,
+        classes=classes,
+        split=split,
+        maximise=maximise,
+        seed=seed,
+        on_progress=on_progress,
+    )

@@ -1,0 +1,227 @@
+"""Open a run or a network, with its weights, its preprocessing, or its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from convlens import data as datasets
+from convlens import runs as store
+from convlens import weights as weight_files
+from convlens.data import Dataset, Preprocessing
+from convlens.data.arrays import InMemory
+from convlens.data.images import looks_like_an_image
+from convlens.engines import Model, build
+from convlens.foundation.errors import InputError, RunError, nearest
+from convlens.foundation.progress import stage
+from convlens.foundation.spelling import renamed, say
+from convlens.inside.look import Subject
+from convlens.network import Network, zoo
+from convlens.runs import Run
+
+if TYPE_CHECKING:
+    from convlens.engines.torch_engine import TorchModel
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+LIGHT = 100_000_000
+"""Multiply-adds of one image that the reference engine computes in less time than PyTorch loads."""
+
+
+Source = Run | Network | str | Path
+"""A run (open, its name, its folder, "last"), or a network (a name of the zoo, a file)."""
+
+
+@renamed(reference="run", root="runs")
+def open_run(run: Run | str | Path = "last", runs: str | Path | None = None) -> Run:
+    """Open a run by its folder, its name, or "last"."""
+    return store.find(run, runs)
+
+
+@renamed(reference="run", root="runs")
+def open_subject(
+    run: Source = "last",
+    runs: str | Path | None = None,
+    *,
+    engine: str = "torch",
+    finite: bool = True,
+) -> Subject:
+    """Open a run, or a network with its initial weights.
+
+    Parameters
+    ----------
+    run : Run, Network, str or Path
+        An open run, "last", a run's name or folder; or a network, a name of the zoo, or a
+        network's file.
+    runs : path, optional
+        Folder of the runs.
+    engine : {"torch", "reference", "auto"}
+        Who computes. "auto" is the reference engine for a run of a network of up to 100 million
+        multiply-adds: that is done before PyTorch has loaded.
+    finite : bool
+        Refuse a run whose weights hold NaN or infinity.
+
+    Raises
+    ------
+    InputError
+        Where it is neither, or the network takes images that are neither grey nor RGB.
+    """
+    if not isinstance(run, Run) and is_network(run):
+        network = resolved(run)
+        channels = network.input[0]
+        if channels not in (1, 3):
+            raise InputError(
+                f"{network.name} takes images of {channels} channels",
+                "1 channel (grey) or 3 (RGB)",
+                "look at a network for grey or RGB images",
+            )
+        half = (0.5,) * channels
+        preprocessing = Preprocessing(input=network.input, mean=half, std=half)
+        classes = tuple(map(str, range(network.table().output[0])))
+        # initial weights are PyTorch's, whoever computes with them
+        model = build(network, engine="torch" if engine == "auto" else engine)
+        return Subject(network.name, model, preprocessing, classes, trained=False)
+    return _of_run(find_run(run, runs), engine, finite=finite)
+
+
+@renamed(reference="run", root="runs")
+def open_with_data(
+    run: Source = "last",
+    runs: str | Path | None = None,
+    data: str | Path | InMemory | None = None,
+) -> tuple[Subject, Dataset]:
+    """Open a run together with the data that it was trained on, or with other data.
+
+    Parameters
+    ----------
+    run : Run, str or Path
+        An open run, "last", or a run's name or folder.
+    runs : path, optional
+        Folder of the runs.
+    data : str, Path, (images, labels) or Dataset, optional
+        Other data of the same classes, prepared as the run's own was.
+
+    Raises
+    ------
+    InputError
+        Where it is a network: that was trained on nothing.
+    DataError
+        Where the data is not there, or has changed since.
+    """
+    if not isinstance(run, Run) and is_network(run):
+        raise _untrained(resolved(run).name)
+    opened = store.find(run if isinstance(run, Run) else str(run), runs)
+    stage("reading the images")
+    dataset = datasets.load_like(opened.data, data)
+    return _of_run(opened), dataset
+
+
+def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Subject:
+    network = Network.from_toml(run.network_text)
+    if engine == "auto":
+        engine = "reference" if network.table().multiply_adds <= LIGHT else "torch"
+    return Subject(
+        run.name,
+        with_weights(build(network, engine=engine), run, finite=finite),
+        Preprocessing.from_dict(run.data["preprocessing"]),
+        tuple(str(name) for name in run.data["classes"]),
+        trained=True,
+    )
+
+
+def find_run(run: Source, runs: str | Path | None = None) -> Run:
+    """Open a run; the error also thinks of networks that are called alike."""
+    if isinstance(run, Network):
+        raise _untrained(run.name)
+    try:
+        return store.find(run, runs)
+    except RunError as error:
+        meant = nearest(str(run), zoo.names())
+        if not meant:
+            raise
+        raise InputError(
+            error.what + ", and no network of that name" + meant,
+            "a run, or a network of the zoo: " + ", ".join(zoo.names()),
+            "see convlens runs and convlens zoo",
+        ) from None
+
+
+def _untrained(name: str) -> InputError:
+    return InputError(
+        f"{name} is a network that was not trained: it has no data",
+        "a run, which knows the data it was trained on",
+        f"train it first: convlens train {name}, then take the run: last",
+    )
+
+
+def is_network(run: Source) -> bool:
+    """Say whether this is a network, names one of the zoo, or is a network's file."""
+    if isinstance(run, Run | Network):
+        return isinstance(run, Network)
+    path = Path(run)
+    return str(run) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file())
+
+
+def resolved(network: Network | str | Path) -> Network:
+    """Return a network by its value, its name in the zoo, or its file."""
+    return network if isinstance(network, Network) else zoo.resolve(network)
+
+
+def load_model(run: Run, file: str | Path | None = None, *, finite: bool = True) -> TorchModel:
+    """Return a run's network with its best weights, or with those of a file, in PyTorch.
+
+    Parameters
+    ----------
+    run : Run
+        Whose network.
+    file : path, optional
+        Other weights for it: `.safetensors` or `.pt`.
+    finite : bool
+        Refuse weights that hold NaN or infinity.
+
+    Raises
+    ------
+    RunError, WeightsError
+        Where the weights are missing, damaged, not finite or made for another network.
+    """
+    from convlens.engines.torch_engine import TorchModel
+
+    model = TorchModel(Network.from_toml(run.network_text))
+    return with_weights(model, run, file, finite=finite)
+
+
+def with_weights(
+    model: AnyModel, run: Run, file: str | Path | None = None, *, finite: bool = True
+) -> AnyModel:
+    """Return a model of the run's network with the run's best weights, or those of a file."""
+    expected = model.plan.weight_shapes()
+    if file is not None:
+        arrays = weight_files.read_weights(Path(file), expected)
+    else:
+        arrays = run.weights("best", expected=expected)
+    if finite:
+        weight_files.check_finite(arrays, str(file or run.folder))
+    model.load_weights(arrays)
+    return model
+
+
+def run_first(verb: str, run: Any, images: Any) -> tuple[Any, Any]:
+    """Return the run and the images of a call; the order images, run is an old spelling.
+
+    Raises
+    ------
+    InputError
+        Where there is no image.
+    """
+    is_source = isinstance(images, Run | Network) or hasattr(images, "preprocessing")
+    if is_source or (looks_like_an_image(run) and not looks_like_an_image(images)):
+        say(f"{verb}: the run comes first now: {verb}(run, images)")
+        run, images = ("last" if images is None else images), run
+    if images is None:
+        raise InputError(
+            f"{verb} came without an image",
+            "a run, and an image or several",
+            f'write {verb}("last", "image.png")',
+        )
+    return run, images

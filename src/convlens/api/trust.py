@@ -1,0 +1,59 @@
+"""Measure which attribution methods to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convlens.api.opening import Source, open_with_data
+from convlens.data.arrays import InMemory
+from convlens.foundation.progress import shown, stage
+from convlens.foundation.spelling import renamed
+
+if TYPE_CHECKING:
+    from convlens.inside.reasons import Method
+    from convlens.inside.verdict import Trust
+
+
+@renamed(reference="run", root="runs")
+@shown
+def trust(
+    run: Source = "last",
+    data: str | Path | InMemory | None = None,
+    *,
+    images: int = 20,
+    methods: Sequence[Method] | None = None,
+    seeds: int = 2,
+    runs: str | Path | None = None,
+    on_progress: Callable[[str], None] = stage,
+    progress: bool | None = None,
+) -> Trust:
+    """Measure which attribution methods to believe on a run: see `inside.verdict.judge`.
+
+    Parameters
+    ----------
+    run, runs, data
+        Which run: see `open_with_data`. The images are of the validation split: the test set
+        is not for choosing, not even between methods.
+    images, methods, seeds, on_progress
+        See `convlens.inside.verdict.judge`.
+    progress : bool, optional
+        Show on stderr how far it is; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    Trust
+        `convlens.report.trust_page` makes a page of it.
+    """
+    subject, dataset = open_with_data(run, runs, data)
+    from convlens.inside import verdict
+
+    return verdict.judge(
+        subject,
+        dataset.validation,
+        images=images,
+        methods=methods,
+        seeds=seeds,
+        on_progress=on_progress,
+    )

@@ -1,0 +1,118 @@
+"""How far work is, told on stderr while it goes on.
+
+Whoever does long work says so with `track` or `stage`, deep inside and without knowing who
+listens; nothing happens unless something outside it is `showing`. The command line always is; a
+call from Python is where stderr is a terminal, or in a notebook. Work of less than a second says
+nothing. `events` shows trainings and downloads, which have more to tell.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
+
+from convlens.foundation.progress.display import Display, in_a_notebook
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_DISPLAY: ContextVar[Display | None] = ContextVar("convlens_progress", default=None)
+
+
+def wanted(show: bool | None) -> bool:
+    """Say whether to show progress: as asked, else on a terminal and in a notebook."""
+    if show is None:
+        return bool(sys.stderr and sys.stderr.isatty()) or in_a_notebook()
+    return show
+
+
+@contextmanager
+def showing(show: bool | None = None) -> Iterator[None]:
+    """Show the progress of what is done inside, unless something outside shows it already.
+
+    Parameters
+    ----------
+    show : bool, optional
+        True shows it anywhere, in plain lines where stderr is no terminal; False silences it;
+        None shows it on a terminal and in a notebook.
+    """
+    if show is not False and (_DISPLAY.get() is not None or not wanted(show)):
+        yield
+        return
+    display = Display() if show is not False else None
+    before = _DISPLAY.set(display)
+    try:
+        yield
+    finally:
+        _DISPLAY.reset(before)
+        if display is not None:
+            display.close()
+
+
+def shown(function: Callable[P, R]) -> Callable[P, R]:
+    """Show the progress of a function, as its keyword `progress` says; see `showing`."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        asked = kwargs.get("progress")
+        with showing(asked if isinstance(asked, bool) else None):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Hand out items, and tell how many of them are done.
+
+    Parameters
+    ----------
+    items : iterable
+        What the work goes through.
+    what : str
+        What is counted, in the plural and with what is done: "images compared".
+    total : int, optional
+        How many there are, where the iterable cannot say.
+
+    Examples
+    --------
+    >>> sum(track([1, 2, 3], "numbers added"))
+    6
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with counted(what, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def counted(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Hand out a function that is called with how many more are done; see `track`.
+
+    Examples
+    --------
+    >>> with counted("images decoded", 10) as advance:
+    ...     advance(4)
+    """
+    display = _DISPLAY.get()
+    if display is None:
+        yield lambda count: None
+        return
+    task = display.begin(what, total)
+    try:
+        yield lambda count: display.advance(task, count)
+    finally:
+        display.end(task)
+
+
+def stage(text: str) -> None:
+    """Tell what is done now, where it is not counted."""
+    display = _DISPLAY.get()
+    if display is not None:
+        display.stage(text)

@@ -1,0 +1,1 @@
+"""A model, its data, its training and its test as a script without convlens."""

@@ -1,0 +1,255 @@
+"""A network as the Keras code that a person would write: channels last, shapes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import assert_never
+
+from convlens.foundation.errors import InputError
+from convlens.interchange.code.source import Line, call, pair, render, shape_comment
+from convlens.network import Network, layers
+from convlens.network.arithmetic import Shape, Window
+from convlens.network.plan import Block, Row
+from convlens.weights.keras_layout import feature_orders
+
+POOL = '''class PaddedPool(layers.Layer):
+    """Pooling with padding ((top, bottom), (left, right)) that never counts."""
+
+    def __init__(self, pool, pool_size, strides, padding):
+        super().__init__()
+        self.pool, self.pool_size, self.strides = pool, pool_size, strides
+        self.padding = ((0, 0), *padding, (0, 0))
+
+    def call(self, x):
+        window = (self.pool_size, self.strides, "valid")
+        if self.pool == "max":
+            return ops.max_pool(ops.pad(x, self.padding, constant_values=float("-inf")), *window)
+        # divide by the share of real cells in each window
+        share = ops.average_pool(ops.pad(ops.ones_like(x), self.padding), *window)
+        return ops.average_pool(ops.pad(x, self.padding), *window) / share
+'''
+
+
+@dataclass(frozen=True)
+class KerasCode:
+    """Source of a model.
+
+    Parameters
+    ----------
+    classes : str
+        The layer classes that it needs, each followed by two empty lines; may be empty.
+    model : str
+        The statements that make `model`, indented by four.
+    """
+
+    classes: str
+    model: str
+
+
+def keras_code(network: Network, *, regularizer: str | None = None) -> KerasCode:
+    """Write a network for Keras 3: a `Sequential` where it is one, else functional.
+
+    Parameters
+    ----------
+    network : Network
+        What to write; a final softmax is left out, because the loss works on logits.
+    regularizer : str, optional
+        Code of the kernels' regularizer.
+
+    Raises
+    ------
+    InputError
+        Where Keras cannot compute a layer.
+
+    Examples
+    --------
+    >>> small = Network(input=[1, 6, 6], layers=[{"conv": 8}, {"relu": True}])
+    >>> print(keras_code(small).model)
+        return keras.Sequential(
+            [
+                keras.Input((6, 6, 1)),  # height, width, channels
+                layers.Conv2D(8, 3),     # 4 x 4 x 8
+                layers.ReLU(),
+            ]
+        )
+    """
+    feature_orders(network)  # refuses the sum that Keras would order differently
+    items = network.table().nested()
+    writer = _Writer(regularizer)
+    channels, height, width = network.input
+    start = f"keras.Input(({height}, {width}, {channels}))"
+    if any(isinstance(item, Block) for item in items):
+        lines = [Line(f"image = x = {start}", "height, width, channels")]
+        lines += writer.functional(items, "x")
+        lines.append(Line("return keras.Model(image, x)"))
+        text = render(lines, 4)
+    else:
+        lines = [Line(f"{start},", "height, width, channels")]
+        lines += writer.sequential(items)
+        text = f"    return keras.Sequential(\n        [\n{render(lines, 12)}\n        ]\n    )"
+    return KerasCode(f"{POOL}\n\n" if writer.pools else "", text)
+
+
+class _Writer:
+    def __init__(self, regularizer: str | None) -> None:
+        self.regularizer = regularizer
+        self.pools = False
+
+    def sequential(self, items: Sequence[Row | Block]) -> list[Line]:
+        """Write the elements of a `Sequential`."""
+        return [
+            Line(f"{layer},", shape) for _, parts in self._each(items) for layer, shape in parts
+        ]
+
+    def functional(self, items: Sequence[Row | Block], variable: str) -> list[Line]:
+        """Write layers as assignments to one variable."""
+        lines: list[Line] = []
+        for item, parts in self._each(items):
+            if isinstance(item, Block):
+                main, side = f"{variable}_main", f"{variable}_side"
+                lines.append(Line(f"{main} = {side} = {variable}", "two branches"))
+                lines += self.functional(item.main, main)
+                lines += self.functional(item.shortcut, side)
+                total = f"{variable} = layers.Add()([{main}, {side}])"
+                lines.append(Line(total, _channels_last(item.row.output)))
+            lines += [Line(f"{variable} = {layer}({variable})", shape) for layer, shape in parts]
+        return lines
+
+    def _each(
+        self, items: Sequence[Row | Block]
+    ) -> Iterator[tuple[Row | Block, list[tuple[str, str]]]]:
+        """Yield each layer or block with its own Keras layers, a comment beside each."""
+        before: layers.Layer | None = None
+        for item, following in zip_longest(items, items[1:]):
+            row = item.row if isinstance(item, Block) else item
+            follower = following.layer if isinstance(following, Row) else None
+            codes = self._layer(row, before, follower)
+            comments = [""] * (len(codes) - 1)
+            if codes:
+                shape = row.output
+                if isinstance(follower, layers.Flatten) and _is_global(row.layer):
+                    shape = shape[:1]
+                comments.append(_channels_last(shape) if shape != row.input else "")
+            yield item, list(zip(codes, comments, strict=True))
+            before = row.layer
+
+    def _layer(
+        self, row: Row, before: layers.Layer | None, follower: layers.Layer | None
+    ) -> list[str]:
+        """Return the Keras layers of one layer."""
+        spec = row.layer
+        match spec:
+            case layers.Conv() | layers.Depthwise():
+                return self._conv(row, spec)
+            case layers.MaxPool() | layers.AvgPool():
+                return [self._pool(row, spec)]
+            case layers.GlobalMaxPool() | layers.GlobalAvgPool():
+                # Keras's own gives a vector, so that it needs no Flatten after it
+                name = "GlobalMaxPooling2D" if spec.kind == "global_max_pool" else _GLOBAL_AVERAGE
+                keep = None if isinstance(follower, layers.Flatten) else "True"
+                return [call(f"layers.{name}", keepdims=keep)]
+            case layers.Flatten():
+                return [] if _is_global(before) else ["layers.Flatten()"]
+            case layers.BatchNorm():
+                momentum = f"{1 - spec.momentum:.9g}"  # the share of the old moments
+                epsilon = repr(spec.epsilon)
+                return [call("layers.BatchNormalization", momentum=momentum, epsilon=epsilon)]
+            case layers.LeakyReLU():
+                return [f"layers.LeakyReLU(negative_slope={spec.slope})"]
+            case layers.Dropout():
+                return [f"layers.Dropout({spec.rate})"]
+            case layers.Linear():
+                bias = None if spec.bias else "False"
+                regularizer = self.regularizer
+                features = str(spec.features)
+                return [
+                    call("layers.Dense", features, use_bias=bias, kernel_regularizer=regularizer)
+                ]
+            case layers.Softmax() | layers.Add():
+                return []  # left out; written as a sum
+            case layers.ReLU():
+                return ["layers.ReLU()"]
+            case layers.GELU():
+                return ['layers.Activation("gelu")']
+            case layers.SiLU():
+                return ['layers.Activation("silu")']
+            case _:
+                assert_never(spec)
+
+    def _conv(self, row: Row, spec: layers.Conv | layers.Depthwise) -> list[str]:
+        windows = spec.windows(row.input)
+        if max(spec.stride) > 1 and max(spec.dilation) > 1:
+            raise _cannot(row, "a stride together with a dilation")
+        if isinstance(spec, layers.Depthwise) and spec.stride[0] != spec.stride[1]:
+            raise _cannot(row, "a depthwise convolution with two different strides")
+        padding, zeros = _padding(spec, windows, row.input)
+        settings = {
+            "strides": pair(spec.stride),
+            "dilation_rate": pair(spec.dilation),
+            "groups": str(getattr(spec, "groups", 1)),
+            "depth_multiplier": str(getattr(spec, "multiplier", 1)),
+            "use_bias": str(spec.bias),
+        }
+        usual = {"strides": "1", "dilation_rate": "1", "groups": "1", "depth_multiplier": "1"}
+        usual["use_bias"] = "True"
+        given = {"padding": padding}
+        given |= {k: None if usual[k] == value else value for k, value in settings.items()}
+        if isinstance(spec, layers.Depthwise):
+            given["depthwise_regularizer"] = self.regularizer
+            return [*zeros, call("layers.DepthwiseConv2D", pair(spec.kernel), **given)]
+        given["kernel_regularizer"] = self.regularizer
+        return [*zeros, call("layers.Conv2D", str(spec.filters), pair(spec.kernel), **given)]
+
+    def _pool(self, row: Row, spec: layers.MaxPool | layers.AvgPool) -> str:
+        windows = spec.windows(row.input)
+        kernel, stride = pair(spec.kernel), pair(spec.strides())
+        kind = "Max" if isinstance(spec, layers.MaxPool) else "Average"
+        padding, zeros = _padding(spec, windows, row.input)
+        if zeros:  # padding that never counts, and is neither "same" nor none
+            self.pools = True
+            kernel, stride = str(spec.kernel), str(spec.strides())
+            return call("PaddedPool", f'"{kind.lower()}"', kernel, stride, str(_sides(windows)))
+        strides = None if stride == kernel else stride
+        return call(f"layers.{kind}Pooling2D", kernel, strides=strides, padding=padding)
+
+
+_GLOBAL_AVERAGE = "GlobalAveragePooling2D"
+
+
+def _is_global(spec: layers.Layer | None) -> bool:
+    return isinstance(spec, layers.GlobalMaxPool | layers.GlobalAvgPool)
+
+
+def _cannot(row: Row, what: str) -> InputError:
+    return InputError(
+        f'Keras cannot compute "{row.name}": {what}',
+        "a network of which Keras has every layer",
+        "take the code for PyTorch: --to torch-code",
+    )
+
+
+def _padding(
+    spec: layers.Sliding, windows: tuple[Window, Window], shape: Shape
+) -> tuple[str | None, list[str]]:
+    """Return Keras's `padding`, or the layer that pads before it."""
+    if not any(side for window in windows for side in (window.before, window.after)):
+        return None, []
+    same = spec.model_copy(update={"padding": "same"}).windows(shape)
+    # "same" also decides the size of the output: ceil(size / stride)
+    sizes = tuple(w.output(n) for w, n in zip(windows, shape[1:], strict=True))
+    wanted = tuple(-(-n // w.stride) for w, n in zip(windows, shape[1:], strict=True))
+    if same == windows and sizes == wanted:
+        return '"same"', []
+    return None, [f"layers.ZeroPadding2D({_sides(windows)})"]
+
+
+def _sides(windows: tuple[Window, Window]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return Keras's order: ((top, bottom), (left, right))."""
+    rows, columns = windows
+    return (rows.before, rows.after), (columns.before, columns.after)
+
+
+def _channels_last(shape: Shape) -> str:
+    return shape_comment(shape if len(shape) == 1 else (*shape[1:], shape[0]))

@@ -1,0 +1,215 @@
+"""A network as the PyTorch code that a person would write: `nn.Sequential`, shapes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from convlens.interchange.code.source import Line, call, pair, render, shape_comment
+from convlens.network import Network, layers
+from convlens.network.arithmetic import Shape, Window
+from convlens.network.plan import Block, Row
+from convlens.weights.tensor_file import Array
+
+RESIDUAL = '''class Residual(nn.Module):
+    """The sum of two branches; without a shortcut, the input itself is added (He et al. 2015)."""
+
+    def __init__(self, layers, shortcut=None):
+        super().__init__()
+        self.layers = layers
+        self.shortcut = nn.Identity() if shortcut is None else shortcut
+
+    def forward(self, x):
+        return self.layers(x) + self.shortcut(x)
+'''
+AVERAGE = '''class PaddedAvgPool2d(nn.Module):
+    """Average pooling with padding (left, right, top, bottom) that is not counted."""
+
+    def __init__(self, kernel_size, stride, padding):
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+
+    def forward(self, x):
+        # divide by the share of real cells in each window
+        share = F.avg_pool2d(F.pad(torch.ones_like(x), self.padding), self.kernel_size, self.stride)
+        return F.avg_pool2d(F.pad(x, self.padding), self.kernel_size, self.stride) / share
+'''
+
+
+@dataclass(frozen=True)
+class TorchCode:
+    """Source of a model.
+
+    Parameters
+    ----------
+    classes : str
+        The module classes that it needs, each followed by two empty lines; may be empty.
+    model : str
+        The arguments of `nn.Sequential`, a line each.
+    names : dict of str to str
+        The prefix of each layer's arrays in the model's `state_dict`, by the layer's name.
+    """
+
+    classes: str
+    model: str
+    names: dict[str, str]
+
+    def state_dict(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """Name arrays of the neutral layout as the model's `state_dict` does."""
+        return {
+            f"{self.names[layer]}.{array}": value
+            for name, value in weights.items()
+            for layer, _, array in [name.rpartition(".")]
+        }
+
+
+def torch_code(network: Network) -> TorchCode:
+    """Write a network for PyTorch.
+
+    Modules are made in the order in which the engine makes them, so that one seed draws the
+    same initial weights in both. A final softmax is left out: the loss works on logits.
+
+    >>> print(torch_code(Network(input=[1, 6, 6], layers=[{"conv": 8}, {"relu": True}])).model)
+            # 1 x 6 x 6
+            nn.Conv2d(1, 8, kernel_size=3),  # 8 x 4 x 4
+            nn.ReLU(),
+    """
+    writer = _Writer()
+    lines = [Line(f"# {shape_comment(network.input)}")]
+    lines += writer.through(network.table().logits.nested(), "")
+    classes = [text for text, used in ((RESIDUAL, writer.sums), (AVERAGE, writer.averages)) if used]
+    return TorchCode("".join(f"{text}\n\n" for text in classes), render(lines, 8), writer.names)
+
+
+@dataclass
+class _Writer:
+    names: dict[str, str] = field(default_factory=dict)
+    sums: bool = False
+    averages: bool = False
+
+    def through(self, items: Sequence[Row | Block], place: str, indent: str = "") -> list[Line]:
+        """Write one list of layers; `place` is the prefix of its modules in the `state_dict`."""
+        lines: list[Line] = []
+        index = 0
+        for item in items:
+            if isinstance(item, Block):
+                lines += self._residual(item, f"{place}{index}.", indent)
+                index += 1
+                continue
+            codes = self._layer(item)
+            index += len(codes) - 1  # padding of its own comes first
+            self.names[item.name] = f"{place}{index}"
+            index += 1
+            comment = shape_comment(item.output) if item.output != item.input else ""
+            lines += [Line(f"{indent}{code},") for code in codes[:-1]]
+            lines.append(Line(f"{indent}{codes[-1]},", comment))
+        return lines
+
+    def _residual(self, block: Block, place: str, indent: str) -> list[Line]:
+        self.sums = True
+        inner = indent + "    "
+        lines = [Line(f"{indent}Residual(")]
+        for branch, items in (("layers", block.main), ("shortcut", block.shortcut)):
+            if items or branch == "layers":
+                lines.append(Line(f"{inner}nn.Sequential("))
+                lines += self.through(items, f"{place}{branch}.", inner + "    ")
+                lines.append(Line(f"{inner}),"))
+        return [*lines, Line(f"{indent}),", shape_comment(block.row.output))]
+
+    def _layer(self, row: Row) -> list[str]:
+        """Return the module of a layer, after the padding that PyTorch's own cannot do."""
+        spec, shape = row.layer, row.input
+        match spec:
+            case layers.Conv():
+                return _conv(shape, spec.filters, spec.windows(shape), spec.groups, spec.bias)
+            case layers.Depthwise():
+                filters = shape[0] * spec.multiplier
+                return _conv(shape, filters, spec.windows(shape), shape[0], spec.bias)
+            case layers.MaxPool() | layers.AvgPool():
+                return self._pool(spec, spec.windows(shape))
+            case layers.BatchNorm():
+                return [
+                    call(
+                        "nn.BatchNorm2d" if len(shape) == 3 else "nn.BatchNorm1d",
+                        str(shape[0]),
+                        eps=None if spec.epsilon == 1e-5 else repr(spec.epsilon),
+                        momentum=None if spec.momentum == 0.1 else repr(spec.momentum),
+                    )
+                ]
+            case layers.LeakyReLU():
+                return [f"nn.LeakyReLU({spec.slope})"]
+            case layers.Dropout():
+                return [f"nn.Dropout({spec.rate})"]
+            case layers.Linear():
+                bias = None if spec.bias else "False"
+                return [call("nn.Linear", str(shape[0]), str(spec.features), bias=bias)]
+            case layers.ReLU():
+                return ["nn.ReLU()"]
+            case layers.GELU():
+                return ["nn.GELU()"]
+            case layers.SiLU():
+                return ["nn.SiLU()"]
+            case layers.Flatten():
+                return ["nn.Flatten()"]
+            case layers.GlobalMaxPool():
+                return ["nn.AdaptiveMaxPool2d(1)"]
+            case layers.GlobalAvgPool():
+                return ["nn.AdaptiveAvgPool2d(1)"]
+            case layers.Softmax() | layers.Add():
+                return []  # left out: the loss works on logits; written as a `Residual`
+            case _:
+                assert_never(spec)
+
+    def _pool(
+        self, spec: layers.MaxPool | layers.AvgPool, windows: tuple[Window, Window]
+    ) -> list[str]:
+        rows, columns = windows
+        kernel = pair((rows.kernel, columns.kernel))
+        stride = pair((rows.stride, columns.stride))
+        before = pair((rows.before, columns.before))
+        is_max = isinstance(spec, layers.MaxPool)
+        settings = {"stride": None if stride == kernel else stride}
+        if not any((rows.before, rows.after, columns.before, columns.after)):
+            return [call("nn.MaxPool2d" if is_max else "nn.AvgPool2d", kernel, **settings)]
+        # PyTorch's own padding is symmetric and at most half the kernel
+        if _symmetric(windows) and all(w.before <= w.kernel // 2 for w in windows):
+            if is_max:
+                return [call("nn.MaxPool2d", kernel, **settings, padding=before)]
+            settings |= {"padding": before, "count_include_pad": "False"}
+            return [call("nn.AvgPool2d", kernel, **settings)]
+        if is_max:
+            padding = f'nn.ConstantPad2d({_sides(windows)}, float("-inf"))'
+            return [padding, call("nn.MaxPool2d", kernel, **settings)]
+        self.averages = True
+        return [call("PaddedAvgPool2d", kernel, stride, str(_sides(windows)))]
+
+
+def _symmetric(windows: tuple[Window, Window]) -> bool:
+    return all(window.before == window.after for window in windows)
+
+
+def _sides(windows: tuple[Window, Window]) -> tuple[int, int, int, int]:
+    """Return PyTorch's order: left, right, top, bottom."""
+    rows, columns = windows
+    return columns.before, columns.after, rows.before, rows.after
+
+
+def _conv(
+    shape: Shape, filters: int, windows: tuple[Window, Window], groups: int, bias: bool
+) -> list[str]:
+    rows, columns = windows
+    before = pair((rows.before, columns.before))
+    symmetric = _symmetric(windows)
+    settings = {
+        "kernel_size": pair((rows.kernel, columns.kernel)),
+        "stride": pair((rows.stride, columns.stride)),
+        "padding": before if symmetric else "0",
+        "dilation": pair((rows.dilation, columns.dilation)),
+        "groups": str(groups),
+        "bias": str(bias),
+    }
+    usual = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1", "bias": "True"}
+    given = {key: None if usual.get(key) == value else value for key, value in settings.items()}
+    conv = call("nn.Conv2d", str(shape[0]), str(filters), **given)
+    return [conv] if symmetric else [f"nn.ZeroPad2d({_sides(windows)})", conv]

@@ -1,0 +1,1 @@
+"""ONNX files: `graph` and `writing` make them; `reading`, `call` and `operators` read them."""

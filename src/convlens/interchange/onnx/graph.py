@@ -1,0 +1,180 @@
+"""A network as an ONNX graph, written node by node: every layer keeps its name.
+
+The graph is small and known, so it is not traced from PyTorch (docs/decisions/0010). Operators
+and their attributes: https://onnx.ai/onnx/operators/, opset 20, the first with Gelu.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from convlens.network import Network, layers
+from convlens.network.arithmetic import Shape, Window
+from convlens.network.plan import IMAGE, Row, Table
+from convlens.weights.tensor_file import Array
+
+OPSET = 20
+IR_VERSION = 9
+"""The pair that ONNX 1.15 (2023) introduced; ONNX Runtime 1.17 and later read it."""
+INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
+_BATCH = "batch"
+
+
+def write_graph(
+    network: Network, weights: Mapping[str, Array], *, all_layers: bool = False
+) -> tuple[onnx.GraphProto, dict[str, str]]:
+    """Write a network with its weights as an ONNX graph for batches of any size.
+
+    Parameters
+    ----------
+    network : Network
+        What to write.
+    weights : mapping of str to float32 array
+        The neutral layout.
+    all_layers : bool
+        Make every layer's output an output of the graph, in the order of the table.
+
+    Returns
+    -------
+    graph : GraphProto
+        Input "images", normalised float32 `(batch, C, H, W)`. Output "logits"
+        `(batch, classes)`, and "probabilities" where the network ends in a softmax.
+    layers : dict of str to str
+        The tensor that each layer's output is, by the layer's name.
+    """
+    plan = network.table()
+    writer = _Writer(plan, weights)
+    writer.write()
+    if not plan.rows:  # a graph may not hand its input out as its output
+        writer.node("Identity", "identity", [INPUT], LOGITS)
+    shapes = {writer.outputs[row.name]: row.output for row in plan.rows} or {LOGITS: plan.input}
+    shown = list(shapes) if all_layers else [t for t in shapes if t in (LOGITS, PROBABILITIES)]
+    graph = helper.make_graph(
+        writer.nodes,
+        network.name,
+        [_value(INPUT, network.input)],
+        [_value(tensor, shapes[tensor]) for tensor in shown],
+        initializer=writer.constants,
+        doc_string=network.about,
+    )
+    return graph, writer.outputs
+
+
+def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [_BATCH, *shape])
+
+
+class _Writer:
+    """Writes layers in order; remembers which tensor each layer's output is."""
+
+    def __init__(self, plan: Table, weights: Mapping[str, Array]) -> None:
+        self.plan = plan
+        self.weights = weights
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.outputs: dict[str, str] = {}
+        kept = plan.logits.rows
+        self.renamed = {row.name: PROBABILITIES for row in plan.rows[len(kept) :]}
+        if kept:
+            self.renamed[kept[-1].name] = LOGITS
+
+    def write(self) -> None:
+        """Write all layers."""
+        tensors = {IMAGE: INPUT}
+        for position, row in enumerate(self.plan.rows):
+            tensor = self.layer(row, [tensors[i] for i in row.inputs])
+            tensors[position] = self.outputs[row.name] = tensor
+
+    def output_of(self, name: str) -> str:
+        """Return the tensor of a layer's output: its name, where that is free."""
+        # no layer's name has a slash
+        taken = (INPUT, LOGITS, PROBABILITIES)
+        return self.renamed.get(name, f"{name}/output" if name in taken else name)
+
+    def node(
+        self, operator: str, name: str, inputs: list[str], output: str, **attributes: Any
+    ) -> str:
+        """Add a node; return its output."""
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
+        return output
+
+    def constant(self, name: str, value: Array) -> str:
+        """Add a constant; return its name."""
+        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
+        return name
+
+    def layer(self, row: Row, sources: list[str]) -> str:
+        """Write one layer on the tensors that it reads; return the tensor that it gives."""
+        spec, name, output = row.layer, row.name, self.output_of(row.name)
+        inputs = [*sources, *(self._array(row, array) for array in spec.weights(row.input))]
+        match spec:
+            case layers.Conv() | layers.Depthwise():
+                groups = row.input[0] if isinstance(spec, layers.Depthwise) else spec.groups
+                sliding = _sliding(spec.windows(row.input), dilations=True)
+                return self.node("Conv", name, inputs, output, group=groups, **sliding)
+            case layers.MaxPool():
+                return self.node(
+                    "MaxPool", name, inputs, output, **_sliding(spec.windows(row.input))
+                )
+            case layers.AvgPool():
+                sliding = _sliding(spec.windows(row.input))
+                return self.node(
+                    "AveragePool", name, inputs, output, count_include_pad=0, **sliding
+                )
+            case layers.BatchNorm():
+                inputs += [self._array(row, array) for array in spec.buffers(row.input)]
+                return self.node(
+                    "BatchNormalization",
+                    name,
+                    inputs,
+                    output,
+                    epsilon=spec.epsilon,
+                    momentum=1 - spec.momentum,  # ONNX counts the share of the old moments
+                )
+            case layers.SiLU():
+                gate = self.node("Sigmoid", f"{name}/sigmoid", inputs, f"{name}/sigmoid")
+                return self.node("Mul", name, [*sources, gate], output)
+            case layers.LeakyReLU():
+                return self.node("LeakyRelu", name, inputs, output, alpha=spec.slope)
+            case layers.Dropout():  # does nothing: only told, so that the layer is not lost
+                rate = self.constant(f"{name}/rate", np.asarray(spec.rate, np.float32))
+                return self.node("Dropout", name, [*sources, rate], output)
+            case layers.Flatten():
+                return self.node("Flatten", name, inputs, output, axis=1)
+            case layers.Linear():
+                return self.node("Gemm", name, inputs, output, transB=1)
+            case layers.Softmax():
+                return self.node("Softmax", name, inputs, output, axis=1)
+            case layers.ReLU():
+                return self.node("Relu", name, inputs, output)
+            case layers.GELU():
+                return self.node("Gelu", name, inputs, output)
+            case layers.GlobalMaxPool():
+                return self.node("GlobalMaxPool", name, inputs, output)
+            case layers.GlobalAvgPool():
+                return self.node("GlobalAveragePool", name, inputs, output)
+            case layers.Add():
+                return self.node("Add", name, inputs, output)
+            case _:
+                assert_never(spec)
+
+    def _array(self, row: Row, array: str) -> str:
+        name = f"{row.name}.{array}"
+        return self.constant(name, np.asarray(self.weights[name], np.float32))
+
+
+def _sliding(windows: tuple[Window, Window], *, dilations: bool = False) -> dict[str, list[int]]:
+    rows, columns = windows
+    attributes = {
+        "kernel_shape": [rows.kernel, columns.kernel],
+        "strides": [rows.stride, columns.stride],
+        "pads": [rows.before, columns.before, rows.after, columns.after],
+    }
+    if dilations:
+        attributes["dilations"] = [rows.dilation, columns.dilation]
+    return attributes

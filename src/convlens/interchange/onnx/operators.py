@@ -1,0 +1,277 @@
+"""ONNX operators as layers: what no layer computes is named, never guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import GraphProto, NodeProto, TensorProto
+
+from convlens.foundation.errors import WeightsError
+from convlens.interchange.assembly import (
+    UNREADABLE,
+    Node,
+    NoLayerError,
+    Pad,
+    Piece,
+    make_layer,
+    unsupported,
+)
+from convlens.interchange.onnx.activations import PARTS, activation
+from convlens.interchange.onnx.call import Call
+from convlens.network import layers
+from convlens.weights.tensor_file import quote
+
+
+class Reader:
+    """Reads nodes one by one; collects those that are no layer, to name them all at once."""
+
+    def __init__(self, path: Path, constants: dict[str, TensorProto], *, keep_names: bool) -> None:
+        self.path, self.constants, self.keep_names = path, constants, keep_names
+        self.same: dict[str, str] = {}
+        """Tensors that are another one under a new name."""
+        self.parts: dict[str, tuple[str, str]] = {}
+        """Tensors that are a part of an activation: which part, and of which tensor."""
+        self.unbiased: dict[str, Node] = {}
+        self.known: set[str] = set()
+        self.nodes: list[Node] = []
+
+    def read(self, graph: GraphProto, source: str) -> list[Node]:
+        """Return the graph's operations as nodes, in its own order of computation."""
+        self.known.add(source)
+        foreign: list[tuple[str, str]] = []
+        for node in graph.node:
+            if node.output and node.output[0] in self.constants:
+                continue  # a Constant, or its Identity
+            try:
+                self._node(node)
+                continue
+            except NoLayerError as error:
+                reason = str(error)
+            except UNREADABLE:
+                reason = f"{node.op_type} with settings that cannot be read"
+            foreign.append((node.name or (node.output[0] if node.output else ""), reason))
+            self.known.update(node.output)  # what follows is judged on its own
+        if foreign:
+            raise unsupported(str(self.path), foreign, _OPERATORS)
+        return self.nodes
+
+    def _node(self, node: NodeProto) -> None:
+        if node.domain not in ("", "ai.onnx"):
+            raise NoLayerError(f"{node.op_type} of the domain {quote(node.domain)}")
+        reader = _READERS.get(node.op_type)
+        if reader is None and node.op_type not in PARTS:
+            raise NoLayerError(node.op_type)
+        if len(set(node.output)) != len(node.output) or any(o in self.known for o in node.output):
+            raise WeightsError(
+                f"{self.path}: {quote(node.name)} gives a tensor that was given before",
+                "a graph in which each tensor is computed once",
+                "export it again",
+            )
+        given = [self.same.get(name, name) for name in node.input]
+        data = [name for name in given if name and name not in self.constants]
+        if not data or not all(name in self.known for name in data):
+            raise NoLayerError(f"{node.op_type} of something that is not computed from the images")
+        name = node.name if self.keep_names else ""
+        call = Call(node, name, given, data, self.constants)
+        if node.op_type in PARTS or any(n in self.parts for n in data):
+            self._part(call)
+        elif reader is not None:
+            reader(self, call)
+
+    def _part(self, call: Call) -> None:
+        """Keep a part of an activation, or the activation that it completes."""
+        found, of = activation(call, self.parts)
+        if isinstance(found, str):
+            self.parts[call.output] = (found, of)
+            self.known.add(call.output)
+        else:
+            self.add(call, Piece(found, {}, call.name), inputs=(of,))
+
+    def add(self, call: Call, *pieces: Piece, inputs: tuple[str, ...] | None = None) -> None:
+        """Keep a node that is worth these layers."""
+        self.nodes.append(Node(call.output, inputs or (call.data[0],), pieces))
+        self.known.add(call.output)
+
+    def alias(self, call: Call) -> None:
+        """Keep a node that changes nothing."""
+        self.same[call.output] = call.data[0]
+        self.known.add(call.output)
+
+
+def _conv(reader: Reader, call: Call) -> None:
+    call.one_input()
+    weight = call.floats(1, 4)
+    filters, depth, *kernel = weight.shape
+    groups = call.get("group", 1)
+    sliding = {**call.sliding(), "kernel": kernel, "dilation": call.get("dilations", [1, 1])}
+    bias = {"bias": call.floats(2, 1)} if call.has(2) else {}
+    if groups > 1 and depth == 1 and filters % groups == 0:
+        spec = make_layer(
+            layers.Depthwise, multiplier=filters // groups, bias=bool(bias), **sliding
+        )
+    else:
+        spec = make_layer(layers.Conv, filters=filters, groups=groups, bias=bool(bias), **sliding)
+    reader.add(call, Piece(spec, {"weight": weight, **bias}, call.name))
+
+
+def _pool(kind: type[layers.Layer]) -> Any:
+    def read(reader: Reader, call: Call) -> None:
+        call.one_input()
+        call.expect(dilations=[1, 1], storage_order=0)
+        sliding = call.sliding()
+        if call.get("count_include_pad", 0) and sliding["padding"] not in ((0, 0, 0, 0), "same"):
+            raise NoLayerError("AveragePool that counts its padding")
+        reader.add(call, Piece(make_layer(kind, **_touching(sliding)), {}, call.name))
+
+    return read
+
+
+def _touching(sliding: dict[str, Any]) -> dict[str, Any]:
+    """Leave a stride out that is the kernel, as the layer's usual one is."""
+    same = list(sliding["stride"]) == list(sliding["kernel"] or [])
+    return {key: value for key, value in sliding.items() if key != "stride" or not same}
+
+
+def _batch_norm(reader: Reader, call: Call) -> None:
+    call.one_input()
+    call.expect(training_mode=0, spatial=1)
+    names = ("weight", "bias", "running_mean", "running_var")
+    arrays = {name: call.floats(i, 1) for i, name in enumerate(names, start=1)}
+    momentum = _decimal(1 - call.get("momentum", 0.9))
+    epsilon = _decimal(call.get("epsilon", 1e-5))
+    spec = make_layer(layers.BatchNorm, epsilon=epsilon, momentum=momentum or 1e-6)
+    reader.add(call, Piece(spec, arrays, call.name))
+
+
+def _decimal(value: float) -> float:
+    """Return the short decimal that a float32 was made of: ONNX keeps 0.1 as 0.10000000149."""
+    return float(f"{value:.6g}")
+
+
+def _simple(kind: type[layers.Layer], **usual: Any) -> Any:
+    def read(reader: Reader, call: Call) -> None:
+        call.one_input()
+        call.expect(**usual)
+        reader.add(call, Piece(kind(), {}, call.name))
+
+    return read
+
+
+def _leaky_relu(reader: Reader, call: Call) -> None:
+    slope = _decimal(call.get("alpha", 0.01))
+    reader.add(call, Piece(make_layer(layers.LeakyReLU, slope=slope), {}, call.name))
+
+
+def _dropout(reader: Reader, call: Call) -> None:
+    rate = call.get("ratio", None)
+    if rate is None and call.has(1):
+        rate = float(call.floats(1, 0, 1).ravel()[0])
+    rate = 0.5 if rate is None else _decimal(rate)
+    reader.add(call, Piece(make_layer(layers.Dropout, rate=rate), {}, call.name))
+
+
+def _reshape(reader: Reader, call: Call) -> None:
+    if call.node.op_type == "Flatten":
+        call.one_input()
+        call.expect(axis=1)
+    else:
+        sizes = call.integers(1)
+        if len(sizes) != 2 or sizes[0] > 1 or (sizes[0] == 1 and sizes[1] != -1):
+            raise NoLayerError(f"Reshape to {sizes}, other than (batch, features)")
+    reader.add(call, Piece(layers.Flatten(), {}, call.name))
+
+
+def _gemm(reader: Reader, call: Call) -> None:
+    call.one_input()
+    call.expect(alpha=1.0, beta=1.0, transA=0)
+    weight = call.floats(1, 2)
+    weight = weight if call.get("transB", 0) else np.ascontiguousarray(weight.T)
+    bias = (
+        {"bias": np.broadcast_to(call.floats(2, 0, 1), len(weight)).copy()} if call.has(2) else {}
+    )
+    spec = make_layer(layers.Linear, features=len(weight), bias=bool(bias))
+    reader.add(call, Piece(spec, {"weight": weight, **bias}, call.name))
+
+
+def _matmul(reader: Reader, call: Call) -> None:
+    call.one_input()
+    weight = np.ascontiguousarray(call.floats(1, 2).T)
+    spec = make_layer(layers.Linear, features=len(weight), bias=False)
+    reader.add(call, Piece(spec, {"weight": weight}, call.name))
+    reader.unbiased[call.output] = reader.nodes[-1]
+
+
+def _add(reader: Reader, call: Call) -> None:
+    if len(call.data) == 2:
+        block = Piece(layers.Residual(layers=()), {}, call.name)  # its sides are found later
+        reader.add(call, block, inputs=tuple(call.data))
+        return
+    before = reader.unbiased.get(call.data[0])
+    bias = call.floats(0 if call.given[1] == call.data[0] else 1, 1)
+    if before is None or len(bias) != len(before.pieces[0].arrays["weight"]):
+        raise NoLayerError("Add of a constant, other than the bias of a MatMul")
+    # the product itself stays as it is for whoever else reads it
+    spec = make_layer(layers.Linear, features=len(bias))
+    arrays = {**before.pieces[0].arrays, "bias": bias}
+    reader.add(call, Piece(spec, arrays, call.name), inputs=before.inputs)
+
+
+def _global_pool(kind: type[layers.Layer], operator: str) -> Any:
+    def read(reader: Reader, call: Call) -> None:
+        if operator.startswith("Reduce"):
+            axes = call.get("axes", None) or (call.integers(1) if call.has(1) else [])
+            if sorted(axis % 4 for axis in axes) != [2, 3]:
+                raise NoLayerError(f"{operator} over the axes {axes}, not height and width")
+            flat = not call.get("keepdims", 1)
+            pieces = [Piece(kind()), *([Piece(layers.Flatten())] if flat else [])]
+            reader.add(call, *pieces)
+        else:
+            reader.add(call, Piece(kind(), {}, call.name))
+
+    return read
+
+
+def _pad(reader: Reader, call: Call) -> None:
+    call.expect(mode=b"constant", value=0.0)
+    pads = call.get("pads", None) or call.integers(1)
+    if len(pads) != 8 or any(pads[i] for i in (0, 1, 4, 5)) or min(pads) < 0:
+        raise NoLayerError(f"Pad by {pads}, other than height and width")
+    if call.has(2) and call.floats(2, 0, 1).any():
+        raise NoLayerError("Pad with a value other than 0")
+    reader.add(call, Piece(Pad((pads[2], pads[6], pads[3], pads[7]))))
+
+
+def _softmax(reader: Reader, call: Call) -> None:
+    call.one_input()
+    if call.get("axis", -1) not in (1, -1):
+        raise NoLayerError(f"Softmax over axis {call.get('axis', -1)}")
+    reader.add(call, Piece(layers.Softmax(), {}, call.name))
+
+
+_READERS: dict[str, Any] = {
+    "Conv": _conv,
+    "BatchNormalization": _batch_norm,
+    "Relu": _simple(layers.ReLU),
+    "LeakyRelu": _leaky_relu,
+    "Gelu": _simple(layers.GELU, approximate=b"none"),
+    "Swish": _simple(layers.SiLU, alpha=1.0),
+    "MaxPool": _pool(layers.MaxPool),
+    "AveragePool": _pool(layers.AvgPool),
+    "GlobalMaxPool": _global_pool(layers.GlobalMaxPool, "GlobalMaxPool"),
+    "GlobalAveragePool": _global_pool(layers.GlobalAvgPool, "GlobalAveragePool"),
+    "ReduceMax": _global_pool(layers.GlobalMaxPool, "ReduceMax"),
+    "ReduceMean": _global_pool(layers.GlobalAvgPool, "ReduceMean"),
+    "Flatten": _reshape,
+    "Reshape": _reshape,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "Add": _add,
+    "Softmax": _softmax,
+    "LogSoftmax": _softmax,  # what is computed are the logits before it; these give both
+    "Dropout": _dropout,
+    "Identity": lambda reader, call: reader.alias(call),
+    "Pad": _pad,
+}
+_OPERATORS = (*_READERS, *PARTS)

@@ -1,0 +1,172 @@
+"""What to do where layers do not fit together: changes of the network, tried before they are told.
+
+The modules of this package propose changes for a kind of misfit; here each is applied, the network
+is walked again, and only a change after which the walk gets further than before is advised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convlens.network.advice.case import Case, Proposal
+from convlens.network.advice.proposals import proposals
+from convlens.network.arithmetic import Shape
+from convlens.network.layers import Layer, Residual
+from convlens.network.mistakes import Advice, Change, Drop, Path, Splice
+from convlens.network.plan import Limits, Misfit, Table, walk
+from convlens.network.reading import layers_and_mistakes
+
+MOST = 6
+"""Changes that one message advises."""
+
+_PHASES = {"softmax": 1, "classes": 2}
+"""Kinds of misfit that the walk looks for after the shapes."""
+
+_STAGES = {"names": 9, "groups": 1, "padding": 1}
+"""Kinds of misfit of a layer that are looked for before its size, names before what is inside."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A network as far as its shapes go, and how strictly it is walked.
+
+    `fixed` names the keys of the network that its user does not choose: what follows from the data.
+    """
+
+    input: Shape
+    layers: tuple[Layer, ...]
+    classes: int | None = None
+    floor: bool = False
+    limits: Limits | None = None
+    fixed: frozenset[str] = frozenset()
+
+    def table(self) -> Table:
+        """Walk it; a misfit has no advice."""
+        return walk(
+            self.input, self.layers, classes=self.classes, floor=self.floor, limits=self.limits
+        )
+
+    def changed(self, changes: tuple[Change, ...]) -> Draft | None:
+        """Return it with changes; None where a change cannot be read or is not the user's."""
+        draft: Draft | None = self
+        for change in changes:
+            draft = None if draft is None else _with(draft, change)
+        return draft
+
+
+def _with(draft: Draft, change: Change) -> Draft | None:
+    if isinstance(change, Splice):
+        new, mistakes = layers_and_mistakes(change.inserted, change.at)
+        if mistakes:
+            return None
+        return replace(draft, layers=_spliced(draft.layers, change.at[1:], change, new))
+    if isinstance(change, Drop) or change.key in draft.fixed:
+        return None
+    values: dict[str, Any] = {change.key: change.value}
+    if change.key == "rounding":
+        values = {"floor": change.value == "floor"}
+    elif change.key == "input":
+        values = {"input": tuple(change.value)}
+    return replace(draft, **values)
+
+
+def _spliced(
+    layers: tuple[Layer, ...], inside: Path, change: Splice, new: tuple[Layer, ...]
+) -> tuple[Layer, ...]:
+    if not inside:
+        return layers[: change.start] + new + layers[change.start + change.removed :]
+    index, branch, *deeper = inside
+    field = "layers" if branch == "residual" else "shortcut"
+    block = layers[int(index)]
+    inner = _spliced(getattr(block, field), tuple(deeper), change, new)
+    changed = block.model_copy(update={field: inner})
+    return (*layers[: int(index)], changed, *layers[int(index) + 1 :])
+
+
+def advised(draft: Draft, misfit: Misfit) -> Misfit:
+    """Return a misfit with what would remove it."""
+    advice = _tried(draft, misfit)
+    mistake = replace(misfit.mistake, advice=tuple(advice))
+    return Misfit(mistake, misfit.layer, misfit.table, misfit.shapes)
+
+
+def _tried(draft: Draft, misfit: Misfit) -> list[Advice]:
+    """Return the changes that remove a misfit, those first after which the whole network fits."""
+    whole: list[Advice] = []
+    further: list[Advice] = []
+    last: list[Advice] = []
+    seen: set[str] = set()
+    for proposal in proposals(_case(draft, misfit)):
+        if len(whole) >= MOST or (proposal.last_resort and (whole or further)):
+            break
+        result = _try(draft, misfit, proposal)
+        if result is None:
+            continue
+        table, fits = result
+        advice = Advice(proposal.changes, proposal.text(table))
+        if advice.text in seen:
+            continue
+        seen.add(advice.text)
+        (last if proposal.last_resort and not fits else whole if fits else further).append(advice)
+    return [*whole, *further, *last[:2]][:MOST]
+
+
+def _try(draft: Draft, misfit: Misfit, proposal: Proposal) -> tuple[Table, bool] | None:
+    """Walk the changed network; None where it gets no further than before."""
+    changed = draft.changed(proposal.changes)
+    if changed is None:
+        return None
+    try:
+        return changed.table(), True
+    except Misfit as next_one:
+        further = _left(changed.layers, next_one) < _left(draft.layers, misfit)
+        # a layer that moves up into the place must not have the same fault
+        same = _identity(next_one) == _identity(misfit)
+        return (next_one.table, False) if further and not same else None
+
+
+def _identity(misfit: Misfit) -> tuple[str, str, int]:
+    return misfit.layer, misfit.mistake.kind, len(misfit.table.rows)
+
+
+def _left(layers: tuple[Layer, ...], misfit: Misfit) -> tuple[int, ...]:
+    """Return how much of the walk is left where it stopped; smaller is further.
+
+    Counted from the end of each list, because a change adds or removes layers before its place.
+    """
+    at = misfit.mistake.at
+    left = [-_PHASES.get(misfit.mistake.kind, 0)]
+    for part in at[1:]:
+        if isinstance(part, int):
+            left.append(len(layers) - part)
+            block = layers[part] if part < len(layers) else None
+        elif isinstance(block, Residual):
+            left.append(1 if part == "residual" else 0)
+            layers = block.layers if part == "residual" else block.shortcut
+    return (*left, _STAGES.get(misfit.mistake.kind, 0))
+
+
+def _case(draft: Draft, misfit: Misfit) -> Case:
+    *inside, last = misfit.mistake.at
+    siblings = _list_at(draft.layers, tuple(inside)) if inside else draft.layers
+    return Case(
+        misfit,
+        tuple(inside) or ("layers",),
+        last if isinstance(last, int) else len(siblings),
+        siblings,
+        draft.input,
+        draft.classes,
+        draft.limits or Limits(),
+    )
+
+
+def _list_at(layers: tuple[Layer, ...], at: Path) -> tuple[Layer, ...]:
+    """Return the list of layers of a path such as `("layers", 3, "residual")`."""
+    block: Layer | None = None
+    for part in at[1:]:
+        if isinstance(part, int):
+            block = layers[part]
+        elif isinstance(block, Residual):
+            layers = block.layers if part == "residual" else block.shortcut
+    return layers

@@ -1,0 +1,74 @@
+"""One frozen spec per layer kind; each knows its own arithmetic.
+
+A layer is written as a small table whose first key is its kind, `{ conv = 32, kernel = 3 }`,
+and read back into the same object. Shapes are `(channels, height, width)` before flatten and
+`(features,)` after it; the batch axis is never part of a spec. What a layer cannot take it
+refuses with an `Unfit`; `convlens.network.advice` says what would fit.
+
+A file holds one family of kinds. Rooms that must know every kind match on `AnyLayer` and end in
+`assert_never`, so that the type checker names each place that a new kind is missing from.
+"""
+
+from __future__ import annotations
+
+from convlens.network.layers.activations import GELU, LeakyReLU, ReLU, SiLU
+from convlens.network.layers.base import LARGEST, Layer, Unfit, short
+from convlens.network.layers.convolution import Conv, Depthwise
+from convlens.network.layers.dense import Linear, Softmax
+from convlens.network.layers.joins import Add, Residual
+from convlens.network.layers.normalisation import BatchNorm
+from convlens.network.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from convlens.network.layers.regularisation import Dropout
+from convlens.network.layers.reserved import RESERVED_NAMES
+from convlens.network.layers.shapes import Flatten
+from convlens.network.layers.sliding import Sliding
+from convlens.network.layers.written import KINDS, write_layer
+
+__all__ = [
+    "GELU",
+    "KINDS",
+    "LARGEST",
+    "RESERVED_NAMES",
+    "Add",
+    "AnyLayer",
+    "AvgPool",
+    "BatchNorm",
+    "Conv",
+    "Depthwise",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "MaxPool",
+    "ReLU",
+    "Residual",
+    "SiLU",
+    "Sliding",
+    "Softmax",
+    "Unfit",
+    "short",
+    "write_layer",
+]
+
+AnyLayer = (
+    Conv
+    | Depthwise
+    | BatchNorm
+    | ReLU
+    | GELU
+    | SiLU
+    | LeakyReLU
+    | MaxPool
+    | AvgPool
+    | GlobalMaxPool
+    | GlobalAvgPool
+    | Dropout
+    | Flatten
+    | Linear
+    | Softmax
+    | Add
+)
+"""Every kind that is computed. A `Residual` is a form of writing: its sum is an `Add`."""

@@ -1,0 +1,59 @@
+"""Named networks, one TOML file each; every file says why it is here."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from convlens.foundation.errors import NetworkError, nearest
+from convlens.network import Network
+from convlens.network.plan import Limits
+
+
+def names() -> list[str]:
+    """Return the names of the zoo's networks.
+
+    >>> "tutorial-torch" in names()
+    True
+    """
+    entries = (entry.name for entry in files(__name__).iterdir())
+    return sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml"))
+
+
+def load(name: str) -> Network:
+    """Return the named network.
+
+    Raises
+    ------
+    NetworkError
+        Where there is no such name; gives the nearest one.
+
+    Examples
+    --------
+    >>> load("tutorial-torch").table().parameters
+    31626
+    """
+    if name not in names():
+        raise NetworkError(
+            f'there is no network "{name}" in the zoo{nearest(name, names())}',
+            "a name from `convlens zoo`, or the path of a .toml or .json file",
+            "see `convlens zoo`",
+        )
+    return Network.from_toml(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+def default(channels: int) -> str:
+    """Return the name of the network that is taken for such images where none is named.
+
+    >>> default(1), default(3)
+    ('fast-batch-norm', 'tiny-vgg')
+    """
+    return "fast-batch-norm" if channels == 1 else "tiny-vgg"
+
+
+def resolve(reference: str | Path, limits: Limits | None = None) -> Network:
+    """Return a network by its name in the zoo, or from a `.toml` or `.json` file."""
+    path = Path(reference)
+    if path.suffix in (".toml", ".json") or len(path.parts) > 1:
+        return Network.load(path, limits)
+    return load(str(reference))

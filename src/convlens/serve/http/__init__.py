@@ -1,0 +1,1 @@
+"""Who may ask, how much, and in what form: everything before a request is understood."""

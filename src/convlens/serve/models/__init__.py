@@ -1,0 +1,1 @@
+"""Runs that are answered for: opened, computed in batches, described."""

@@ -1,0 +1,260 @@
+"""One run as the server answers with it: its model, its queue, and what it says of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.api.opening import open_subject
+from convlens.data import Preprocessing
+from convlens.evaluation import softmax
+from convlens.foundation.errors import InputError, RunError, nearest
+from convlens.inside.explain import explain
+from convlens.inside.look import Subject
+from convlens.inside.reasons import chosen_methods
+from convlens.inside.steps import (
+    Addition,
+    Correlation,
+    Elementwise,
+    Pooling,
+    Region,
+    Step,
+    WeightedSum,
+)
+from convlens.inside.windows import window
+from convlens.network import Network
+from convlens.runs import Run
+from convlens.runs.layout import WEIGHTS
+from convlens.serve.http.limits import Limits
+from convlens.serve.models.batching import Batcher, Images
+from convlens.serve.models.onnx_model import OnnxModel
+
+if TYPE_CHECKING:
+    from convlens.engines.torch_engine import TorchModel
+    from convlens.inside.reasons import Attribution
+
+
+class ServedModel:
+    """A run's weights, opened for predictions.
+
+    Parameters
+    ----------
+    run : Run
+        Where the weights are.
+    limits : Limits
+        Size of the queue and of a batch.
+    threads : int
+        Cores that one batch may use.
+    on_batch : callable
+        Is told the size of each batch.
+
+    Raises
+    ------
+    ConvlensError
+        Where the run is damaged, has no weights yet, or holds weights that are not finite.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        limits: Limits,
+        *,
+        threads: int = 1,
+        on_batch: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        self.version = weights_version(run)
+        subject = open_subject(run.folder, engine="reference")
+        self.name = run.name
+        self.network: Network = subject.network
+        self.preprocessing: Preprocessing = subject.preprocessing
+        self.classes = subject.classes
+        self.model = OnnxModel(subject, threads)
+        self.subject = Subject(
+            subject.name, self.model, subject.preprocessing, subject.classes, trained=True
+        )
+        self._check()
+        self.batcher = Batcher(
+            self.model.answers,
+            most=limits.batch,
+            bound=limits.queued_images,
+            seconds=limits.request_seconds,
+            on_batch=on_batch,
+        )
+
+    def _check(self) -> None:
+        if self.preprocessing.input != self.network.input:
+            raise RunError(
+                f"{self.name} prepares images as {self.preprocessing.input} for a network that "
+                f"takes {self.network.input}",
+                "one shape",
+                "restore the run, or train again",
+            )
+        if self.network.table().output != (len(self.classes),):
+            raise RunError(
+                f"{self.name} names {len(self.classes)} classes for {self.network.table().output}",
+                "one name a class",
+                "restore the run, or train again",
+            )
+        self.model.answers(np.zeros((1, *self.network.input), np.uint8))  # also warms the session
+
+    def probabilities(self, images: Images) -> NDArray[np.float64]:
+        """Return the probabilities `(N, K)` of uint8 images `(N, C, H, W)`."""
+        logits = self.model.logits(self.preprocessing.normalise(images))
+        return softmax(logits.reshape(len(images), -1))
+
+    def predictions(
+        self,
+        order: NDArray[np.int64],
+        probabilities: NDArray[np.float64],
+        notes: Sequence[list[str]],
+    ) -> list[dict[str, Any]]:
+        """Return the answers for the images whose rows of `answers` these are."""
+        names = self.classes
+        told = []
+        # all numbers of a request leave NumPy at once: one by one they cost as much as computing
+        rows = zip(order.tolist(), probabilities.tolist(), notes, strict=True)
+        for numbers, shares, said in rows:
+            top = [
+                {"class": names[number], "probability": share}
+                for number, share in zip(numbers, shares, strict=True)
+            ]
+            told.append({**top[0], "top": top, "notes": said})
+        return told
+
+    def class_number(self, wanted: str | int | None, probabilities: NDArray[np.float64]) -> int:
+        """Return the number of the class that a request names, by name or by number."""
+        if wanted is None:
+            return int(probabilities.argmax())
+        if isinstance(wanted, str) and wanted in self.classes:
+            return self.classes.index(wanted)
+        if isinstance(wanted, int) or (wanted.isascii() and wanted.isdigit() and len(wanted) < 8):
+            if 0 <= int(wanted) < len(self.classes):
+                return int(wanted)
+            raise InputError(
+                f"there is no class {wanted}",
+                f"a class's name, or its number, 0 to {len(self.classes) - 1}",
+                "correct the class",
+            )
+        raise InputError(
+            f'there is no class "{wanted[:60]}"{nearest(wanted[:60], self.classes)}',
+            "one of " + ", ".join(self.classes[:40]),
+            "correct the name",
+        )
+
+    def activations(self, pixels: Images) -> Activations:
+        """Compute every layer's output for one image, uint8 `(C, H, W)`."""
+        normalised = self.preprocessing.normalise(pixels[None])
+        layers = {name: a[0] for name, a in self.model.activations(normalised).items()}
+        logits = self.model.logits(normalised).reshape(-1)
+        return Activations(
+            pixels, normalised[0], logits, softmax(logits[None])[0].astype(np.float32), layers
+        )
+
+    def step(self, pixels: Images, layer: str, cell: list[int]) -> dict[str, Any]:
+        """Take one cell of one layer apart; see `inside.windows.window`."""
+        normalised = self.preprocessing.normalise(pixels[None])[0]
+        return step_json(window(self.model, normalised, layer, cell))
+
+    def attribution(self, pixels: Images, method: str, wanted: str | int | None) -> Attribution:
+        """Return an `Attribution`; see `inside.attribution.attribute`."""
+        (chosen,) = chosen_methods(self.subject.plan, [method])  # type: ignore[list-item]
+        probabilities = self.probabilities(pixels[None])
+        target = self.class_number(wanted, probabilities[0])
+        from convlens.inside.attribution import attribute  # loads PyTorch: after what can be wrong
+
+        normalised = self.preprocessing.normalise(pixels[None])[0]
+        return attribute(self._torch, normalised, chosen, target=target)
+
+    @cached_property
+    def _torch(self) -> TorchModel:
+        # PyTorch is loaded by the first who asks for gradients
+        from convlens.engines.device import limit_threads
+        from convlens.engines.torch_engine import as_torch
+
+        limit_threads()
+        return as_torch(self.model)
+
+    def close(self) -> None:
+        """End the queue's thread when what waits in it is done."""
+        self.batcher.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """All that one image makes a network compute; arrays without a batch axis."""
+
+    image: NDArray[np.uint8]
+    normalised: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    layers: dict[str, NDArray[np.float32]]
+
+
+def weights_version(run: Run) -> str:
+    """Return a word that changes whenever a run's weights file does.
+
+    Raises
+    ------
+    RunError
+        Where there is none yet.
+    """
+    try:
+        found = (run.folder / WEIGHTS["best"]).stat()
+    except OSError:
+        raise RunError(
+            f"{run.name} has no weights yet",
+            "a run that saved an epoch",
+            "wait until it has trained, or continue it with convlens train --resume",
+        ) from None
+    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    """Return a step with all of its numbers; what is padding is null in `patch`."""
+    told: dict[str, Any] = {
+        "kind": step.kind,
+        "layer": step.layer,
+        "cell": list(step.cell),
+        "total": step.total,
+        "computed": step.computed,
+        "sees": _region(step.sees),
+        "visible": None if step.visible is None else _region(step.visible),
+        "text": explain(step),
+    }
+    names: tuple[str, ...] = ()
+    match step:
+        case Correlation():
+            names = ("patch", "kernel", "products", "channel_sums", "bias", "channels")
+            names += ("rows", "columns", "padding")
+        case WeightedSum():
+            names = ("patch", "kernel", "products", "bias", "maps")
+        case Pooling():
+            names = ("patch", "rows", "columns", "padding", "winner")
+        case Addition():
+            names = ("addends", "sources")
+        case Elementwise():
+            names = ("source", "value", "formula", "constants")
+    return told | {name: _plain(getattr(step, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    """Return arrays as nested lists; NaN, which JSON cannot say, becomes null."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and np.isnan(value).any():
+            return np.where(np.isnan(value), np.array(None), value).tolist()
+        return value.tolist()
+    return value
+
+
+def _region(region: Region) -> dict[str, int]:
+    return {
+        "first_row": region.first_row,
+        "last_row": region.last_row,
+        "first_column": region.first_column,
+        "last_column": region.last_column,
+    }

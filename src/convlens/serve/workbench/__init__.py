@@ -1,0 +1,1 @@
+"""What someone who edits a network asks for: its table, and trainings."""

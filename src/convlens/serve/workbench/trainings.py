@@ -1,0 +1,329 @@
+"""Trainings started from the page: a child process of the same command a person would type.
+
+Everything that reaches the command line is checked first: the data is one of the sets found on
+this machine, the recipe one of the named ones, the settings numbers within bounds, and the network
+travels as data in a file of its own. One training runs at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from convlens import data as datasets
+from convlens.foundation.errors import ConvlensError, RecipeError, nearest
+from convlens.inside.reasons import possible_methods
+from convlens.network import Network
+from convlens.network.plan import Limits as NetworkLimits
+from convlens.runs import Run
+from convlens.runs.layout import check_name
+from convlens.serve.http.limits import Limits
+from convlens.serve.http.problems import Problem, wrong
+from convlens.serve.models import describe
+from convlens.serve.models.registry import Registry
+from convlens.training import recipe as recipes
+
+log = logging.getLogger("convlens.serve")
+
+SETTINGS = {"epochs": 1_000, "batch_size": 8_192, "learning_rate": 10, "seed": 2**32 - 1}
+"""What may be set, and the most that is accepted."""
+SNAPSHOTS = 40
+"""About so many times in a training the kernels are kept, for the page to show."""
+
+REPORT_SECONDS = 60
+"""How long the next training waits for the last one's report."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A training that was asked for, checked."""
+
+    network: Network
+    data: str
+    recipe: str
+    settings: dict[str, Any]
+    classes: tuple[str, ...]
+
+
+def read_order(asked: Mapping[str, Any], limits: Limits) -> Order:
+    """Check what a request wants trained.
+
+    Raises
+    ------
+    Problem, ConvlensError
+        422 with the field that is wrong.
+    """
+    for key in asked:
+        if key not in ("network", "data", "recipe", "settings"):
+            raise wrong(str(key)[:60], "the key is not known", "network, data, recipe, settings")
+    known = {row["name"]: row for row in available()}
+    name = asked.get("data", "")
+    if not isinstance(name, str) or name not in known:
+        raise wrong(
+            "data",
+            "the data is not a set of this machine"
+            + (nearest(name[:60], known) if isinstance(name, str) else ""),
+            "one of " + ", ".join(known),
+        )
+    network = read_network(asked.get("network"), limits)
+    entry = datasets.describe(name)
+    classes = tuple(entry["classes"])
+    fitted = network.adapted(tuple(entry["shape"]), len(classes))
+    fitted.table(limits=network_limits(limits))
+    recipe = asked.get("recipe")
+    if recipe is None:
+        recipe = "digits" if name == "digits-5k" else "default"
+    if not isinstance(recipe, str) or recipe not in recipes.names():
+        raise wrong("recipe", "there is no such recipe", "one of " + ", ".join(recipes.names()))
+    settings = _settings(asked.get("settings") or {})
+    chosen = recipes.load(recipe).changed(settings)
+    if chosen.batch_size > entry["train"] * (1 - chosen.validation):
+        raise wrong(
+            "settings.batch_size",
+            f"a batch of {chosen.batch_size} is more than the training images",
+            f"fewer than {entry['train']:,}",
+        )
+    every = max(1, -(-chosen.epochs // SNAPSHOTS))
+    return Order(network, name, recipe, {**settings, "record_kernels": every}, classes)
+
+
+def _settings(asked: object) -> dict[str, Any]:
+    if not isinstance(asked, dict):
+        raise wrong("settings", "the settings are not an object", "keys and numbers")
+    for key, value in asked.items():
+        field = f"settings.{str(key)[:60]}"
+        if key not in SETTINGS:
+            raise wrong(
+                field,
+                f"the key is not known{nearest(str(key)[:60], SETTINGS)}",
+                ", ".join(SETTINGS),
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise wrong(field, f"{field} is not a number", "a number")
+        if value > SETTINGS[key]:
+            raise wrong(field, f"{field} is {value:g}", f"at most {SETTINGS[key]:,}")
+    try:
+        recipes.Recipe().changed(dict(asked))
+    except RecipeError as error:
+        raise wrong("settings", error.what, error.expected) from None
+    return dict(asked)
+
+
+def read_network(written: object, limits: Limits) -> Network:
+    """Read a network from a request.
+
+    Raises
+    ------
+    NetworkError
+        Where it is not understood.
+    """
+    if not isinstance(written, dict):
+        raise wrong("network", "the network is not an object", "the keys input and layers")
+    layers = written.get("layers")
+    if isinstance(layers, list) and len(layers) > limits.layers:
+        raise wrong("network.layers", f"there are {len(layers)} layers", f"at most {limits.layers}")
+    return Network.read(written)
+
+
+def network_limits(limits: Limits) -> NetworkLimits:
+    """Return the largest network that a request may describe."""
+    return NetworkLimits(
+        layers=limits.layers, parameters=limits.parameters, side=4_096, activations=2**28
+    )
+
+
+def available() -> list[dict[str, Any]]:
+    """Return the data sets that lie on this machine."""
+    return [
+        {
+            "name": name,
+            "title": entry["title"],
+            "input": entry["shape"],
+            "classes": len(entry["classes"]),
+            "train": entry["train"],
+            "test": entry["test"],
+        }
+        for name in datasets.names()
+        for entry in [datasets.describe(name)]
+        if entry["found"]
+    ]
+
+
+class Trainings:
+    """The training that was started here, if one runs.
+
+    Parameters
+    ----------
+    registry : Registry
+        Where the new run appears.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._child: subprocess.Popen[bytes] | None = None
+        self._name = ""
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def running(self) -> str | None:
+        """The name of the run that is being trained, or None.
+
+        A training that is done still has its report to write; its process is then not yet gone.
+        """
+        if self._child is None or self._child.poll() is not None:
+            return None
+        try:
+            state = Run.open(self._registry.root / self._name).status.get("state")
+        except ConvlensError:  # its folder is still to come
+            return self._name
+        return self._name if state == "running" else None
+
+    def start(self, order: Order) -> str:
+        """Start a training; return the name of its run.
+
+        Raises
+        ------
+        Problem
+            409, where one is running.
+        """
+        if self.running:
+            raise Problem(
+                *(409, "busy", f'a training is running: "{self.running}"'),
+                "one training at a time",
+                "wait for it, or stop it with DELETE /v1/trainings/" + self.running,
+                headers={"Retry-After": "10"},
+            )
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(REPORT_SECONDS)
+        self._tidy()
+        name = self._free_name(order.network.name)
+        self._folder = tempfile.TemporaryDirectory(prefix="convlens-serve-")
+        place = Path(self._folder.name)
+        network = place / "network.json"
+        network.write_text(order.network.to_json(), encoding="utf-8")
+        command = [sys.executable, "-m", "convlens", "train", str(network), "--json"]
+        command += ["--data", order.data, "--recipe", order.recipe]
+        command += ["--name", name, "--runs", str(self._registry.root)]
+        for key, value in order.settings.items():
+            command += ["--set", f"{key}={json.dumps(value)}"]
+        with (place / "out").open("wb") as out:
+            # a group of its own: Ctrl-C reaches the server, which tells the child once
+            self._child = subprocess.Popen(  # noqa: S603 - every word of it is checked
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        with suppress(OSError, AttributeError):  # answers come before training
+            os.setpriority(os.PRIO_PROCESS, self._child.pid, 5)
+        self._name = name
+        self._registry.expect(name, *_expected(name, order))
+        log.info("training %s started", name)
+        return name
+
+    def _free_name(self, network: str) -> str:
+        stamp = check_name(f"{datetime.now():%Y%m%d-%H%M%S}-{network}"[:90])
+        taken = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
+        return next(
+            name
+            for name in taken
+            if name not in self._registry.entries and not (self._registry.root / name).exists()
+        )
+
+    def stop(self, name: str) -> None:
+        """Ask the training to save its state and end.
+
+        Raises
+        ------
+        Problem
+            404, where no such training runs.
+        """
+        if self.running != name or self._child is None:
+            raise Problem(
+                *(404, "no_such_training", "no training of that name is running here"),
+                "a training that was started here",
+                "see GET /v1/models",
+            )
+        with suppress(ProcessLookupError):
+            self._child.send_signal(signal.SIGINT)
+
+    def look(self) -> None:
+        """Notice a training that ended; one that failed before it made a run says why."""
+        if self._child is None or self._child.poll() is None or self._folder is None:
+            return
+        entry = self._registry.entries.get(self._name)
+        if entry is not None and self._child.returncode and not entry.folder.exists():
+            message = self._last_words()
+            entry.summary = {**entry.summary, "state": "failed"}
+            told = {**entry.facts.get("status", {}), "state": "failed", "message": message}
+            entry.facts = {**entry.facts, "status": told}
+        log.info("training %s ended with %s", self._name, self._child.returncode)
+        self._tidy()
+
+    def _last_words(self) -> str:
+        assert self._folder is not None
+        try:
+            lines = (Path(self._folder.name) / "out").read_text().strip().splitlines()
+            error = json.loads(lines[-1])["error"]
+            return str(error["what"]).replace(self._folder.name + os.sep, "")
+        except (OSError, ValueError, LookupError):
+            return "the training ended before it began"
+
+    def _tidy(self) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Stop what runs, and wait for it to save its state."""
+        child = self._child
+        if child is not None and child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._tidy()
+
+
+def _expected(name: str, order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the summary and the facts of a run whose folder is not there yet."""
+    entry = datasets.describe(order.data)
+    network = order.network.adapted(tuple(entry["shape"]), len(order.classes))
+    table = network.table()
+    summary = {
+        "name": name,
+        "network": network.name,
+        "input": list(network.input),
+        "classes": len(order.classes),
+        "state": "running",
+        "test_accuracy": None,
+        "default": False,
+    }
+    recipe = recipes.load(order.recipe).changed(order.settings)
+    facts = {
+        "name": name,
+        **describe.shapes(network, table),
+        "classes": list(order.classes),
+        "preprocessing": None,
+        "data": {"name": order.data},
+        "recipe": recipe.model_dump(mode="json"),
+        "status": {"state": "running", "epoch": 0, "epochs": recipe.epochs, "message": "starting"},
+        "has_samples": True,
+        "attributions": list(possible_methods(network.table())),
+    }
+    return summary, facts
