@@ -49,7 +49,7 @@ def trained(network: str, data: str, epochs: int) -> tuple[TorchModel, convlens.
     with tempfile.TemporaryDirectory() as folder:
         run = convlens.train(network, data, epochs=epochs, seed=0, device="cpu", runs=folder)
         model = TorchModel(convlens.Network.from_toml(run.network_text))
-        model.load_weights(run.weights("best", expected=model.network.table().weight_shapes()))
+        model.load_weights(run.weights("best", expected=model.network.plan().weight_shapes()))
         return model, datasets.load_like(run.data), float(run.status["test_accuracy"])
 
 

@@ -31,7 +31,7 @@ SEEDS = range(1000, 1005)
 def plain_trial(dataset: convlens.Dataset) -> float:
     """Train the plain trial once; return seconds."""
     torch.manual_seed(0)
-    module = PlanModule(zoo.load("fast-mnist").table())
+    module = PlanModule(zoo.load("fast-mnist").plan())
     images = torch.from_numpy(dataset.train.images).float() / 255
     images = (images - images.mean()) / images.std()
     labels = torch.from_numpy(dataset.train.labels)

@@ -123,7 +123,7 @@ def network(name: str) -> dict[str, Any]:
             row = {"way": way, "batch": batch, "ms": round(taken, 4)}
             rows.append({**row, "images_per_second": round(1000 * batch / taken)})
             print(name, rows[-1], flush=True)
-    table = subject.network.table()
+    table = subject.network.plan()
     return {
         "network": name,
         "parameters": table.parameters,

@@ -47,7 +47,7 @@ def peak(kind: torch.dtype) -> float:
 
 def operations(network: Network) -> int:
     """Return the counted floating-point operations of one image's training step."""
-    rows = [row.multiply_adds for row in network.table().rows if row.multiply_adds]
+    rows = [row.multiply_adds for row in network.plan().steps if row.multiply_adds]
     return 2 * (3 * sum(rows) - rows[0])
 
 

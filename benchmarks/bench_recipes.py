@@ -87,7 +87,7 @@ def summary(network: str, place: str, rows: list[dict[str, Any]]) -> dict[str, A
     entry = data.describe(place)
     fitted = zoo.load(network).adapted(tuple(entry["shape"]), len(entry["classes"]))
     return {
-        "parameters": fitted.table().parameters,
+        "parameters": fitted.plan().parameters,
         "seeds": len(rows),
         "threads": rows[0]["threads"],
         "test_accuracy_mean": round(statistics.mean(accuracies), 5),

@@ -32,11 +32,11 @@ def whole_process(command: list[str]) -> float:
 INSIDE = """
 import sys, time
 from convlens.network import Network
-from convlens.network.plan import render
+from convlens.network.plan_text import render
 times = []
 for _ in range(7):
     started = time.perf_counter()
-    text = render(Network.load(sys.argv[1]).table())
+    text = render(Network.load(sys.argv[1]).plan())
     times.append(1000 * (time.perf_counter() - started))
 assert "torch" not in sys.modules
 print(sorted(times)[3])

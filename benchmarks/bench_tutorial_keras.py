@@ -68,7 +68,7 @@ def exchanged(run: Run) -> dict[str, Any]:
     scores = {}
     for engine in ("keras", "torch"):
         model = engines.build(network, engine=engine)
-        model.load_weights(run.weights("best", expected=network.table().weight_shapes()))
+        model.load_weights(run.weights("best", expected=network.plan().weight_shapes()))
         scores[engine] = model.logits(images)
     ranked = np.sort(scores["torch"], axis=1)
     differing = scores["keras"].argmax(1) != scores["torch"].argmax(1)

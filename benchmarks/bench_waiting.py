@@ -98,7 +98,7 @@ def _milliseconds(name: str, choice: Any) -> float:
     with choice.in_threads():
         torch.manual_seed(0)
         network = zoo.load(name)
-        module = PlanModule(network.table()).to(memory_format=choice.torch_format)
+        module = PlanModule(network.plan()).to(memory_format=choice.torch_format)
         optimizer = torch.optim.AdamW(module.parameters(), fused=True)
         images = torch.randn(BATCH, *network.input).contiguous(memory_format=choice.torch_format)
         labels = torch.randint(10, (BATCH,))

@@ -11,7 +11,7 @@ def random_weights(network: Network, seed: int) -> dict[str, np.ndarray]:
     """Return float32 weights of a usual size, with moments that batch norm has to use."""
     rng = np.random.default_rng(seed)
     weights = {}
-    for name, shape in network.table().weight_shapes().items():
+    for name, shape in network.plan().weight_shapes().items():
         if name.endswith("running_var"):
             array = rng.uniform(0.5, 2, shape)
         else:

@@ -92,7 +92,7 @@ written = st.builds(
 def fits(network: Network) -> bool:
     """Say whether the layers fit together; for `assume`."""
     try:
-        network.table()
+        network.plan()
     except NetworkError:
         return False
     return True

@@ -28,7 +28,7 @@ def test_the_documented_rows_are_the_zoos_in_both_engines_below_the_promise() ->
     for network, _, logits, activation, layer in rows:
         assert float(logits) <= 1e-5
         assert float(activation) <= 1e-5
-        assert zoo.load(network).table().row(layer).name == layer
+        assert zoo.load(network).plan().step(layer).name == layer
 
 
 @pytest.mark.parametrize("engine", ["torch", "keras"])

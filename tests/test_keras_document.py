@@ -21,5 +21,5 @@ def test_the_example_builds_a_sequential_and_prints_its_summary(
     exec(block, names)
     told = capsys.readouterr().out
     assert 'Model: "network"' in told
-    assert f"{names['network'].table().parameters:,}" in told
+    assert f"{names['network'].plan().parameters:,}" in told
     assert type(names["model"].keras_model).__name__ == "Sequential"

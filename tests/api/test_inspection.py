@@ -49,7 +49,7 @@ def page(look: Look) -> Page:
 
 
 def test_every_layer_of_the_table_is_there_in_its_order(look: Look) -> None:
-    rows = look.table.rows
+    rows = look.plan.steps
     assert [layer.layer for layer in look.layers] == [row.name for row in rows]
     assert [layer.shape for layer in look.layers] == [row.output for row in rows]
     assert [found.method for found in look.attributions] == list(METHODS)
@@ -64,10 +64,10 @@ def test_the_answer_is_what_the_model_computes(look: Look, subject: Subject) -> 
 
 
 def test_a_step_of_each_kind_is_taken_apart_at_its_largest_value(look: Look) -> None:
-    kinds = [step.kind for step in look.steps.values()]
+    kinds = [step.kind for step in look.cells.values()]
     assert sorted(kinds) == ["conv", "linear", "max_pool", "relu", "softmax"]
     maps = look.layers[0].maps  # type: ignore[union-attr]
-    assert look.steps["conv1"].total == pytest.approx(maps.max(), rel=1e-5)
+    assert look.cells["conv1"].total == pytest.approx(maps.max(), rel=1e-5)
 
 
 def test_the_page_holds_every_layer_and_nothing_from_elsewhere(page: Page, look: Look) -> None:
@@ -85,7 +85,7 @@ def test_the_page_holds_every_layer_and_nothing_from_elsewhere(page: Page, look:
 
     reader = Reader()
     reader.feed(page.html)
-    assert {row.name for row in look.table.rows} <= set(reader.ids)
+    assert {row.name for row in look.plan.steps} <= set(reader.ids)
     assert len(reader.ids) == len(set(reader.ids)), "an id twice on one page"
     assert "script" not in reader.tags
     assert not [link for link in reader.links if re.match(r"(https?:)?//", link)]
@@ -96,7 +96,7 @@ def test_the_page_holds_every_layer_and_nothing_from_elsewhere(page: Page, look:
 
 
 def test_every_layer_but_flatten_has_a_figure(page: Page, look: Look) -> None:
-    for number, row in enumerate(look.table.rows, 1):
+    for number, row in enumerate(look.plan.steps, 1):
         names = [name for name in page.figures if name.startswith(f"{number:02d}-{row.name}")]
         assert bool(names) == (row.kind != "flatten"), row.name
 
@@ -147,7 +147,7 @@ def test_an_untrained_residual_network_of_the_zoo_is_looked_into(tmp_path: Path)
     subject = open_subject("bottleneck-resnet")
     assert not subject.trained
     look = convlens.look(subject, tmp_path / "noise.png", methods=["saliency"])
-    names = [row.name for row in zoo.load("bottleneck-resnet").table().rows]
+    names = [row.name for row in zoo.load("bottleneck-resnet").plan().steps]
     assert [layer.layer for layer in look.layers] == names
     one = replace(look, layers=look.layers[-3:], steps={})
     assert "This network is not trained." in make_page(one, "").html

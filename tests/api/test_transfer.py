@@ -47,7 +47,7 @@ def same(first: Run, second: Run) -> None:
     """The same arrays bit for bit, in the order of the layers, and the same logits."""
     arrays = first.weights(), second.weights()
     networks = [Network.from_toml(run.network_text) for run in (first, second)]
-    names = [list(network.table().weight_shapes()) for network in networks]
+    names = [list(network.plan().weight_shapes()) for network in networks]
     for one, other in zip(*names, strict=True):
         np.testing.assert_array_equal(arrays[0][one], arrays[1][other])
     models = [TorchModel(network) for network in networks]

@@ -14,7 +14,7 @@ from test_accessibility import cut_off, serious
 from conftest import PHONE
 from convlens.network import zoo
 
-LAYERS = [row.name for row in zoo.load("bottleneck-resnet").table().rows][:-1]
+LAYERS = [row.name for row in zoo.load("bottleneck-resnet").plan().steps][:-1]
 """All but the softmax, which is the answer beside the network."""
 
 

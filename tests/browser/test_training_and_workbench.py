@@ -31,7 +31,7 @@ def test_a_layer_edited_into_an_error_gives_the_command_lines_message(open_page)
     written = zoo.resolve("tutorial-torch").to_dict()
     written["layers"][3]["kernel"] = 3
     try:
-        Network.read(written).table()
+        Network.read(written).plan()
     except NetworkError as error:
         expected = error
     shown = alert.inner_text()

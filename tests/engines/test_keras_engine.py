@@ -26,9 +26,9 @@ def assert_engines_agree(network: Network, seed: int) -> None:
         model.load_weights(weights)
     x = np.random.default_rng(seed).standard_normal((2, *network.input)).astype(np.float32)
     exact, theirs, ours = (model.activations(x) for model in (reference, torch, keras))
-    assert list(ours) == list(exact) == [row.name for row in network.table().rows]
+    assert list(ours) == list(exact) == [row.name for row in network.plan().steps]
     scale = np.abs(x).max()
-    for row in network.table().rows:
+    for row in network.plan().steps:
         name = row.name
         assert ours[name].dtype == np.float32
         assert ours[name].shape == (2, *row.output)
@@ -66,9 +66,9 @@ def test_every_network_of_the_zoo_agrees_and_has_keras_parameters_and_shapes(nam
     assert_engines_agree(network, seed=len(name))
     model = build(network, engine="keras")
     assert sum(np.prod(v.shape) for v in model.keras_model.trainable_weights) == (
-        network.table().parameters
+        network.plan().parameters
     )
-    for row in network.table().rows:
+    for row in network.plan().steps:
         layer = model.keras_model.get_layer(row.name.replace(".", "-"))
         trained = sum(int(np.prod(v.shape)) for v in layer.trainable_weights)
         assert trained == row.parameters
@@ -118,7 +118,7 @@ def assert_gradients_agree(network: Network, seed: int) -> None:
     ours.load_weights(weights)
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((5, *network.input)).astype(np.float32)
-    y = rng.integers(0, network.table().output[0], 5)
+    y = rng.integers(0, network.plan().output[0], 5)
     optimizer = torch.optim.SGD(theirs.module.parameters(), 1.0)
     functional.cross_entropy(theirs.module(torch.from_numpy(x)), torch.from_numpy(y)).backward()
     optimizer.step()

@@ -32,7 +32,7 @@ def assert_engines_agree(network: Network, seed: int) -> None:
     with torch.inference_mode():
         exact = {name: t.numpy() for name, t in module.outputs(torch.from_numpy(x).double())}
         double_logits = module(torch.from_numpy(x).double()).numpy()
-    assert list(ours) == list(theirs) == [row.name for row in network.table().rows]
+    assert list(ours) == list(theirs) == [row.name for row in network.plan().steps]
     scale = np.abs(x).max()
     for name, values in ours.items():
         assert values.dtype == np.float64
@@ -72,7 +72,7 @@ def computed(layers: list[dict[str, Any]], maps: Any, **weights: Any) -> np.ndar
     image = np.array(maps, float)
     network = Network(input=image.shape, rounding="floor", layers=layers)
     model = build(network, engine="reference")
-    (row,) = network.table().rows
+    (row,) = network.plan().steps
     model.load_weights({f"{row.name}.{n}": np.array(a, float) for n, a in weights.items()})
     return model.activations(image[None])[row.name][0]
 

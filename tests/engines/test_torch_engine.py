@@ -27,10 +27,10 @@ def images(network: Network, count: int = 2) -> np.ndarray:
 def test_the_table_says_what_torch_computes(written: dict[str, Any]) -> None:
     network = Network.read(written)
     assume(networks.fits(network))
-    table, model = network.table(), TorchModel(network)
+    table, model = network.plan(), TorchModel(network)
     activations = model.activations(images(network))
-    assert list(activations) == [row.name for row in table.rows]
-    assert [a.shape[1:] for a in activations.values()] == [row.output for row in table.rows]
+    assert list(activations) == [row.name for row in table.steps]
+    assert [a.shape[1:] for a in activations.values()] == [row.output for row in table.steps]
     assert table.parameters == sum(p.numel() for p in model.module.parameters())
     assert {n: a.shape for n, a in model.weights().items()} == table.weight_shapes()
     model.module.eval()
@@ -85,15 +85,15 @@ def test_convlens_refuses_the_poolings_that_torch_refuses(
             return
         assert not networks.fits(network)
     else:
-        assert network.table().output == tuple(pooled.shape[1:])
+        assert network.plan().output == tuple(pooled.shape[1:])
 
 
 def test_a_linear_layer_of_the_wrong_width_cannot_be_written() -> None:
     """Widths follow from the layer before, so what torch refuses late has no spelling here."""
     network = Network(input=(1, 4, 4), layers=[{"flatten": True}, {"linear": 3}])
-    assert network.table().rows[1].parameters == 3 * 17
+    assert network.plan().steps[1].parameters == 3 * 17
     with pytest.raises(NetworkError):
-        Network(input=(1, 4, 4), layers=[{"linear": 3}]).table()
+        Network(input=(1, 4, 4), layers=[{"linear": 3}]).plan()
 
 
 @pytest.mark.parametrize("name", zoo.names())
@@ -101,7 +101,7 @@ def test_every_network_of_the_zoo_is_built_and_reordering_changes_nothing(name: 
     network = zoo.load(name)
     model = build(network, seed=1)
     x = images(network)
-    rows = [row for row in network.table().rows if row.kind != "softmax"]
+    rows = [row for row in network.plan().steps if row.kind != "softmax"]
     in_order = model.activations(x)[rows[-1].name]
     np.testing.assert_allclose(model.logits(x), in_order, rtol=1e-5, atol=1e-6)
 
@@ -126,10 +126,10 @@ def test_a_frozen_copy_shows_every_layer_in_the_written_order(name: str) -> None
 
 
 def test_the_tutorials_networks_have_the_published_layers() -> None:
-    torch_table = zoo.load("tutorial-torch").table()
+    torch_table = zoo.load("tutorial-torch").plan()
     assert torch_table.rows[-3].input == (64, 6, 6)
     assert torch_table.parameters == 320 + 8256 + 23050
-    keras_table = zoo.load("tutorial-keras").table()
+    keras_table = zoo.load("tutorial-keras").plan()
     assert keras_table.rows[-3].input == (64, 5, 5)
     assert keras_table.parameters == 34_826  # what Keras's summary() prints for it
 

@@ -307,7 +307,7 @@ def test_fault_57_where_the_checkpoint_does_not_fit_the_weights_are_there(
     recipe = RECIPE.changed({"epochs": 2, "record_kernels": 0})
     where, choice = session.prepare(NETWORK, few, recipe, "cpu")
     bytes_of_weights = sum(
-        4 * torch.Size(shape).numel() for shape in NETWORK.table().weight_shapes().values()
+        4 * torch.Size(shape).numel() for shape in NETWORK.plan().weight_shapes().values()
     )
 
     def fill(event: dict[str, Any]) -> None:

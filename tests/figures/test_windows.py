@@ -127,7 +127,7 @@ def test_a_kernel_too_large_to_write_says_so() -> None:
 def test_a_step_of_every_kind_of_layer_can_be_drawn() -> None:
     model = build(zoo.load("bottleneck-resnet"), seed=1, engine="reference")
     image = np.random.default_rng(0).standard_normal(model.network.input)
-    kinds = {row.kind: row for row in model.network.table().rows}
+    kinds = {row.kind: row for row in model.network.plan().steps}
     assert {"conv", "batch_norm", "relu", "add", "flatten", "linear", "softmax"} <= set(kinds)
     for row in kinds.values():
         step = window(model, image, row.name, tuple(n - 1 for n in row.output))

@@ -37,7 +37,7 @@ def by_hand(model: TorchModel, pixels: np.ndarray, layer: str, target: int) -> n
     """Compute Grad-CAM from a trace in the written order: equation 1 and 2 of the paper."""
     model.module.eval()
     found = dict(model.module.outputs(torch.from_numpy(pixels[None])))
-    last = [row.name for row in model.network.table().rows if row.kind != "softmax"][-1]
+    last = [row.name for row in model.network.plan().steps if row.kind != "softmax"][-1]
     (gradient,) = torch.autograd.grad(found[last][0, target], found[layer])
     weights = gradient.mean((2, 3), keepdim=True)
     coarse = (weights * found[layer]).sum(1, keepdim=True).clamp(min=0)
@@ -145,9 +145,9 @@ def test_the_predicted_class_is_explained_by_default() -> None:
 @given(networks.written)
 def test_every_method_works_on_any_network_with_classes(written: dict[str, object]) -> None:
     network = Network.read(written)
-    assume(networks.fits(network) and len(network.table().output) == 1)
+    assume(networks.fits(network) and len(network.plan().output) == 1)
     model, pixels = TorchModel(network, seed=0), noise(network)
-    for method in possible_methods(network.table()):
+    for method in possible_methods(network.plan()):
         found = attribute(model, pixels, method)
         assert found.map.shape == network.input[1:]
         assert np.isfinite(found.map).all()
@@ -165,21 +165,21 @@ def test_every_method_works_on_any_network_with_classes(written: dict[str, objec
     ],
 )
 def test_grad_cam_looks_at_the_last_convolutions_activation(name: str, layer: str) -> None:
-    assert default_layer(zoo.load(name).table()) == layer
+    assert default_layer(zoo.load(name).plan()) == layer
 
 
 def test_a_convolution_without_an_activation_is_looked_at_itself() -> None:
     network = Network(input=(1, 6, 6), layers=[{"conv": 2}, {"flatten": True}, {"linear": 2}])
-    assert default_layer(network.table()) == "conv1"
+    assert default_layer(network.plan()) == "conv1"
 
 
 def test_a_shortcuts_convolution_is_the_last_choice() -> None:
     side = {"residual": [{"batch_norm": True}], "shortcut": [{"conv": 2, "kernel": 1}]}
     head = [{"flatten": True}, {"linear": 2}]
     only = Network(input=(2, 6, 6), layers=[side, *head])
-    assert default_layer(only.table()) == "residual1.shortcut.conv1"
+    assert default_layer(only.plan()) == "residual1.shortcut.conv1"
     both = Network(input=(2, 6, 6), layers=[{"conv": 2, "kernel": 1}, side, *head])
-    assert default_layer(both.table()) == "conv1"
+    assert default_layer(both.plan()) == "conv1"
 
 
 def test_grad_cam_needs_a_convolution() -> None:
@@ -188,7 +188,7 @@ def test_grad_cam_needs_a_convolution() -> None:
     with pytest.raises(InputError, match="no convolution") as caught:
         attribute(model, noise(network), "grad-cam")
     assert "occlusion" in caught.value.fix
-    assert possible_methods(network.table()) == ("integrated-gradients", "occlusion", "saliency")
+    assert possible_methods(network.plan()) == ("integrated-gradients", "occlusion", "saliency")
 
 
 def test_what_does_not_exist_is_refused() -> None:

@@ -61,7 +61,7 @@ def test_the_made_patch_is_what_the_middle_cell_sees_and_beats_a_random_image() 
         seed=4,
         ascent=CELL_ASCENT,
     )
-    row = subject.network.table().row("conv1")
+    row = subject.network.plan().step("conv1")
     pixels, seen = seen_by_cell(row, (13, 13), whole.image)
     np.testing.assert_array_equal(made.pixels, pixels)
     assert made.pixels.shape == one.patches.patches.shape[1:] == (1, 3, 3)
@@ -91,15 +91,15 @@ def test_a_class_is_named_in_its_made_image() -> None:
 
 
 def test_the_last_convolution_is_found_behind_shortcuts() -> None:
-    assert last_convolution(load("tutorial-torch").table()) == "conv2"
+    assert last_convolution(load("tutorial-torch").plan()) == "conv2"
     network = load("bottleneck-resnet")
-    name = last_convolution(network.table())
+    name = last_convolution(network.plan())
     assert ".shortcut." not in name
-    rows = [row.name for row in network.table().rows]
-    assert rows.index(name) < rows.index(default_layer(network.table()))
+    rows = [row.name for row in network.plan().steps]
+    assert rows.index(name) < rows.index(default_layer(network.plan()))
     flat = Network(input=(1, 4, 4), layers=[{"flatten": True}, {"linear": 2}])
     with pytest.raises(InputError, match="no convolution"):
-        last_convolution(flat.table())
+        last_convolution(flat.plan())
 
 
 def test_what_does_not_exist_is_refused_with_the_nearest() -> None:

@@ -18,12 +18,12 @@ from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
 from convlens.foundation.errors import InputError
 from convlens.inside.explain import explain
-from convlens.inside.steps import Step
+from convlens.inside.records import Window
 from convlens.inside.windows import window
 from convlens.network import Network
 
 
-def step_of(layer: dict[str, Any], image: Any, cell: Any, **arrays: Any) -> Step:
+def step_of(layer: dict[str, Any], image: Any, cell: Any, **arrays: Any) -> Window:
     """Return a step of a one-layer network called "it"."""
     values = np.array(image, float)
     layers = [{**layer, "name": "it"}]
@@ -200,7 +200,7 @@ def test_every_printed_sum_adds_up_exactly(
     network = Network.read(written)
     assume(networks.fits(network))
     kinds = ("conv", "depthwise", "linear", "avg_pool", "add")
-    rows = [row for row in network.table().rows if row.kind in kinds]
+    rows = [row for row in network.plan().steps if row.kind in kinds]
     assume(rows)
     rng = np.random.default_rng(seed)
     row = rows[rng.integers(len(rows))]

@@ -42,7 +42,7 @@ def test_every_layer_comes_in_order_with_the_shape_of_the_table(name: str) -> No
     network = zoo.load(name)
     pixels = np.random.default_rng(0).standard_normal(network.input).astype(np.float32)
     found = feature_maps(build(network), pixels)
-    rows = network.table().rows
+    rows = network.plan().steps
     assert [(one.layer, one.kind, one.shape) for one in found] == [
         (row.name, row.kind, row.output) for row in rows
     ]
@@ -90,7 +90,7 @@ def test_batches_change_nothing_and_bound_the_memory(monkeypatch: pytest.MonkeyP
     model, dataset = trained.tutorial(), trained.digits()
     images = dataset.train.images[:50]
     whole = find_dead_maps(model, images, dataset.preprocessing)
-    image_bytes = model.network.table().activation_bytes
+    image_bytes = model.network.plan().activation_bytes
     monkeypatch.setattr(module, "BATCH_BYTES", 7 * image_bytes)
     sizes = [stop - start for start, stop in batches(model, len(images))]
     assert sizes == [7] * 7 + [1]

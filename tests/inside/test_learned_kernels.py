@@ -27,8 +27,8 @@ def test_every_convolution_of_a_network_has_kernels_of_its_channels(description:
     network = Network.read(description)
     assume(fits(network))
     weights = build(network).weights()
-    rows = {row.name: row for row in network.table().rows}
-    found = kernel_layers(network.table())
+    rows = {row.name: row for row in network.plan().steps}
+    found = kernel_layers(network.plan())
     assert [layer.name for layer in found] == [
         n for n, w in rows.items() if w.multiply_adds and w.kind != "linear"
     ]
@@ -41,7 +41,7 @@ def test_every_convolution_of_a_network_has_kernels_of_its_channels(description:
 
 def test_a_map_is_the_sum_of_its_channels_filtered_with_the_learned_kernels() -> None:
     network = Network(input=(4, 9, 9), layers=[{"conv": 6, "kernel": 3, "groups": 2}])
-    model, (layer,) = build(network, seed=3), kernel_layers(network.table())
+    model, (layer,) = build(network, seed=3), kernel_layers(network.plan())
     images = np.random.default_rng(0).normal(size=(1, 4, 9, 9)).astype(np.float32)
     kernels, weights = learned_kernels(model.weights(), "conv1"), model.weights()
     maps = model.activations(images)["conv1"][0]
@@ -58,9 +58,9 @@ def test_a_map_is_the_sum_of_its_channels_filtered_with_the_learned_kernels() ->
 
 def test_only_a_first_layer_on_three_channels_sees_colours() -> None:
     colour = Network(input=(3, 8, 8), layers=[{"conv": 3}, {"conv": 4}, {"depthwise": 1}])
-    assert [layer.colour for layer in kernel_layers(colour.table())] == [True, False, False]
+    assert [layer.colour for layer in kernel_layers(colour.plan())] == [True, False, False]
     grey = Network(input=(1, 8, 8), layers=[{"conv": 3}, {"conv": 4}])
-    assert [layer.colour for layer in kernel_layers(grey.table())] == [False, False]
+    assert [layer.colour for layer in kernel_layers(grey.plan())] == [False, False]
 
 
 def test_the_strongest_channels_have_the_largest_norms() -> None:

@@ -22,7 +22,7 @@ def test_the_winners_are_those_of_all_activations_at_once(
     model, dataset = trained.tutorial(), trained.digits()
     images = dataset.train.images[:SET]
     monkeypatch.setattr(
-        streaming, "BATCH_BYTES", 64 * model.network.table().activation_bytes
+        streaming, "BATCH_BYTES", 64 * model.network.plan().activation_bytes
     )  # several batches
     found = top_patches(model, "relu2", range(8), images, dataset.preprocessing, count=5)
     every = model.activations(dataset.preprocessing.normalise(images), ["relu2"])["relu2"]
@@ -48,7 +48,7 @@ def test_the_winning_cell_sees_its_patch_and_nothing_else(name: str, layer: str)
     """Put the patch into other surroundings: the cell's value stays."""
     dataset = trained.digits()
     model = build(zoo.load(name), seed=2)
-    row = next(row for row in model.network.table().rows if row.name == layer)
+    row = next(row for row in model.network.plan().steps if row.name == layer)
     images = dataset.train.images[:40]
     found = top_patches(model, layer, range(6), images, dataset.preprocessing, count=3)
     assert any(len(one.values) for one in found)

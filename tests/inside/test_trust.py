@@ -28,8 +28,8 @@ def images(count: int) -> np.ndarray:
 
 
 def test_layers_become_random_from_the_top_down() -> None:
-    assert randomised_order(zoo.load("tutorial-torch").table()) == ("linear1", "conv2", "conv1")
-    order = randomised_order(zoo.load("bottleneck-resnet").table())
+    assert randomised_order(zoo.load("tutorial-torch").plan()) == ("linear1", "conv2", "conv1")
+    order = randomised_order(zoo.load("bottleneck-resnet").plan())
     assert order[0] == "linear1"
     assert order[-1] == "conv1"
     assert {"residual1.shortcut.conv1", "residual1.batch_norm1"} <= set(order)

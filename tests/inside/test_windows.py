@@ -15,7 +15,7 @@ from convlens import data
 from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
 from convlens.foundation.errors import InputError
-from convlens.inside.steps import Addition, Correlation, Elementwise, Pooling, Step, WeightedSum
+from convlens.inside.records import Addition, Correlation, Elementwise, Pooling, WeightedSum, Window
 from convlens.inside.windows import window
 from convlens.network import Network, zoo
 
@@ -43,7 +43,7 @@ def test_a_step_of_two_channels_with_padding_done_by_hand() -> None:
     assert step.products.tolist() == [[[0, 0], [9, 16]], [[0, 0], [150, 0]]]
     assert step.channel_sums.tolist() == [25, 150]
     assert (step.bias, step.total, step.computed) == (0.25, 175.25, 175.25)
-    assert str(step.sees) == "rows -1 to 0, columns 2 to 3"
+    assert str(step.receptive_field) == "rows -1 to 0, columns 2 to 3"
     assert str(step.visible) == "rows 0 to 0, columns 2 to 3"
 
 
@@ -61,7 +61,7 @@ def test_a_stride_of_three_down_and_two_across_moves_the_window_so() -> None:
     layer = {"conv": 1, "kernel": [4, 3], "stride": [3, 2], "bias": False}
     model = model_of([layer], (1, 10, 9), conv1_weight=np.ones((1, 1, 4, 3)))
     image = np.arange(90.0).reshape(1, 10, 9)
-    assert model.network.table().output == (1, 3, 4)
+    assert model.network.plan().output == (1, 3, 4)
     for y in range(3):
         for x in range(4):
             step = window(model, image, "conv1", (0, y, x))
@@ -153,7 +153,7 @@ def test_elementwise_steps_say_what_they_did() -> None:
     assert (leaky.total, leaky.formula) == (pytest.approx(-4.5), "slope * x, as x <= 0")
     flat = window(model, image, "flatten1", 3)
     assert (flat.source, flat.total) == ((1, 0, 1), pytest.approx(-4.5))
-    assert str(flat.sees) == "rows 0 to 0, columns 1 to 1"
+    assert str(flat.receptive_field) == "rows 0 to 0, columns 1 to 1"
 
 
 def test_a_softmax_step_gives_the_share_of_one_class() -> None:
@@ -183,7 +183,7 @@ def test_on_a_real_digit_every_layer_of_the_tutorials_network_adds_up() -> None:
     digits = data.load("digits-5k")
     image = digits.preprocessing.normalise(digits.test.images[:1])[0]
     model = build(zoo.load("tutorial-torch"), seed=1)
-    for row in model.network.table().rows:
+    for row in model.network.plan().steps:
         step = window(model, image, row.name, tuple(n // 2 for n in row.output))
         assert step.total == pytest.approx(step.computed, rel=1e-5, abs=1e-6)
 
@@ -197,7 +197,7 @@ def test_a_layer_that_does_not_exist_and_a_batch_of_images_are_refused() -> None
         window(model, image[None], "conv2", (0, 0, 0))
 
 
-def recomputed(step: Step) -> float:
+def recomputed(step: Window) -> float:
     """Return the cell's value from nothing but the step's numbers."""
     match step:
         case Correlation():
@@ -225,12 +225,12 @@ CELLS = Counter[str]()
 def check_sixteen_cells(written: dict[str, Any], seed: int) -> None:
     network = Network.read(written)
     assume(networks.fits(network))
-    rng, table = np.random.default_rng(seed), network.table()
+    rng, table = np.random.default_rng(seed), network.plan()
     torch_model, reference = build(network, seed % 1000), ReferenceModel(network)
     reference.load_weights(torch_model.weights())
     image = rng.standard_normal(network.input).astype(np.float32)
     exact, rounded = reference.activations(image[None]), torch_model.activations(image[None])
-    sliding = [row for row in table.rows if "pool" in row.kind or row.parameters] or table.rows
+    sliding = [row for row in table.steps if "pool" in row.kind or row.parameters] or table.steps
     scale = max(1.0, *(float(np.abs(values).max()) for values in exact.values()))
     for _ in range(16):
         row = sliding[rng.integers(len(sliding))]

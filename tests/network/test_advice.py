@@ -12,14 +12,14 @@ import networks
 from convlens.foundation.errors import NetworkError
 from convlens.network import Network
 from convlens.network.mistakes import changed
-from convlens.network.plan import Limits, Misfit
+from convlens.network.walk import Limits, Misfit
 
 LIMITS = Limits(layers=40, parameters=20_000, activations=5_000)
 
 
 def misfit(written: dict[str, Any], limits: Limits | None = None) -> Misfit | None:
     try:
-        Network.read(written).table(limits=limits)
+        Network.read(written).plan(limits=limits)
     except Misfit as error:
         return error
     return None
@@ -77,7 +77,7 @@ def test_any_advice_removes_the_error_it_is_about(written: dict[str, Any]) -> No
         after = misfit(changed(written, advice.changes), LIMITS)
         if after is not None:
             same = (after.layer, after.mistake.kind) == (error.layer, error.mistake.kind)
-            assert not same or len(after.table.rows) > len(error.table.rows), advice.text
+            assert not same or len(after.table.steps) > len(error.plan.steps), advice.text
 
 
 @given(mistaken)
@@ -173,7 +173,7 @@ def test_a_place_is_named_as_the_file_has_it(tmp_path) -> None:  # type: ignore[
         "]\n"
     )
     with pytest.raises(NetworkError) as error:
-        Network.load(path).table()
+        Network.load(path).plan()
     start = f'{path}: layer 2 of residual in layer 3 (line 7) "residual2.conv2", conv'
     assert error.value.what.startswith(start)
 
@@ -181,7 +181,7 @@ def test_a_place_is_named_as_the_file_has_it(tmp_path) -> None:  # type: ignore[
 def test_advice_keeps_to_the_rounding_that_a_call_asks_for() -> None:
     network = Network(input=(1, 11, 11), layers=[{"max_pool": 2}])
     with pytest.raises(Misfit) as error:
-        network.table(floor=False)
+        network.plan(floor=False)
     assert "floor" not in error.value.fix
 
 

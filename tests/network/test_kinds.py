@@ -83,7 +83,7 @@ def onnx(of: Network, kind: str, folder: Path) -> None:
     path = folder / "model.onnx"
     path.write_bytes(onnx_bytes(subject(of)))
     read = read_onnx(path)
-    assert [row.kind for row in read.network.table().rows] == [row.kind for row in of.table().rows]
+    assert [row.kind for row in read.network.plan().steps] == [row.kind for row in of.plan().steps]
 
 
 def layout(of: Network, kind: str) -> None:
@@ -96,7 +96,7 @@ def layout(of: Network, kind: str) -> None:
 
 def cell(of: Network, kind: str) -> None:
     model = build(of, 0, "reference")
-    row = next(row for row in of.table().rows if row.kind == kind)
+    row = next(row for row in of.plan().steps if row.kind == kind)
     step = window(model, images(of)[0], row.name, tuple(0 for _ in row.output))
     assert step.total == pytest.approx(step.computed, rel=1e-9, abs=1e-12)
     assert explain(step)
@@ -104,7 +104,7 @@ def cell(of: Network, kind: str) -> None:
 
 
 def sentence(of: Network, kind: str) -> None:
-    row = next(row for row in of.table().rows if row.kind == kind)
+    row = next(row for row in of.plan().steps if row.kind == kind)
     assert does(row).endswith(".")
     assert next(told for told in layer_rows(of) if told["kind"] == kind)["output"]
 
@@ -135,7 +135,7 @@ ROOMS: dict[str, Callable[[Network, str], None]] = {
 def test_there_is_a_network_for_every_kind() -> None:
     assert set(WRITTEN) == set(KINDS)
     for kind in KINDS:
-        assert kind in {row.kind for row in network(kind).table().rows}
+        assert kind in {row.kind for row in network(kind).plan().steps}
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -33,7 +33,7 @@ def test_six_filters_of_5x5x3_have_456_parameters() -> None:
 
 def refusal(shape: tuple[int, int, int], *written: dict[str, Any]) -> NetworkError:
     with pytest.raises(NetworkError) as error:
-        Network(input=shape, layers=list(written)).table()
+        Network(input=shape, layers=list(written)).plan()
     return error.value
 
 

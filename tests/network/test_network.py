@@ -13,7 +13,7 @@ from hypothesis import assume, given
 import networks
 from convlens.foundation.errors import NetworkError
 from convlens.network import Network
-from convlens.network.plan import Limits
+from convlens.network.walk import Limits
 
 
 @given(networks.written)
@@ -22,7 +22,7 @@ def test_a_network_survives_toml_and_json(written: dict[str, Any]) -> None:
     assert Network.from_toml(network.to_toml()) == network
     assert Network.from_json(network.to_json()) == network
     if networks.fits(network):
-        assert network.table() == Network.from_toml(network.to_toml()).table()
+        assert network.plan() == Network.from_toml(network.to_toml()).plan()
         assert Network.from_json(network.to_json()) == network
 
 
@@ -36,7 +36,7 @@ def test_the_error_shows_the_table_up_to_the_layer() -> None:
         input=(1, 28, 28), layers=[{"conv": 8, "kernel": 3}, {"max_pool": 2}, {"max_pool": 2}]
     )
     with pytest.raises(NetworkError) as error:
-        network.table()
+        network.plan()
     assert 'layer 3 "max_pool2"' in error.value.what
     assert "8x26x26" in error.value.what
     assert "8x13x13" in error.value.what
@@ -46,39 +46,39 @@ def test_the_error_shows_the_table_up_to_the_layer() -> None:
 def test_the_floor_rule_can_belong_to_the_network_or_to_the_call() -> None:
     layers = [{"max_pool": 2}]
     strict = Network(input=(1, 11, 11), layers=layers)
-    assert strict.table(floor=True).output == (1, 5, 5)
+    assert strict.plan(floor=True).output == (1, 5, 5)
     named = Network(input=(1, 11, 11), layers=layers, rounding="floor")
-    assert "drops 1 bottom row and 1 right column" in str(named.table())
+    assert "drops 1 bottom row and 1 right column" in str(named.plan())
     with pytest.raises(NetworkError):
-        named.table(floor=False)
+        named.plan(floor=False)
 
 
 def test_a_residual_block_whose_branches_differ_names_a_shortcut_that_fits() -> None:
     block = [{"conv": 8, "kernel": 3, "stride": 2, "padding": "same"}]
     with pytest.raises(NetworkError) as error:
-        Network(input=(4, 8, 8), layers=[{"residual": block}]).table()
+        Network(input=(4, 8, 8), layers=[{"residual": block}]).plan()
     assert "8x4x4" in error.value.what
     shortcut = [{"conv": 8, "kernel": 1, "stride": 2, "padding": "same"}]
     assert 'conv = 8, kernel = 1, padding = "same", stride = 2' in error.value.fix
     fitting = Network(input=(4, 8, 8), layers=[{"residual": block, "shortcut": shortcut}])
-    assert fitting.table().output == (8, 4, 4)
+    assert fitting.plan().output == (8, 4, 4)
 
 
 def test_two_layers_cannot_share_a_name() -> None:
     layers = [{"relu": True, "name": "relu2"}, {"relu": True}]
     with pytest.raises(NetworkError, match='two layers are called "relu2"'):
-        Network(input=(1, 4, 4), layers=layers).table()
+        Network(input=(1, 4, 4), layers=layers).plan()
 
 
 def test_classes_must_be_the_last_layers_features() -> None:
     with pytest.raises(NetworkError, match="7 classes"):
-        Network(input=(1, 4, 4), classes=7, layers=[{"flatten": True}, {"linear": 10}]).table()
+        Network(input=(1, 4, 4), classes=7, layers=[{"flatten": True}, {"linear": 10}]).plan()
 
 
 def test_softmax_stands_at_the_end_or_not_at_all() -> None:
     layers = [{"flatten": True}, {"softmax": True}, {"linear": 10}]
     with pytest.raises(NetworkError, match="softmax stands before"):
-        Network(input=(1, 4, 4), layers=layers).table()
+        Network(input=(1, 4, 4), layers=layers).plan()
 
 
 def test_adapting_changes_the_input_and_the_number_of_classes_alone() -> None:
@@ -87,11 +87,11 @@ def test_adapting_changes_the_input_and_the_number_of_classes_alone() -> None:
         classes=10,
         layers=[{"conv": 4, "kernel": 5}, {"flatten": True}, {"linear": 10}, {"softmax": True}],
     )
-    network.table()
+    network.plan()
     adapted = network.adapted((3, 32, 32), 4)
-    assert adapted.table().output == (4,)
-    assert adapted.table().rows[0].output == (4, 28, 28)
-    assert network.table().output == (10,)
+    assert adapted.plan().output == (4,)
+    assert adapted.plan().steps[0].output == (4, 28, 28)
+    assert network.plan().output == (10,)
 
 
 @pytest.mark.parametrize(
@@ -135,28 +135,28 @@ def test_too_large_networks_are_refused_before_anything_is_allocated(tmp_path: P
     with pytest.raises(NetworkError, match="larger than"):
         Network.load(many)
     with pytest.raises(NetworkError, match="parameters"):
-        Network(input=(1, 32, 32), layers=huge).table()
+        Network(input=(1, 32, 32), layers=huge).plan()
     with pytest.raises(NetworkError, match="at most"):
-        Network(input=(1, 10**6, 10**6), layers=[{"relu": True}]).table()
+        Network(input=(1, 10**6, 10**6), layers=[{"relu": True}]).plan()
     with pytest.raises(NetworkError, match="more than 10,000 layers"):
-        Network(input=(1, 8, 8), layers=[{"relu": True}] * 10_001).table()
+        Network(input=(1, 8, 8), layers=[{"relu": True}] * 10_001).plan()
     assert time.perf_counter() - started < 5
 
 
 def test_limits_can_be_raised() -> None:
     network = Network(input=(1, 32, 32), layers=[{"flatten": True}, {"linear": 2**22}])
     with pytest.raises(NetworkError):
-        network.table()
-    assert network.table(limits=Limits(parameters=2**40)).parameters == 1025 * 2**22
+        network.plan()
+    assert network.plan(limits=Limits(parameters=2**40)).parameters == 1025 * 2**22
 
 
 @given(networks.written)
 def test_totals_are_the_sums_of_the_rows(written: dict[str, Any]) -> None:
     network = Network.read(written)
     assume(networks.fits(network))
-    table = network.table()
-    assert table.parameters == sum(row.parameters for row in table.rows)
+    table = network.plan()
+    assert table.parameters == sum(row.parameters for row in table.steps)
     arrays = table.weight_shapes()
     buffers = [name for name in arrays if name.endswith(("running_mean", "running_var"))]
-    assert len({row.name for row in table.rows}) == len(table.rows)
-    assert all(name.rsplit(".", 1)[0] in {row.name for row in table.rows} for name in buffers)
+    assert len({row.name for row in table.steps}) == len(table.steps)
+    assert all(name.rsplit(".", 1)[0] in {row.name for row in table.steps} for name in buffers)

@@ -22,8 +22,8 @@ RESNET = zoo.load("bottleneck-resnet")
 def test_every_sum_of_a_resnet_adds_what_its_two_sources_put_out() -> None:
     model = build(RESNET, seed=1, engine="reference")
     maps = model.activations(np.random.default_rng(0).standard_normal((1, *RESNET.input)))
-    plan = RESNET.table()
-    sums = [row for row in plan.rows if isinstance(row.layer, Add)]
+    plan = RESNET.plan()
+    sums = [row for row in plan.steps if isinstance(row.layer, Add)]
     assert len(sums) == 4
     for row in sums:
         main, shortcut = plan.sources(row.name)
@@ -33,7 +33,7 @@ def test_every_sum_of_a_resnet_adds_what_its_two_sources_put_out() -> None:
 
 
 def test_the_first_layers_of_both_branches_read_what_the_block_reads() -> None:
-    plan = RESNET.table()
+    plan = RESNET.plan()
     assert plan.sources("conv1") == (None,)
     assert plan.sources("residual1.conv1") == ("relu1",)
     assert plan.sources("residual1.shortcut.conv1") == ("relu1",)
@@ -42,7 +42,7 @@ def test_the_first_layers_of_both_branches_read_what_the_block_reads() -> None:
 
 
 def test_blocks_hold_the_rows_of_their_branches_as_they_are_written() -> None:
-    blocks = {item.name: item for item in RESNET.table().nested() if isinstance(item, Block)}
+    blocks = {item.name: item for item in RESNET.plan().nested() if isinstance(item, Block)}
     assert list(blocks) == ["residual1", "residual2", "residual3", "residual4"]
     first = blocks["residual1"]
     assert [item.name for item in first.shortcut] == [
@@ -55,13 +55,13 @@ def test_blocks_hold_the_rows_of_their_branches_as_they_are_written() -> None:
 
 def test_a_copy_with_other_layers_has_a_plan_of_its_own() -> None:
     network = Network(input=(1, 8, 8), layers=[{"conv": 2}, {"relu": True}])
-    assert [row.name for row in network.table().rows] == ["conv1", "relu1"]
+    assert [row.name for row in network.plan().steps] == ["conv1", "relu1"]
     shorter = network.model_copy(update={"layers": network.layers[:1]})
-    assert [row.name for row in shorter.table().rows] == ["conv1"]
+    assert [row.name for row in shorter.plan().steps] == ["conv1"]
 
 
 def test_a_network_is_not_cut_inside_a_block() -> None:
-    plan = RESNET.table()
+    plan = RESNET.plan()
     with pytest.raises(InputError, match=r'cannot be cut after "residual2\.conv1"') as error:
         plan.cut("residual2.conv1")
     advised = error.value.fix.removeprefix("cut after ").split(", ")
@@ -71,11 +71,11 @@ def test_a_network_is_not_cut_inside_a_block() -> None:
 
 
 def test_the_second_part_reads_the_first_ones_output() -> None:
-    before, after = RESNET.table().cut("residual2")
-    assert before.rows[-1].name == "residual2"
-    assert after.rows[0].inputs == (IMAGE,)
+    before, after = RESNET.plan().cut("residual2")
+    assert before.steps[-1].name == "residual2"
+    assert after.steps[0].inputs == (IMAGE,)
     assert after.input == before.output
-    assert after.parameters + before.parameters == RESNET.table().parameters
+    assert after.parameters + before.parameters == RESNET.plan().parameters
 
 
 @pytest.mark.parametrize("engine", ["torch", "reference", "keras"])
@@ -88,7 +88,7 @@ def test_both_parts_of_any_cut_together_compute_the_whole(
         pytest.importorskip("keras")
     network = Network.read(written)
     assume(networks.fits(network))
-    plan = network.table()
+    plan = network.plan()
     name = draw.choice(plan.cuts)
     parts = plan.cut(name)
     whole = build(network, seed=draw.randrange(1000), engine=engine)
@@ -101,7 +101,7 @@ def test_both_parts_of_any_cut_together_compute_the_whole(
         model.load_weights({name: weights[name] for name in part.weight_shapes()})
         layers += model.activations(values)
         values = model.logits(values)
-        if part is parts[0] and plan.row(name).kind == "softmax":  # logits leave it out
+        if part is parts[0] and plan.step(name).kind == "softmax":  # logits leave it out
             break
-    assert layers == [row.name for row in plan.rows[: len(layers)]]
+    assert layers == [row.name for row in plan.steps[: len(layers)]]
     np.testing.assert_allclose(values, whole.logits(images), rtol=1e-5, atol=1e-6)

@@ -18,26 +18,26 @@ from studies.example import bench
 @pytest.mark.parametrize("factor", [0.1, 0.5, 1, 2])
 def test_every_network_of_the_zoo_can_be_widened(name: str, factor: float) -> None:
     network = zoo.load(name)
-    table = widened(network, factor).table()
-    assert table.output == network.table().output
+    table = widened(network, factor).plan()
+    assert table.output == network.plan().output
     if factor == 1:
-        assert table.parameters == network.table().parameters
+        assert table.parameters == network.plan().parameters
     else:
-        assert (table.parameters > network.table().parameters) == (factor > 1)
+        assert (table.parameters > network.plan().parameters) == (factor > 1)
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_every_network_of_the_zoo_can_be_deepened(name: str) -> None:
     network = zoo.load(name)
-    assert deepened(network, 1).table().parameters == network.table().parameters
-    two, three = deepened(network, 2).table(), deepened(network, 3).table()
-    assert two.output == three.output == network.table().output
-    assert network.table().parameters < two.parameters < three.parameters
-    assert three.parameters - two.parameters == two.parameters - network.table().parameters
+    assert deepened(network, 1).plan().parameters == network.plan().parameters
+    two, three = deepened(network, 2).plan(), deepened(network, 3).plan()
+    assert two.output == three.output == network.plan().output
+    assert network.plan().parameters < two.parameters < three.parameters
+    assert three.parameters - two.parameters == two.parameters - network.plan().parameters
 
 
 def test_a_repetition_keeps_the_size_and_leaves_poolings_out() -> None:
-    rows = deepened(zoo.load("fast-batch-norm"), 2).table().rows
+    rows = deepened(zoo.load("fast-batch-norm"), 2).plan().rows
     assert [(row.name, row.output) for row in rows[:7]] == [
         ("conv1", (24, 24, 24)),
         ("max_pool1", (24, 12, 12)),

@@ -158,7 +158,7 @@ def test_threads_are_always_measured_and_batches_of_evaluation_only_in_time(
 
 def test_a_large_network_is_tried_on_a_part_of_the_batch() -> None:
     network = zoo.load("bottleneck-resnet")
-    operations = 6 * network.table().multiply_adds * 128
+    operations = 6 * network.plan().multiply_adds * 128
     assert operations > choices.TRIAL_OPERATIONS
     taken = choices._milliseconds(network, 128, CPU, Choice("float32", "contiguous"), "step")
     assert taken > 0

@@ -9,7 +9,7 @@ from convlens import data as datasets
 from convlens.data import Dataset
 from convlens.data.arrays import InMemory
 from convlens.network import Network, zoo
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 from convlens.training import recipe as recipes
 from convlens.training.recipe import Recipe
 
@@ -39,7 +39,7 @@ def adapted_to_data(
     network = None
     if reference is not None:
         network = reference if isinstance(reference, Network) else zoo.resolve(reference)
-        network.table()
+        network.plan()
     asked = reading.get("input_shape")
     if asked is None and network is not None:
         reading = {**reading, "input_shape": network.input}
@@ -57,12 +57,12 @@ def adapted_to_data(
     if network is None:
         network = zoo.load(zoo.default(shape[0]))
     classes = len(dataset.classes)
-    if network.input == shape and network.table().output == (classes,):
+    if network.input == shape and network.plan().output == (classes,):
         return network, dataset, []
     adapted = network.adapted(shape, classes)
     changes = []
     if network.input != shape:
         changes.append(f"input {shape_text(network.input)} -> {shape_text(shape)}")
-    if network.table().output != (classes,):
-        changes.append(f"output {shape_text(network.table().output)} -> {classes}")
+    if network.plan().output != (classes,):
+        changes.append(f"output {shape_text(network.plan().output)} -> {classes}")
     return adapted, dataset, [f"{network.name} adapted to the data: {', '.join(changes)}"]

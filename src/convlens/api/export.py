@@ -253,6 +253,6 @@ def _training_of(
     )
     shape = tuple(dataset.preprocessing.input)
     classes = len(dataset.classes)
-    if network.input != shape or network.table().output != (classes,):
+    if network.input != shape or network.plan().output != (classes,):
         network = network.adapted(shape, classes)
     return network, chosen, dataset.to_json()

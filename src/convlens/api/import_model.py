@@ -100,7 +100,7 @@ def _read(
     if bare and reference is not None:
         network = reference if isinstance(reference, Network) else zoo.resolve(reference)
         if shape is not None:
-            network = network.adapted(shape, network.table().output[0])
+            network = network.adapted(shape, network.plan().output[0])
         if path.name.endswith(".weights.h5"):
             require("import from Keras", "import", "h5py")
             from convlens.interchange.keras.reading import read_keras_weights
@@ -176,7 +176,7 @@ def _each_channel(option: str, values: Sequence[float], channels: int) -> tuple[
 def _classes(
     found: Imported, file: str | Path | Sequence[str] | None, path: Path
 ) -> tuple[str, ...]:
-    output = found.network.table().output
+    output = found.network.plan().output
     if len(output) != 1 or output[0] < 2:
         raise InputError(
             f"{path} gives {'x'.join(map(str, output))} for an image",

@@ -21,7 +21,7 @@ from convlens.inside.look import Look, Subject
 if TYPE_CHECKING:
     from convlens.inside.feature_maps import DeadMaps, FeatureMaps, FeatureVector
     from convlens.inside.reasons import Method
-    from convlens.inside.steps import Step
+    from convlens.inside.records import CellComputation
 
 
 @overload
@@ -150,21 +150,21 @@ def _look(
         logits=logits,
         probabilities=softmax(logits[None])[0],
         layers=found,
-        steps=_first_steps(subject, normalised, found),
+        cells=_first_cells(subject, normalised, found),
         methods=chosen,
         target=number,
     )
 
 
-def _first_steps(
+def _first_cells(
     subject: Subject,
     normalised: NDArray[np.float32],
     found: Sequence[FeatureMaps | FeatureVector],
-) -> dict[str, Step]:
+) -> dict[str, CellComputation]:
     """Take one cell of the first layer of each kind apart: the cell with the largest value."""
     from convlens.inside.windows import window
 
-    steps: dict[str, Step] = {}
+    cells: dict[str, CellComputation] = {}
     kinds: set[str] = set()
     for layer in found:
         if layer.kind in kinds or layer.kind in ("flatten", "dropout"):
@@ -172,8 +172,8 @@ def _first_steps(
         kinds.add(layer.kind)
         values = layer.values if len(layer.shape) == 1 else layer.maps  # type: ignore[union-attr]
         cell = tuple(int(n) for n in np.unravel_index(int(values.argmax()), values.shape))
-        steps[layer.layer] = window(subject.model, normalised, layer.layer, cell)
-    return steps
+        cells[layer.layer] = window(subject.model, normalised, layer.layer, cell)
+    return cells
 
 
 def find_dead(subject: Subject, dataset: Dataset) -> DeadMaps:

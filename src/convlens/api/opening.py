@@ -78,7 +78,7 @@ def open_subject(
             )
         half = (0.5,) * channels
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
-        classes = tuple(map(str, range(network.table().output[0])))
+        classes = tuple(map(str, range(network.plan().output[0])))
         # initial weights are PyTorch's, whoever computes with them
         model = build(network, engine="torch" if engine == "auto" else engine)
         return Subject(network.name, model, preprocessing, classes, trained=False)
@@ -120,7 +120,7 @@ def open_with_data(
 def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Subject:
     network = Network.from_toml(run.network_text)
     if engine == "auto":
-        engine = "reference" if network.table().multiply_adds <= LIGHT else "torch"
+        engine = "reference" if network.plan().multiply_adds <= LIGHT else "torch"
     return Subject(
         run.name,
         with_weights(build(network, engine=engine), run, finite=finite),

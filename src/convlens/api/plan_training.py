@@ -62,7 +62,7 @@ class TrainingPlan:
         return "\n".join(
             [
                 f"network {self.network.name}",
-                str(self.network.table()),
+                str(self.network.plan()),
                 "",
                 f"data {self.dataset.name}: {train:,} images to train on, {validation:,} to "
                 f"validate on, {test:,} to test on, {len(self.dataset.classes)} classes",

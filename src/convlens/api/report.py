@@ -27,27 +27,27 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
     if writer is None:
         with store.open_existing(run.folder) as own:
             return write_report(run, own)
-    table = Network.from_toml(run.network_text).table()
+    plan = Network.from_toml(run.network_text).plan()
     epochs = [event for event in run.events() if event.get("event") == "epoch"]
     report = ReportInput(
         name=run.name,
         status=run.status,
         network_rows=[
             {
-                "name": row.name,
-                "kind": row.kind,
-                "depth": row.depth,
-                "output": row.output,
-                "parameters": row.parameters,
-                "multiply_adds": row.multiply_adds,
-                "receptive_field": tuple(axis.size for axis in row.receptive_field),
+                "name": step.name,
+                "kind": step.kind,
+                "depth": step.depth,
+                "output": step.output,
+                "parameters": step.parameters,
+                "multiply_adds": step.multiply_adds,
+                "receptive_field": tuple(axis.size for axis in step.receptive_field),
             }
-            for row in table.rows
+            for step in plan.steps
         ],
         network_totals={
-            "parameters": table.parameters,
-            "multiply_adds": table.multiply_adds,
-            "activation_bytes": table.activation_bytes,
+            "parameters": plan.parameters,
+            "multiply_adds": plan.multiply_adds,
+            "activation_bytes": plan.activation_bytes,
         },
         network_text=run.network_text,
         recipe=recipes.parse(run.recipe_text, "recipe.toml").model_dump(),

@@ -135,7 +135,7 @@ def train(
 
     start = None
     if weights is not None:
-        expected = chosen_network.table().weight_shapes()
+        expected = chosen_network.plan().weight_shapes()
         start = weight_files.read_weights(Path(weights), expected)
         weight_files.check_finite(start, str(weights))
     target, choice = session.prepare(chosen_network, dataset, chosen_recipe, device, engine)

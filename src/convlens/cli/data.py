@@ -22,7 +22,7 @@ from convlens.cli.options import (
 )
 from convlens.foundation.machine import parse_size
 from convlens.foundation.progress.events import TrainingProgress
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 
 if TYPE_CHECKING:
     from convlens.data import Dataset

@@ -12,7 +12,7 @@ def as_json(plan: TrainingPlan) -> dict[str, Any]:
     """Return the plan as one JSON object."""
     return {
         "dry_run": True,
-        "network": table_json(plan.network.name, plan.network.table()),
+        "network": table_json(plan.network.name, plan.network.plan()),
         "data": plan.dataset.to_json(),
         "recipe": plan.recipe.model_dump(mode="json"),
         "recipe_origins": plan.origins,

@@ -78,13 +78,13 @@ def excite(
     command = shlex.join(words + ["--no-maximise"] * (not maximise))
     page = make_page(found, command)
     files = write_page(
-        out or Path(f"excite-{found.row.name}"), {"index.html": page.html, **page.figures}
+        out or Path(f"excite-{found.step.name}"), {"index.html": page.html, **page.figures}
     )
     if as_json:
         print_json(_result(found, files))
         return
     typer.echo(
-        f"{found.row.name} of {found.subject.name}: {found.choice()}, over {found.images:,} "
+        f"{found.step.name} of {found.subject.name}: {found.choice()}, over {found.images:,} "
         f"images of {found.data} ({found.split})"
     )
     for one in found.maps:
@@ -99,8 +99,8 @@ def excite(
 def _result(found: Excitation, files: list[str]) -> dict[str, Any]:
     return {
         "run": found.subject.name,
-        "layer": found.row.name,
-        "of_maps": found.row.output[0],
+        "layer": found.step.name,
+        "of_maps": found.step.output[0],
         "data": found.data,
         "split": found.split,
         "images": found.images,

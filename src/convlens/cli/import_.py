@@ -55,7 +55,7 @@ def import_(
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
     )
-    table = found.network.table()
+    table = found.network.plan()
     if as_json:
         print_json(
             {
@@ -68,7 +68,7 @@ def import_(
             }
         )
         return
-    typer.echo(f"{run.folder}: {len(table.rows)} layers, {table.parameters:,} parameters")
+    typer.echo(f"{run.folder}: {len(table.steps)} layers, {table.parameters:,} parameters")
     for mine, other in found.renamed().items():
         typer.echo(f"  {mine} <- {other}")
     for note in found.notes:

@@ -88,7 +88,7 @@ def _only(layers: list[str] | None, who: Subject) -> str:
         raise InputError(
             "--cell came without one --layer",
             "the layer that the cell is in",
-            "add --layer, for example --layer " + who.network.table().rows[0].name,
+            "add --layer, for example --layer " + who.network.plan().steps[0].name,
         )
     return layers[0]
 
@@ -157,28 +157,30 @@ def _one_cell(
 
     pixels, _ = who.preprocessing.prepare(image)
     normalised = who.preprocessing.normalise(pixels[None])[0]
-    row = who.network.table().row(layer)
-    if len(cell) == 2 and len(row.output) == 3 and map_number is None:
+    step = who.network.plan().step(layer)
+    if len(cell) == 2 and len(step.output) == 3 and map_number is None:
         # y,x alone: the map that has the most to say there
         maps = who.model.activations(normalised[None], [layer])[layer][0]
         inside = cell[0] < maps.shape[1] and cell[1] < maps.shape[2]
         map_number = int(maps[:, cell[0], cell[1]].argmax()) if inside and min(cell) >= 0 else 0
-    step = window(who.model, normalised, layer, cell, filter=map_number if len(cell) == 2 else None)
-    name = "-".join(["step", layer, *map(str, step.cell)]) + ".svg"
-    files = write_folder(folder, {name: window_svg(step, pixels)})
-    text = explain(step)
+    computation = window(
+        who.model, normalised, layer, cell, filter=map_number if len(cell) == 2 else None
+    )
+    name = "-".join(["step", layer, *map(str, computation.cell)]) + ".svg"
+    files = write_folder(folder, {name: window_svg(computation, pixels)})
+    text = explain(computation)
     result = {
         "image": image,
         "layer": layer,
-        "kind": step.kind,
-        "cell": list(step.cell),
-        "total": step.total,
-        "computed": step.computed,
+        "kind": computation.kind,
+        "cell": list(computation.cell),
+        "total": computation.total,
+        "computed": computation.computed,
         "sees": [
-            step.sees.first_row,
-            step.sees.last_row,
-            step.sees.first_column,
-            step.sees.last_column,
+            computation.receptive_field.first_row,
+            computation.receptive_field.last_row,
+            computation.receptive_field.first_column,
+            computation.receptive_field.last_column,
         ],
         "text": text,
         "files": files,

@@ -10,7 +10,8 @@ from convlens.cli.options import Json, new_command, parse_shape, print_json
 from convlens.foundation.documents import parse_toml
 from convlens.foundation.errors import InputError, NetworkError
 from convlens.network import Network, zoo
-from convlens.network.plan import Limits, Table
+from convlens.network.plan import Plan
+from convlens.network.walk import Limits
 
 app = new_command()
 
@@ -54,7 +55,7 @@ def shapes(
         network = Network(input=shape or (1, 28, 28), layers=layers)
     if shape is not None:
         network = network.model_copy(update={"input": shape})
-    table = network.table(floor=floor or None, limits=limits)
+    table = network.plan(floor=floor or None, limits=limits)
     if as_json:
         print_json(table_json(network.name, table))
     else:
@@ -73,26 +74,26 @@ def _layer(text: str) -> dict[str, object]:
     return dict(layer)
 
 
-def table_json(name: str, table: Table) -> dict[str, object]:
+def table_json(name: str, table: Plan) -> dict[str, object]:
     """Return the table as flat, stable JSON."""
     return {
         "network": name,
         "input": table.input,
         "layers": [
             {
-                "name": row.name,
-                "kind": row.kind,
-                "input": row.input,
-                "output": row.output,
-                "parameters": row.parameters,
-                "multiply_adds": row.multiply_adds,
-                "activation_bytes": row.activation_bytes,
-                "receptive_field": [axis.size for axis in row.receptive_field],
-                "jump": [axis.jump for axis in row.receptive_field],
-                "offset": [axis.offset for axis in row.receptive_field],
-                "dropped": row.dropped,
+                "name": step.name,
+                "kind": step.kind,
+                "input": step.input,
+                "output": step.output,
+                "parameters": step.parameters,
+                "multiply_adds": step.multiply_adds,
+                "activation_bytes": step.activation_bytes,
+                "receptive_field": [axis.size for axis in step.receptive_field],
+                "jump": [axis.jump for axis in step.receptive_field],
+                "offset": [axis.offset for axis in step.receptive_field],
+                "dropped": step.dropped,
             }
-            for row in table.rows
+            for step in table.steps
         ],
         "output": table.output,
         "parameters": table.parameters,

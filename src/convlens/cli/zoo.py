@@ -8,7 +8,7 @@ import typer
 
 from convlens.cli.options import Json, new_command, print_json
 from convlens.network import zoo as networks
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 
 app = new_command()
 
@@ -16,7 +16,7 @@ app = new_command()
 @app.command(epilog="Example: convlens shapes lenet-5")
 def zoo(as_json: Json = False) -> None:
     """List the named networks, their size and why each is there."""
-    rows = [(network, network.table()) for network in map(networks.load, networks.names())]
+    rows = [(network, network.plan()) for network in map(networks.load, networks.names())]
     if as_json:
         listed = [
             {

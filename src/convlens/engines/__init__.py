@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from convlens.foundation.errors import InputError, nearest
 from convlens.network import Network
-from convlens.network.plan import Table, shape_text
+from convlens.network.arithmetic import shape_text
+from convlens.network.plan import Plan
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]
@@ -30,7 +31,7 @@ TRAINING_ENGINES = ("torch", "keras")
 class Model(Protocol):
     """A network, or a part of one, with weights that can be computed."""
 
-    plan: Table
+    plan: Plan
     """What is computed, layer by layer."""
     network: Network
     """The network that the model was built from; a part of a network has none."""
@@ -54,13 +55,13 @@ class Model(Protocol):
         ...
 
 
-def build(network: Network | Table, seed: int = 0, engine: str = "torch") -> Model:
+def build(network: Network | Plan, seed: int = 0, engine: str = "torch") -> Model:
     """Build a network in one of the engines.
 
     Parameters
     ----------
-    network : Network or Table
-        What to compute: a network, which is checked first, or a part of one that `Table.cut`
+    network : Network or Plan
+        What to compute: a network, which is checked first, or a part of one that `Plan.cut`
         gave.
     seed : int
         Seed of the initial weights.
@@ -109,7 +110,7 @@ def check_engine(name: str, *, trains: bool = False) -> None:
         )
 
 
-def plan_of(network: Network | Table) -> Table:
+def plan_of(network: Network | Plan) -> Plan:
     """Return what an engine computes, row by row.
 
     Raises
@@ -117,10 +118,10 @@ def plan_of(network: Network | Table) -> Table:
     NetworkError
         Where the layers do not fit together.
     """
-    return network.table() if isinstance(network, Network) else network
+    return network.plan() if isinstance(network, Network) else network
 
 
-def check_images(plan: Table, images: Floats) -> Floats:
+def check_images(plan: Plan, images: Floats) -> Floats:
     """Return images as an array, or refuse those that are not of the input's shape.
 
     Raises

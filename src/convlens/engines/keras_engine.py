@@ -17,7 +17,7 @@ from convlens.engines.keras_layers import layer as keras_layer
 from convlens.engines.keras_weights import VARIABLES, from_keras, to_keras
 from convlens.network import Network
 from convlens.network.arithmetic import Shape
-from convlens.network.plan import IMAGE, Row, Table
+from convlens.network.plan import IMAGE, Plan, Step
 from convlens.weights import check_arrays
 
 _AT_ONCE = 500
@@ -29,8 +29,8 @@ class KerasModel:
 
     Parameters
     ----------
-    network : Network or Table
-        What to compute: a network, or a part of one that `Table.cut` gave.
+    network : Network or Plan
+        What to compute: a network, or a part of one that `Plan.cut` gave.
     seed : int
         Seed of the initial weights, which are the PyTorch engine's of the same seed, and of what
         dropout draws.
@@ -45,7 +45,7 @@ class KerasModel:
         The same layers without a final softmax: what is trained and evaluated.
     """
 
-    def __init__(self, network: Network | Table, seed: int = 0) -> None:
+    def __init__(self, network: Network | Plan, seed: int = 0) -> None:
         if isinstance(network, Network):
             self.network = network
         self.plan = plan = plan_of(network)
@@ -54,37 +54,37 @@ class KerasModel:
         self._outputs: dict[str, Any] = {}
         name = keras_name(plan.name)
         images = keras.Input(_channels_last(plan.input), name="images", dtype="float32")
-        in_line = all(row.inputs == (position - 1,) for position, row in enumerate(plan.rows))
-        if plan.rows and in_line:
-            chain = [layer for row in plan.rows for layer in self._built(row)]
+        in_line = all(step.inputs == (position - 1,) for position, step in enumerate(plan.steps))
+        if plan.steps and in_line:
+            chain = [layer for step in plan.steps for layer in self._built(step)]
             self.keras_model = keras.Sequential([images, *chain], name=name)
             images = self.keras_model.inputs[0]
             self._outputs = {name: layer.output for name, layer in self._layers.items()}
         else:
             self.keras_model = keras.Model(images, self._through(images), name=name)
         self._images = images
-        kept = plan.logits.rows
+        kept = plan.logits.steps
         logits = self._outputs[kept[-1].name] if kept else images
         self.logits_model = keras.Model(images, logits, name=f"{name}-logits")
         self.load_weights(_initial(plan, seed))
 
-    def _built(self, row: Row) -> list[Any]:
+    def _built(self, step: Step) -> list[Any]:
         """Return the Keras layers of one layer; the last is known by its name."""
-        built = keras_layer(row.layer, row.input, row.name, self._seed + len(self._layers))
-        if len(row.inputs) == 1:  # a join holds nothing and draws nothing
-            self._layers[row.name] = built[-1]
+        built = keras_layer(step.layer, step.input, step.name, self._seed + len(self._layers))
+        if len(step.inputs) == 1:  # a join holds nothing and draws nothing
+            self._layers[step.name] = built[-1]
         return built
 
     def _through(self, images: Any) -> Any:
         """Lead a symbolic tensor through all layers."""
         values = {IMAGE: images}
-        for position, row in enumerate(self.plan.rows):
-            inputs = [values[i] for i in row.inputs]
+        for position, step in enumerate(self.plan.steps):
+            inputs = [values[i] for i in step.inputs]
             value = inputs if len(inputs) > 1 else inputs[0]
-            for layer in self._built(row):
+            for layer in self._built(step):
                 value = layer(value)
-            values[position] = self._outputs[row.name] = value
-        return values[len(self.plan.rows) - 1]
+            values[position] = self._outputs[step.name] = value
+        return values[len(self.plan.steps) - 1]
 
     def logits(self, images: Floats) -> Float32:
         """Return logits `(N, classes)` for normalised images `(N, C, H, W)`, in evaluation mode.
@@ -119,8 +119,8 @@ class KerasModel:
         InputError
             Where a layer does not exist; gives the nearest name.
         """
-        rows = self.plan.rows if layers is None else map(self.plan.row, layers)
-        wanted = {row.name for row in rows}
+        steps = self.plan.steps if layers is None else map(self.plan.step, layers)
+        wanted = {step.name for step in steps}
         outputs = {name: value for name, value in self._outputs.items() if name in wanted}
         if not outputs:
             return {}
@@ -149,11 +149,11 @@ class KerasModel:
 
     def variables(self) -> Iterator[tuple[str, Any, str, Shape]]:
         """Yield `(name, Keras variable, layer kind, neutral shape)` in the neutral order."""
-        for row in self.plan.rows:
-            shapes = {**row.layer.weights(row.input), **row.layer.buffers(row.input)}
+        for step in self.plan.steps:
+            shapes = {**step.layer.weights(step.input), **step.layer.buffers(step.input)}
             for array, shape in shapes.items():
-                variable = getattr(self._layers[row.name], VARIABLES[row.kind][array])
-                yield f"{row.name}.{array}", variable, row.kind, shape
+                variable = getattr(self._layers[step.name], VARIABLES[step.kind][array])
+                yield f"{step.name}.{array}", variable, step.kind, shape
 
     def _batches(self, images: Floats) -> Iterator[Float32]:
         """Yield contiguous `(n, H, W, C)` parts of `(N, C, H, W)` images."""
@@ -169,7 +169,7 @@ def _channels_last(shape: Shape) -> Shape:
     return (*shape[1:], shape[0])
 
 
-def _initial(plan: Table, seed: int) -> dict[str, Float32]:
+def _initial(plan: Plan, seed: int) -> dict[str, Float32]:
     """Return the PyTorch engine's initial weights: one seed starts every engine alike."""
     from convlens.engines.torch_engine import TorchModel
 

@@ -10,7 +10,7 @@ import numpy as np
 from convlens.engines import Floats, check_images, plan_of
 from convlens.engines.reference_layers import Float64, output
 from convlens.network import Network
-from convlens.network.plan import IMAGE, Table
+from convlens.network.plan import IMAGE, Plan
 from convlens.weights import check_arrays
 
 _AT_ONCE = 64
@@ -22,15 +22,15 @@ class ReferenceModel:
 
     Parameters
     ----------
-    network : Network or Table
-        What to compute: a network, or a part of one that `Table.cut` gave.
+    network : Network or Plan
+        What to compute: a network, or a part of one that `Plan.cut` gave.
     seed : int
         Seed of the initial weights. They are the PyTorch engine's for the same seed: PyTorch
         draws them when they are first needed, and is not imported where `load_weights` comes
         before that.
     """
 
-    def __init__(self, network: Network | Table, seed: int = 0) -> None:
+    def __init__(self, network: Network | Plan, seed: int = 0) -> None:
         if isinstance(network, Network):
             self.network = network
         self.plan = plan_of(network)
@@ -85,8 +85,8 @@ class ReferenceModel:
             Where a layer does not exist (gives the nearest name), or the images are not of the
             network's input shape.
         """
-        rows = self.plan.rows if layers is None else map(self.plan.row, layers)
-        wanted = {row.name for row in rows}
+        steps = self.plan.steps if layers is None else map(self.plan.step, layers)
+        wanted = {step.name for step in steps}
         values = check_images(self.plan, images).astype(np.float64)
         computed = self._computed(self.plan, values)
         return {name: values.copy() for name, values in computed if name in wanted}
@@ -109,13 +109,13 @@ class ReferenceModel:
         check_arrays(weights, self.plan.weight_shapes())
         self._loaded = {name: np.array(array, np.float64) for name, array in weights.items()}
 
-    def _computed(self, plan: Table, images: Float64) -> Iterator[tuple[str, Float64]]:
+    def _computed(self, plan: Plan, images: Float64) -> Iterator[tuple[str, Float64]]:
         """Yield each layer's name and output, in the order of computation."""
         values = {IMAGE: images}
-        for position, row in enumerate(plan.rows):
-            names = [*row.layer.weights(row.input), *row.layer.buffers(row.input)]
-            arrays = {name: self._weights[f"{row.name}.{name}"] for name in names}
-            values[position] = output(row.layer, [values[i] for i in row.inputs], arrays)
+        for position, step in enumerate(plan.steps):
+            names = [*step.layer.weights(step.input), *step.layer.buffers(step.input)]
+            arrays = {name: self._weights[f"{step.name}.{name}"] for name in names}
+            values[position] = output(step.layer, [values[i] for i in step.inputs], arrays)
             for read in plan.released[position]:
                 del values[read]
-            yield row.name, values[position]
+            yield step.name, values[position]

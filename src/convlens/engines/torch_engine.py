@@ -11,7 +11,7 @@ from convlens.engines import Float32, Floats, Model, plan_of
 from convlens.engines.torch_modules import PlanModule
 from convlens.foundation.waiting import watch
 from convlens.network import Network
-from convlens.network.plan import Table
+from convlens.network.plan import Plan
 from convlens.weights import check_arrays
 
 
@@ -20,8 +20,8 @@ class TorchModel:
 
     Parameters
     ----------
-    network : Network or Table
-        What to compute: a network, or a part of one that `Table.cut` gave.
+    network : Network or Plan
+        What to compute: a network, or a part of one that `Plan.cut` gave.
     seed : int
         Seed of the initial weights (PyTorch's default initialisation); the global random
         state is left as it was.
@@ -32,7 +32,7 @@ class TorchModel:
         Maps `(N, C, H, W)` float images to logits `(N, classes)`.
     """
 
-    def __init__(self, network: Network | Table, seed: int = 0) -> None:
+    def __init__(self, network: Network | Plan, seed: int = 0) -> None:
         watch()
         if isinstance(network, Network):
             self.network = network
@@ -69,8 +69,8 @@ class TorchModel:
         InputError
             Where a layer does not exist; gives the nearest name.
         """
-        rows = self.plan.rows if layers is None else map(self.plan.row, layers)
-        wanted = {row.name for row in rows}
+        steps = self.plan.steps if layers is None else map(self.plan.step, layers)
+        wanted = {step.name for step in steps}
         with _Evaluating(self.module), torch.inference_mode():
             return {
                 name: output.float().cpu().numpy().copy()

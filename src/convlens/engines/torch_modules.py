@@ -13,26 +13,28 @@ from torch import Tensor, nn
 
 from convlens.network import layers
 from convlens.network.arithmetic import Shape, Window
-from convlens.network.plan import IMAGE, Table
+from convlens.network.plan import IMAGE, Plan
 
 
 class PlanModule(nn.Module):
-    """A network, or a part of one, row by row: maps its input to logits, batch first.
+    """A network, or a part of one, step by step: maps its input to logits, batch first.
 
     Its submodules are named as the layers are, `residual1.shortcut.conv1`, so that a hook on a
     name sees that layer. A softmax at the end is not computed: training and evaluation work on
     logits. `forward` may reorder neighbours that commute (see `_reordered`); `outputs` never does.
     """
 
-    def __init__(self, plan: Table) -> None:
+    def __init__(self, plan: Plan) -> None:
         super().__init__()
         self._plan = plan
-        joins = {row.name: row for row in plan.rows if len(row.inputs) > 1}
-        for row in plan.rows:
-            if row.name not in joins:
-                self._place(row.name, joins).add_module(row.own_name, module(row.layer, row.input))
-            elif row.own_name not in self._place(row.name, joins)._modules:
-                self._place(row.name, joins).add_module(row.own_name, Add())
+        joins = {step.name: step for step in plan.steps if len(step.inputs) > 1}
+        for step in plan.steps:
+            if step.name not in joins:
+                self._place(step.name, joins).add_module(
+                    step.own_name, module(step.layer, step.input)
+                )
+            elif step.own_name not in self._place(step.name, joins)._modules:
+                self._place(step.name, joins).add_module(step.own_name, Add())
         self._order = _reordered(plan.logits, self._written())
 
     def _place(self, name: str, joins: Collection[str]) -> nn.Module:
@@ -47,8 +49,8 @@ class PlanModule(nn.Module):
         return parent
 
     def _written(self) -> list[nn.Module]:
-        """Return each row's module."""
-        return [self.get_submodule(row.name) for row in self._plan.rows]
+        """Return each step's module."""
+        return [self.get_submodule(step.name) for step in self._plan.steps]
 
     def forward(self, images: Tensor) -> Tensor:
         last = deque([images], maxlen=1)
@@ -57,7 +59,7 @@ class PlanModule(nn.Module):
 
     def outputs(self, images: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Yield each layer's name and output, in the written order, the softmax too."""
-        names = (row.name for row in self._plan.rows)
+        names = (step.name for step in self._plan.steps)
         return zip(names, _computed(self._plan, self._written(), images), strict=True)
 
     def frozen(self) -> PlanModule:
@@ -67,31 +69,31 @@ class PlanModule(nn.Module):
         says that layer gives; neither hooks nor gradients of an explanation touch the original.
         """
         twin = copy.deepcopy(self).eval().requires_grad_(False)
-        twin._order = twin._written()[: len(twin._plan.logits.rows)]
+        twin._order = twin._written()[: len(twin._plan.logits.steps)]
         return twin
 
 
-def _computed(plan: Table, modules: Sequence[nn.Module], images: Tensor) -> Iterator[Tensor]:
-    """Yield the output of each row of a plan, computed by its module."""
+def _computed(plan: Plan, modules: Sequence[nn.Module], images: Tensor) -> Iterator[Tensor]:
+    """Yield the output of each step of a plan, computed by its module."""
     values = {IMAGE: images}
-    for at, (row, released, layer) in enumerate(
-        zip(plan.rows, plan.released, modules, strict=True)
+    for at, (step, released, layer) in enumerate(
+        zip(plan.steps, plan.released, modules, strict=True)
     ):
-        output = values[at] = layer(*[values[i] for i in row.inputs])
+        output = values[at] = layer(*[values[i] for i in step.inputs])
         for read in released:
             del values[read]
         yield output
 
 
-def _reordered(plan: Table, modules: Sequence[nn.Module]) -> list[nn.Module]:
+def _reordered(plan: Plan, modules: Sequence[nn.Module]) -> list[nn.Module]:
     """Return the modules in the order of computation: max-pool before a ReLU that precedes it.
 
     Both are monotone, so the result is the same, and the ReLU reads a fraction of the values.
     """
-    order = list(modules[: len(plan.rows)])
-    readers = Counter(position for row in plan.rows for position in row.inputs)
+    order = list(modules[: len(plan.steps)])
+    readers = Counter(position for step in plan.steps for position in step.inputs)
     for i in range(len(order) - 1):
-        alone = plan.rows[i + 1].inputs == (i,) and readers[i] == 1
+        alone = plan.steps[i + 1].inputs == (i,) and readers[i] == 1
         monotone = isinstance(order[i], nn.ReLU | nn.LeakyReLU)
         if alone and monotone and isinstance(order[i + 1], MaxPool2d):
             order[i], order[i + 1] = order[i + 1], order[i]

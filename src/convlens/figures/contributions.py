@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from convlens.figures.cell_frame import IMAGE, TOP, start
 from convlens.figures.number_grid import panel
-from convlens.figures.step_frame import IMAGE, TOP, start
 from convlens.figures.style import INK, MINUS, PLUS, QUIET
 from convlens.inside.explain import LARGEST
 from convlens.inside.printed import Rounded, SumRow, closed_sum
-from convlens.inside.steps import WeightedSum
+from convlens.inside.records import WeightedSum
 
 
 def draw_contributions(figure: Figure, step: WeightedSum, image: NDArray[np.generic]) -> None:

@@ -20,7 +20,7 @@ from convlens.figures.names import short_name
 from convlens.figures.style import INK, MINUS, PLUS, QUIET, as_svg, colours_of
 from convlens.foundation.errors import InputError
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 
 COLUMNS = 8
 TILE_INCHES = 0.85

@@ -32,7 +32,7 @@ from convlens.inside.reasons import (
     Method,
     convolutions_with_places,
 )
-from convlens.network.arithmetic import Pair
+from convlens.network.arithmetic import Pair, shape_text
 from convlens.network.layers import (
     GELU,
     Add,
@@ -44,7 +44,7 @@ from convlens.network.layers import (
     ReLU,
     SiLU,
 )
-from convlens.network.plan import Table, shape_text
+from convlens.network.plan import Plan
 
 INTEGRATION_STEPS = 64
 BATCH = 64
@@ -129,7 +129,7 @@ def attribute_all(
     )
 
 
-def default_layer(plan: Table) -> str:
+def default_layer(plan: Plan) -> str:
     """Return the layer that Grad-CAM looks at by default: the last convolution's activation.
 
     That is the first activation after the last convolution, across batch normalisation,
@@ -155,25 +155,25 @@ def default_layer(plan: Table) -> str:
             "use integrated-gradients, occlusion or saliency, or name another layer with maps",
         )
     last = convolutions[-1]
-    rows = plan.rows
+    steps = plan.steps
     in_shortcut = SHORTCUT in last.name
-    for row in rows[rows.index(last) + 1 :]:
-        if SHORTCUT in row.name and not in_shortcut:
+    for step in steps[steps.index(last) + 1 :]:
+        if SHORTCUT in step.name and not in_shortcut:
             continue
-        if isinstance(row.layer, _ACTIVATIONS) and row.output[1:] != (1, 1):
-            return row.name
-        if not isinstance(row.layer, BatchNorm | Dropout | MaxPool | AvgPool | Add):
+        if isinstance(step.layer, _ACTIVATIONS) and step.output[1:] != (1, 1):
+            return step.name
+        if not isinstance(step.layer, BatchNorm | Dropout | MaxPool | AvgPool | Add):
             break
     return last.name
 
 
-def _layer(plan: Table, name: str | None) -> str:
+def _layer(plan: Plan, name: str | None) -> str:
     if name is None:
         return default_layer(plan)
-    row = places.find_maps(plan, name)
-    if row.output[1:] == (1, 1):
+    step = places.find_maps(plan, name)
+    if step.output[1:] == (1, 1):
         raise InputError(
-            f'the maps of layer "{name}" ({shape_text(row.output)}) have a single cell: '
+            f'the maps of layer "{name}" ({shape_text(step.output)}) have a single cell: '
             "Grad-CAM cannot tell one place from another",
             "a layer with larger maps",
             "choose one nearer to the input",

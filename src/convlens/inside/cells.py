@@ -9,13 +9,14 @@ from typing import SupportsIndex
 import numpy as np
 
 from convlens.foundation.errors import InputError
-from convlens.inside.steps import Cell, Region
+from convlens.inside.records import Cell, Region
 from convlens.network import layers
-from convlens.network.plan import IMAGE, Row, Table, shape_text
+from convlens.network.arithmetic import shape_text
+from convlens.network.plan import IMAGE, Plan, Step
 
 
 def checked_cell(
-    row: Row, cell: SupportsIndex | Iterable[SupportsIndex], filter: int | None
+    step: Step, cell: SupportsIndex | Iterable[SupportsIndex], filter: int | None
 ) -> Cell:
     """Return the cell with all its axes, or say what is wrong with it.
 
@@ -25,32 +26,32 @@ def checked_cell(
         Where it is not made of whole numbers, has too few or too many, or does not exist; gives
         the layer's ranges and the nearest cell.
     """
-    if len(row.output) == 1:
+    if len(step.output) == 1:
         axes = ["index"]
     else:
-        by_filter = isinstance(row.layer, layers.Conv | layers.Depthwise)
+        by_filter = isinstance(step.layer, layers.Conv | layers.Depthwise)
         axes = ["filter" if by_filter else "channel", "row", "column"]
-    ranges = ", ".join(f"{a} 0 to {n - 1}" for a, n in zip(axes, row.output, strict=True))
+    ranges = ", ".join(f"{a} 0 to {n - 1}" for a, n in zip(axes, step.output, strict=True))
     expected = f"({', '.join(axes)}) with {ranges}" if len(axes) > 1 else ranges
     try:
         whole = ([] if filter is None else [operator.index(filter)]) + _numbers(cell)
     except TypeError:
         raise InputError(
-            f'the cell {cell!r} of layer "{row.name}" is not made of whole numbers',
+            f'the cell {cell!r} of layer "{step.name}" is not made of whole numbers',
             expected,
             "count cells from 0",
         ) from None
     if len(whole) != len(axes):
         raise InputError(
-            f'the cell {tuple(whole)} has {len(whole)} numbers and layer "{row.name}", '
-            f"{shape_text(row.output)}, has {len(axes)}",
+            f'the cell {tuple(whole)} has {len(whole)} numbers and layer "{step.name}", '
+            f"{shape_text(step.output)}, has {len(axes)}",
             expected,
             "give all three, or (row, column) and filter=" if len(axes) > 1 else "give one index",
         )
-    near = tuple(min(max(n, 0), size - 1) for n, size in zip(whole, row.output, strict=True))
+    near = tuple(min(max(n, 0), size - 1) for n, size in zip(whole, step.output, strict=True))
     if near != tuple(whole):
         raise InputError(
-            f'layer "{row.name}" has no cell {tuple(whole)}', expected, f"the nearest is {near}"
+            f'layer "{step.name}" has no cell {tuple(whole)}', expected, f"the nearest is {near}"
         )
     return near
 
@@ -61,14 +62,14 @@ def _numbers(cell: SupportsIndex | Iterable[SupportsIndex]) -> list[int]:
     return [operator.index(cell)]
 
 
-def region(plan: Table, row: Row, cell: Cell) -> Region:
+def region(plan: Plan, step: Step, cell: Cell) -> Region:
     """Return the receptive field of a cell, in pixels of the image."""
-    vertical, horizontal = row.receptive_field
-    y, x = _on_grid(plan, row, cell)
+    vertical, horizontal = step.receptive_field
+    y, x = _on_grid(plan, step, cell)
     return Region(*vertical.region(y), *horizontal.region(x))
 
 
-def _on_grid(plan: Table, row: Row, cell: Cell) -> tuple[int, int]:
+def _on_grid(plan: Plan, step: Step, cell: Cell) -> tuple[int, int]:
     """Return the (row, column) that a cell has on the grid of its layer's receptive field.
 
     Features keep the grid of the maps they were, until a layer that reads all of them (linear,
@@ -76,22 +77,22 @@ def _on_grid(plan: Table, row: Row, cell: Cell) -> tuple[int, int]:
     """
     if len(cell) == 3:
         return cell[1], cell[2]
-    if isinstance(row.layer, layers.Linear | layers.Softmax):
+    if isinstance(step.layer, layers.Linear | layers.Softmax):
         return 0, 0
-    if len(row.input) == 3 and isinstance(row.layer, layers.Flatten):
-        _, y, x = np.unravel_index(cell[0], row.input)
+    if len(step.input) == 3 and isinstance(step.layer, layers.Flatten):
+        _, y, x = np.unravel_index(cell[0], step.input)
         return int(y), int(x)
-    return _on_grid(plan, plan.rows[row.inputs[0]], cell)  # never the image: it has no features
+    return _on_grid(plan, plan.steps[step.inputs[0]], cell)  # never the image: it has no features
 
 
-def maps_behind(plan: Table, layer: str) -> tuple[int, ...] | None:
+def maps_behind(plan: Plan, layer: str) -> tuple[int, ...] | None:
     """Return the shape of the maps that a linear layer's features were, if they still are."""
-    position = plan.row(layer).inputs[0]
+    position = plan.step(layer).inputs[0]
     while position != IMAGE:
-        row = plan.rows[position]
-        if isinstance(row.layer, layers.Linear):
+        step = plan.steps[position]
+        if isinstance(step.layer, layers.Linear):
             return None
-        if len(row.input) == 3:
-            return row.input
-        position = row.inputs[0]
+        if len(step.input) == 3:
+            return step.input
+        position = step.inputs[0]
     return None

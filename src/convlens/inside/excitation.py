@@ -26,7 +26,7 @@ from convlens.inside.learned_kernels import kernel_layers
 from convlens.inside.look import Subject
 from convlens.inside.maximise import Ascent, Maximised, maximise_class, maximise_map
 from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
-from convlens.network.plan import Row, Table
+from convlens.network.plan import Plan, Step
 
 SHOWN_MAPS = 12
 """So many maps are shown where none is named."""
@@ -91,7 +91,7 @@ class Excitation:
     ----------
     subject : Subject
         Whose layer.
-    row : Row
+    step : Step
         The layer, as the network's table has it.
     data, split : str
         The set that the patches are of, and which part of it.
@@ -106,7 +106,7 @@ class Excitation:
     """
 
     subject: Subject
-    row: Row
+    step: Step
     data: str
     split: str
     images: int
@@ -125,7 +125,7 @@ class Excitation:
 
         A reader who sees 12 of 64 maps must know that 52 are not shown.
         """
-        total, shown = self.row.output[0], len(self.maps)
+        total, shown = self.step.output[0], len(self.maps)
         if shown == total:
             return f"all {total} maps" if total > 1 else "its only map"
         if self.named:
@@ -176,16 +176,16 @@ def excite(
     InputError
         Where a layer, map, class or split does not exist; names the nearest.
     """
-    row = places.find_maps(subject.plan, layer or last_convolution(subject.plan))
+    step = places.find_maps(subject.plan, layer or last_convolution(subject.plan))
     numbers = None if maps is None else list(dict.fromkeys(maps))
     for number in numbers or ():
-        places.check_map(row, number)
+        places.check_map(step, number)
     targets = [subject.class_number(name) for name in dict.fromkeys(classes)]
     part = dataset.part(split)
-    on_progress(f"{row.name}: looking at {len(part):,} images")
+    on_progress(f"{step.name}: looking at {len(part):,} images")
     found = top_patches(
         subject.model,
-        row.name,
+        step.name,
         numbers,
         part.images,
         subject.preprocessing,
@@ -193,12 +193,12 @@ def excite(
         most=SHOWN_MAPS if numbers is None else None,
     )
     if maximise:
-        on_progress(f"{row.name}: making a patch for each of {len(found)} maps")
+        on_progress(f"{step.name}: making a patch for each of {len(found)} maps")
     excited = tuple(
         ExcitedMap(
             one,
             tuple(subject.classes[part.labels[image]] for image in one.images),
-            _made(subject, row, one.map_number, seed) if maximise else None,
+            _made(subject, step, one.map_number, seed) if maximise else None,
         )
         for one in track(found, "maps done")
     )
@@ -207,12 +207,12 @@ def excite(
     class_images = tuple(_class_image(subject, target, seed) for target in targets)
     named = numbers is not None
     return Excitation(
-        *(subject, row, dataset.name, split, len(part), excited, named, class_images),
+        *(subject, step, dataset.name, split, len(part), excited, named, class_images),
         files=None if part.files is None else tuple(map(shown, part.files)),
     )
 
 
-def last_convolution(plan: Table) -> str:
+def last_convolution(plan: Plan) -> str:
     """Return the last convolution, one in a shortcut only where there is no other.
 
     Raises
@@ -230,19 +230,19 @@ def last_convolution(plan: Table) -> str:
     return next((name for name in reversed(names) if ".shortcut." not in name), names[-1])
 
 
-def _made(subject: Subject, row: Row, number: int, seed: int) -> MadePatch:
-    _, height, width = row.output
+def _made(subject: Subject, step: Step, number: int, seed: int) -> MadePatch:
+    _, height, width = step.output
     cell = height // 2, width // 2
     made = maximise_map(
         as_torch(subject.model),
         subject.preprocessing,
-        row.name,
+        step.name,
         number,
         cell=cell,
         seed=seed,
         ascent=CELL_ASCENT,
     )
-    pixels, seen = seen_by_cell(row, cell, made.image)
+    pixels, seen = seen_by_cell(step, cell, made.image)
     return MadePatch(pixels, seen, float(made.activations[-1]), made.rose)
 
 

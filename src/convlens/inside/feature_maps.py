@@ -144,7 +144,7 @@ def feature_maps(
     """
     places.check_image(model.plan, image)
     outputs = model.activations(image[None], layers)
-    kinds = {row.name: row.kind for row in model.plan.rows}
+    kinds = {step.name: step.kind for step in model.plan.steps}
     return tuple(
         _described(name, kinds[name], batch[0], None if dead is None else dead.dead[name])
         for name, batch in outputs.items()

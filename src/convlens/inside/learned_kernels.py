@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convlens.foundation.errors import InputError, nearest
 from convlens.network.layers import Conv, Depthwise
-from convlens.network.plan import Table
+from convlens.network.plan import Plan
 
 Kernels = NDArray[np.float32]
 
@@ -50,23 +50,23 @@ class KernelLayer:
         return number // (filters // self.groups) * channels + channel
 
 
-def kernel_layers(plan: Table) -> list[KernelLayer]:
+def kernel_layers(plan: Plan) -> list[KernelLayer]:
     """Return the layers that have kernels, in the order of computation.
 
     >>> from convlens.network import Network
     >>> network = Network(input=[3, 8, 8], layers=[{"conv": 4}, {"relu": True}, {"depthwise": 1}])
-    >>> for layer in kernel_layers(network.table()):
+    >>> for layer in kernel_layers(network.plan()):
     ...     print(layer)
     KernelLayer(name='conv1', groups=1, colour=True)
     KernelLayer(name='depthwise1', groups=4, colour=False)
     """
     found = []
-    for place, row in enumerate(plan.rows):
-        layer = row.layer
+    for place, step in enumerate(plan.steps):
+        layer = step.layer
         if isinstance(layer, Conv | Depthwise):
-            groups = layer.groups if isinstance(layer, Conv) else row.input[0]
-            colour = place == 0 and row.input[0] == 3 and groups == 1
-            found.append(KernelLayer(row.name, groups, colour))
+            groups = layer.groups if isinstance(layer, Conv) else step.input[0]
+            colour = place == 0 and step.input[0] == 3 and groups == 1
+            found.append(KernelLayer(step.name, groups, colour))
     return found
 
 

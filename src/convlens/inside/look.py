@@ -15,12 +15,12 @@ from convlens.engines import Floats, Model
 from convlens.evaluation import top_k
 from convlens.foundation.errors import InputError, nearest
 from convlens.network import Network
-from convlens.network.plan import Table
+from convlens.network.plan import Plan
 
 if TYPE_CHECKING:
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector
     from convlens.inside.reasons import Attribution, Method
-    from convlens.inside.steps import Step
+    from convlens.inside.records import CellComputation
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Subject:
         return self.model.network
 
     @property
-    def plan(self) -> Table:
+    def plan(self) -> Plan:
         """The network, layer by layer."""
         return self.model.plan
 
@@ -93,7 +93,7 @@ class Look:
         A score a class, before and after softmax.
     layers : tuple of FeatureMaps or FeatureVector
         Each layer's output, in the order of computation.
-    steps : dict of str to Step
+    cells : dict of str to CellComputation
         For some layers, by name: one output cell taken apart.
     methods : tuple of str
         How the reasons for the answer are looked for.
@@ -109,7 +109,7 @@ class Look:
     logits: Floats
     probabilities: NDArray[np.float64]
     layers: tuple[FeatureMaps | FeatureVector, ...]
-    steps: Mapping[str, Step]
+    cells: Mapping[str, CellComputation]
     methods: tuple[Method, ...]
     target: int
 
@@ -126,7 +126,7 @@ class Look:
         return attribute_all(model, self.normalised, self.methods, target=self.target)
 
     @property
-    def table(self) -> Table:
+    def plan(self) -> Plan:
         return self.subject.plan
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:

@@ -134,11 +134,11 @@ def maximise_map(
     InputError
         Where there is no such layer, map or cell.
     """
-    row = model.plan.row(layer)
-    places.check_map(row, map_number)
+    step = model.plan.step(layer)
+    places.check_map(step, map_number)
     where = "mean"
     if cell is not None:
-        checked_cell(row, cell, map_number)
+        checked_cell(step, cell, map_number)
         where = f"cell {cell[0]},{cell[1]}"
     module = model.module.frozen()
 
@@ -151,7 +151,7 @@ def maximise_map(
             else maps[(..., *(cell or ()))]
         )
 
-    kind = "map" if len(row.output) == 3 else "feature"
+    kind = "map" if len(step.output) == 3 else "feature"
     place = f"{layer}, {kind} {map_number}" + (f", {where}" if kind == "map" else "")
     return _ascend(activation, model, preprocessing, place, seed, ascent or Ascent())
 

@@ -10,29 +10,30 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convlens.foundation.errors import InputError
-from convlens.network.plan import Row, Table, shape_text
+from convlens.network.arithmetic import shape_text
+from convlens.network.plan import Plan, Step
 
 
-def find_maps(plan: Table, name: str) -> Row:
-    """Return the row of a layer that gives maps `(channels, height, width)`.
+def find_maps(plan: Plan, name: str) -> Step:
+    """Return the step of a layer that gives maps `(channels, height, width)`.
 
     Raises
     ------
     InputError
         Where there is no such layer, or it gives a vector of features.
     """
-    row = plan.row(name)
-    if len(row.output) != 3:
-        with_maps = [other.name for other in plan.rows if len(other.output) == 3]
+    step = plan.step(name)
+    if len(step.output) != 3:
+        with_maps = [other.name for other in plan.steps if len(other.output) == 3]
         raise InputError(
-            f'layer "{name}" gives {row.output[0]} features, no maps',
+            f'layer "{name}" gives {step.output[0]} features, no maps',
             "a layer with maps: " + (", ".join(with_maps) or "this network has none"),
             "choose a layer before flatten",
         )
-    return row
+    return step
 
 
-def check_map(row: Row, number: int) -> None:
+def check_map(step: Step, number: int) -> None:
     """Refuse a map (or feature) number that the layer does not have.
 
     Raises
@@ -40,10 +41,10 @@ def check_map(row: Row, number: int) -> None:
     InputError
         Where it is not from 0 to the number of maps less 1.
     """
-    _check_number(number, row.output[0], f'layer "{row.name}"', "map")
+    _check_number(number, step.output[0], f'layer "{step.name}"', "map")
 
 
-def count_classes(plan: Table) -> int:
+def count_classes(plan: Plan) -> int:
     """Return the number of classes.
 
     Raises
@@ -61,7 +62,7 @@ def count_classes(plan: Table) -> int:
     return output[0]
 
 
-def check_class(plan: Table, number: int) -> None:
+def check_class(plan: Plan, number: int) -> None:
     """Refuse a class number that the network does not have.
 
     Raises
@@ -72,7 +73,7 @@ def check_class(plan: Table, number: int) -> None:
     _check_number(number, count_classes(plan), plan.name, "class")
 
 
-def check_image(plan: Table, image: NDArray[Any]) -> None:
+def check_image(plan: Plan, image: NDArray[Any]) -> None:
     """Refuse one image `(C, H, W)` that is not of the network's input shape.
 
     Raises
@@ -89,7 +90,7 @@ def check_image(plan: Table, image: NDArray[Any]) -> None:
         )
 
 
-def check_images(plan: Table, images: NDArray[Any]) -> None:
+def check_images(plan: Plan, images: NDArray[Any]) -> None:
     """Refuse a batch `(N, C, H, W)` that is empty or not of the network's input shape.
 
     Raises

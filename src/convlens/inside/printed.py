@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convlens.inside.steps import Float64
+from convlens.inside.records import Float64
 
 _DECIMALS = 12
 """Most decimals that are printed."""

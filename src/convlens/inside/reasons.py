@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convlens.foundation.errors import InputError, nearest
 from convlens.network.arithmetic import Pair
 from convlens.network.layers import Conv, Depthwise
-from convlens.network.plan import Row, Table
+from convlens.network.plan import Plan, Step
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion", "saliency"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -61,12 +61,12 @@ class Attribution:
     stride: Pair | None = None
 
 
-def possible_methods(plan: Table) -> tuple[Method, ...]:
+def possible_methods(plan: Plan) -> tuple[Method, ...]:
     """Return the methods that work on a network: all, or all but Grad-CAM."""
     return METHODS if convolutions_with_places(plan) else METHODS[1:]
 
 
-def chosen_methods(plan: Table, methods: Sequence[Method] | None) -> tuple[Method, ...]:
+def chosen_methods(plan: Plan, methods: Sequence[Method] | None) -> tuple[Method, ...]:
     """Return the methods asked for, each once; all that the network allows by default.
 
     Raises
@@ -89,11 +89,11 @@ def chosen_methods(plan: Table, methods: Sequence[Method] | None) -> tuple[Metho
     return chosen
 
 
-def convolutions_with_places(plan: Table) -> list[Row]:
+def convolutions_with_places(plan: Plan) -> list[Step]:
     """Return the convolutions with more than one cell a map, those in shortcuts first."""
-    rows = [
-        row
-        for row in plan.rows
-        if isinstance(row.layer, Conv | Depthwise) and row.output[1:] != (1, 1)
+    steps = [
+        step
+        for step in plan.steps
+        if isinstance(step.layer, Conv | Depthwise) and step.output[1:] != (1, 1)
     ]
-    return sorted(rows, key=lambda row: SHORTCUT not in row.name)
+    return sorted(steps, key=lambda step: SHORTCUT not in step.name)

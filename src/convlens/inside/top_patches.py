@@ -20,7 +20,7 @@ from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.feature_maps import batches
 from convlens.network.arithmetic import Pair, ReceptiveField
-from convlens.network.plan import Row
+from convlens.network.plan import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +97,10 @@ def top_patches(
         Where the layer has no maps or not that map, `count` is below 1, or the images do not
         fit the network.
     """
-    row = places.find_maps(model.plan, layer)
-    chosen = list(range(row.output[0]) if map_numbers is None else map_numbers)
+    step = places.find_maps(model.plan, layer)
+    chosen = list(range(step.output[0]) if map_numbers is None else map_numbers)
     for number in chosen:
-        places.check_map(row, number)
+        places.check_map(step, number)
     if count < 1:
         raise InputError(f"count is {count}", "at least 1 patch a map", "use count=9")
     places.check_images(model.plan, images)
@@ -111,7 +111,7 @@ def top_patches(
         flat = cells.reshape(len(cells), len(chosen), -1)
         best.merge(flat.max(axis=2), flat.argmax(axis=2), first_image=start)
     kept = range(len(chosen)) if most is None else best.strongest(most)
-    return tuple(_cut(row, chosen[i], *best.of(i), images) for i in kept)
+    return tuple(_cut(step, chosen[i], *best.of(i), images) for i in kept)
 
 
 class _Best:
@@ -150,7 +150,7 @@ class _Best:
 
 
 def _cut(
-    row: Row,
+    step: Step,
     number: int,
     values: Float32,
     numbers: NDArray[np.int64],
@@ -158,25 +158,25 @@ def _cut(
     images: NDArray[np.uint8],
 ) -> TopPatches:
     """Cut the receptive field of each winning cell out of its image."""
-    cells = np.stack(np.unravel_index(flat_cells, row.output[1:]), axis=1).astype(np.int64)
+    cells = np.stack(np.unravel_index(flat_cells, step.output[1:]), axis=1).astype(np.int64)
     channels, height, width = images.shape[1:]
-    vertical, horizontal = row.receptive_field
+    vertical, horizontal = step.receptive_field
     shape = min(vertical.size, height), min(horizontal.size, width)
     patches = np.zeros((len(values), channels, *shape), np.uint8)
     seen = np.zeros((len(values), *shape), bool)
     for i, (image, (y, x)) in enumerate(zip(numbers, cells, strict=True)):
-        patches[i], seen[i] = seen_by_cell(row, (int(y), int(x)), images[image])
-    return TopPatches(row.name, number, patches, seen, values, numbers, cells)
+        patches[i], seen[i] = seen_by_cell(step, (int(y), int(x)), images[image])
+    return TopPatches(step.name, number, patches, seen, values, numbers, cells)
 
 
 def seen_by_cell(
-    row: Row, cell: Pair, image: NDArray[np.uint8]
+    step: Step, cell: Pair, image: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Cut what one cell of a layer sees out of an image.
 
     Parameters
     ----------
-    row : Row
+    step : Step
         The layer, as the network's table has it.
     cell : (int, int)
         `(y, x)` of the cell.
@@ -192,7 +192,7 @@ def seen_by_cell(
         Where it is a pixel of the image that the cell depends on.
     """
     height, width = image.shape[1:]
-    vertical, horizontal = row.receptive_field
+    vertical, horizontal = step.receptive_field
     rows, rows_seen = _along(vertical, cell[0], height)
     columns, columns_seen = _along(horizontal, cell[1], width)
     seen = rows_seen[:, None] & columns_seen

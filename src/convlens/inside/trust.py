@@ -24,7 +24,7 @@ from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.attribution import attribute
 from convlens.inside.reasons import Method
-from convlens.network.plan import Table
+from convlens.network.plan import Plan
 
 Floats = NDArray[np.float64]
 
@@ -132,9 +132,9 @@ def cascade(
     return Cascade(method, layers, similarity)
 
 
-def randomised_order(plan: Table) -> tuple[str, ...]:
+def randomised_order(plan: Plan) -> tuple[str, ...]:
     """Return the layers with weights, the last first."""
-    return tuple(row.name for row in reversed(plan.rows) if row.layer.weights(row.input))
+    return tuple(step.name for step in reversed(plan.steps) if step.layer.weights(step.input))
 
 
 def rank_similarity(first: Floats, second: Floats) -> float:

@@ -1,7 +1,7 @@
 """Any single step of a network: the numbers that one output cell is made of.
 
-`window` takes an image, a layer and one of the layer's output cells, and returns a `Step` that
-holds the cell's input, weights and products, and the pixels of the image that it sees.
+`window` takes an image, a layer and one of the layer's output cells. It returns a
+`CellComputation` with the cell's input, weights and products, and the pixels of the image that it can depend on.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from convlens.engines import Floats, Model
 from convlens.engines.reference_layers import output
 from convlens.foundation.errors import InputError
 from convlens.inside.cells import checked_cell, maps_behind, region
-from convlens.inside.steps import (
+from convlens.inside.records import (
     Addition,
     Cell,
+    CellComputation,
     Correlation,
     Elementwise,
     Float64,
     Pooling,
-    Step,
     WeightedSum,
 )
 from convlens.network import layers
-from convlens.network.arithmetic import Window
-from convlens.network.plan import Row, shape_text
+from convlens.network.arithmetic import Window, shape_text
+from convlens.network.plan import Step
 
 Arrays = Mapping[str, Float64]
 
@@ -40,10 +40,10 @@ def window(
     cell: SupportsIndex | Iterable[SupportsIndex],
     *,
     filter: int | None = None,
-) -> Step:
+) -> CellComputation:
     """Return what one output cell of one layer is computed from.
 
-    The layer's input comes from the model itself; the step is computed from it in float64, and
+    The layer's input comes from the model itself; the cell is computed from it in float64, and
     carries the model's own result beside its own.
 
     Parameters
@@ -61,7 +61,7 @@ def window(
 
     Returns
     -------
-    Step
+    CellComputation
         A `Correlation` for conv and depthwise, a `Pooling` for the pools, a `WeightedSum` for
         linear, an `Addition` for the sum of two branches, an `Elementwise` for everything else.
 
@@ -85,12 +85,12 @@ def window(
     (array([[ 6.,  7.],
            [10., 11.]]), array([[6., 0.],
            [0., 0.]]), 6.0)
-    >>> print(step.sees)
+    >>> print(step.receptive_field)
     rows 1 to 2, columns 2 to 3
     """
     plan = model.plan
-    row = plan.row(layer)
-    place = checked_cell(row, cell, filter)
+    step = plan.step(layer)
+    place = checked_cell(step, cell, filter)
     image = np.asarray(image)
     if image.shape != plan.input:
         raise InputError(
@@ -106,28 +106,28 @@ def window(
     ]
     common: dict[str, Any] = {
         "layer": layer,
-        "kind": row.kind,
+        "kind": step.kind,
         "cell": place,
         "computed": float(activations[layer][0][place]),
-        "input_shape": row.input,
-        "output_shape": row.output,
+        "input_shape": step.input,
+        "output_shape": step.output,
         "image_shape": plan.input,
-        "sees": region(plan, row, place),
+        "receptive_field": region(plan, step, place),
     }
     weights = model.weights()
-    own = [*row.layer.weights(row.input), *row.layer.buffers(row.input)]
+    own = [*step.layer.weights(step.input), *step.layer.buffers(step.input)]
     arrays = {name: np.asarray(weights[f"{layer}.{name}"], np.float64) for name in own}
-    match kind := row.layer:
+    match kind := step.layer:
         case layers.Add():
             return _addition(inputs, read, common)
         case layers.Conv() | layers.Depthwise():
-            return _correlation(row, inputs[0], arrays, common)
+            return _correlation(step, inputs[0], arrays, common)
         case layers.MaxPool() | layers.AvgPool() | layers.GlobalMaxPool() | layers.GlobalAvgPool():
-            return _pooling(row, inputs[0], common)
+            return _pooling(step, inputs[0], common)
         case layers.Linear():
             return _weighted_sum(inputs[0], arrays, maps_behind(plan, layer), common)
         case _:
-            return _elementwise(kind, row, inputs[0], arrays, common)
+            return _elementwise(kind, step, inputs[0], arrays, common)
 
 
 def _under(
@@ -155,14 +155,14 @@ def _patch(
     return np.where(padding, fill, maps[:, held[0][:, None], held[1][None, :]])
 
 
-def _correlation(row: Row, maps: Float64, arrays: Arrays, common: dict[str, Any]) -> Correlation:
-    layer, cell = row.layer, common["cell"]
+def _correlation(step: Step, maps: Float64, arrays: Arrays, common: dict[str, Any]) -> Correlation:
+    layer, cell = step.layer, common["cell"]
     assert isinstance(layer, layers.Conv | layers.Depthwise)
     kernel = arrays["weight"][cell[0]]
-    groups = layer.groups if isinstance(layer, layers.Conv) else row.input[0]
-    group = cell[0] // (row.output[0] // groups)
+    groups = layer.groups if isinstance(layer, layers.Conv) else step.input[0]
+    group = cell[0] // (step.output[0] // groups)
     channels = group * len(kernel) + np.arange(len(kernel))
-    rows, columns, padding = _under(layer.windows(row.input), cell, row.input)
+    rows, columns, padding = _under(layer.windows(step.input), cell, step.input)
     patch = _patch(maps[channels], rows, columns, padding, fill=0.0)
     products = patch * kernel
     bias = float(arrays["bias"][cell[0]]) if "bias" in arrays else None
@@ -181,13 +181,13 @@ def _correlation(row: Row, maps: Float64, arrays: Arrays, common: dict[str, Any]
     )
 
 
-def _pooling(row: Row, maps: Float64, common: dict[str, Any]) -> Pooling:
-    layer, cell, (_, height, width) = row.layer, common["cell"], row.input
+def _pooling(step: Step, maps: Float64, common: dict[str, Any]) -> Pooling:
+    layer, cell, (_, height, width) = step.layer, common["cell"], step.input
     if isinstance(layer, layers.Sliding):
-        windows = layer.windows(row.input)
+        windows = layer.windows(step.input)
     else:
         windows = Window(height), Window(width)
-    rows, columns, padding = _under(windows, cell, row.input)
+    rows, columns, padding = _under(windows, cell, step.input)
     patch = _patch(maps[cell[0] : cell[0] + 1], rows, columns, padding, fill=np.nan)[0]
     winner = None
     if isinstance(layer, layers.MaxPool | layers.GlobalMaxPool):
@@ -251,11 +251,11 @@ _OnOneValue = (
 
 
 def _elementwise(
-    layer: _OnOneValue, row: Row, values: Float64, arrays: Arrays, common: dict[str, Any]
+    layer: _OnOneValue, step: Step, values: Float64, arrays: Arrays, common: dict[str, Any]
 ) -> Elementwise:
     source = cell = common["cell"]
     if isinstance(layer, layers.Flatten):
-        source = tuple(int(n) for n in np.unravel_index(cell[0], row.input))
+        source = tuple(int(n) for n in np.unravel_index(cell[0], step.input))
     x = float(values[source])
     formula, constants = _formula(
         layer, x, values, {n: float(a[cell[0]]) for n, a in arrays.items()}

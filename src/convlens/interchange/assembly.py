@@ -13,7 +13,8 @@ from typing import Any
 from convlens.foundation.errors import InputError, NetworkError
 from convlens.network import Network
 from convlens.network.layers import Conv, Depthwise, Layer, Residual, Sliding
-from convlens.network.plan import Row, named, walk
+from convlens.network.plan import Step
+from convlens.network.walk import named, walk
 from convlens.weights.tensor_file import Array, quote
 
 MOST_NODES = 20_000
@@ -238,10 +239,10 @@ def build(pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where
     """
     merged = merge_padding(pieces)
     try:
-        table = walk(shape, _with_names(merged, ""), floor=True)
+        plan = walk(shape, _with_names(merged, ""), floor=True)
     except NetworkError as error:
         raise NetworkError(f"{where}: {error.what}", error.expected, error.fix) from None
-    merged = _with_same_padding(merged, iter(table.rows))
+    merged = _with_same_padding(merged, iter(plan.steps))
     layers = _with_names(merged, "")
     notes: list[str] = []
     network = Network(name=name, input=shape, layers=layers)
@@ -250,30 +251,30 @@ def build(pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where
     except NetworkError:  # what the floor rule takes, the strict one need not
         network = Network(name=name, input=shape, layers=layers, rounding="floor")
         notes.append('some windows drop the last rows or columns: rounding = "floor" is set')
-    output = network.table().output
+    output = network.plan().output
     if len(output) == 1 and output[0] >= 2:
         network = Network.read({**network.to_dict(), "classes": output[0]})
     weights: dict[str, Array] = {}
     origins: dict[str, str] = {}
-    for row, piece in zip(network.table().rows, _in_table_order(merged), strict=True):
-        weights |= {f"{row.name}.{array}": value for array, value in piece.arrays.items()}
+    for step, piece in zip(network.plan().steps, _in_table_order(merged), strict=True):
+        weights |= {f"{step.name}.{array}": value for array, value in piece.arrays.items()}
         if piece.name:
-            origins[row.name] = piece.name
+            origins[step.name] = piece.name
     return Built(network, weights, origins, tuple(notes))
 
 
-def _with_same_padding(pieces: Sequence[Piece], rows: Iterator[Row]) -> list[Piece]:
+def _with_same_padding(pieces: Sequence[Piece], rows: Iterator[Step]) -> list[Piece]:
     """Write "same" where a layer that drops cells pads exactly as "same" would: it asked for it."""
     found: list[Piece] = []
     for piece in pieces:
         main = _with_same_padding(piece.main, rows)
         shortcut = _with_same_padding(piece.shortcut, rows)
-        row, layer = next(rows), piece.layer
+        step, layer = next(rows), piece.layer
         if isinstance(layer, Residual):
             piece = replace(piece, main=tuple(main), shortcut=tuple(shortcut))
-        elif isinstance(layer, Sliding) and row.dropped != (0, 0):
+        elif isinstance(layer, Sliding) and step.dropped != (0, 0):
             same = layer.model_copy(update={"padding": "same"})
-            if same.windows(row.input) == layer.windows(row.input):
+            if same.windows(step.input) == layer.windows(step.input):
                 piece = replace(piece, layer=same)
         found.append(piece)
     return found

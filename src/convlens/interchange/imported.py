@@ -43,7 +43,7 @@ class Imported:
 
     def renamed(self) -> dict[str, str]:
         """Return what the file calls each layer that the network calls otherwise."""
-        layers = {row.name for row in self.network.table().rows}
+        layers = {step.name for step in self.network.plan().steps}
         found = {
             (mine, other) if mine in layers else (_module(mine), _module(other))
             for mine, other in self.mapping.items()
@@ -123,7 +123,7 @@ def read_facts(
         raise _damaged(where, f"its preprocessing: {error}") from None
     if preprocessing is not None and preprocessing.input != network.input:
         raise _damaged(where, "its preprocessing is for images of another size")
-    output = network.table().output
+    output = network.plan().output
     if "classes" in told and len(output) == 1:
         classes = read_classes(str(told["classes"]), where, output[0])
     return preprocessing, classes

@@ -67,7 +67,7 @@ def write_run(
             state="imported",
             network=network.name,
             data="",
-            parameters=network.table().parameters,
+            parameters=network.plan().parameters,
             message=f"from {source.name}",
         )
         writer.seal()

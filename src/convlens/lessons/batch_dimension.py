@@ -57,10 +57,10 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
 
     # four digits as four channels of ONE image: what the mistake amounts to
     stacked = images[:4, 0]
-    tables = {g: grouped(g).table() for g in GROUPS}
+    tables = {g: grouped(g).plan() for g in GROUPS}
     matrices = {g: influence(TorchModel(grouped(g), seed), stacked) for g in GROUPS}
     reached = {g: int((matrix > 0).sum()) for g, matrix in matrices.items()}
-    weights = {g: grouped(g).table().weight_shapes()["conv.weight"] for g in GROUPS}
+    weights = {g: grouped(g).plan().weight_shapes()["conv.weight"] for g in GROUPS}
     with torch.inference_mode():
         layer = torch.nn.Conv2d(1, 4, 3)
         as_batch = tuple(layer(torch.from_numpy(stacked[:, None])).shape)

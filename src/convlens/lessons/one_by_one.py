@@ -42,7 +42,7 @@ TITLES = {
 def run(seed: int, *, quick: bool = False) -> Lesson:
     """Compare a bottleneck with two plain convolutions, and compute a 1x1 convolution by hand."""
     limit_threads()
-    plain, bottleneck = PLAIN.table(), BOTTLENECK.table()
+    plain, bottleneck = PLAIN.plan(), BOTTLENECK.plan()
     images = np.random.default_rng(seed).standard_normal((1, *INPUT), dtype=np.float32)
     model = TorchModel(BOTTLENECK, seed)
     computed = model.activations(images, ["lower"])["lower"][0]
@@ -55,14 +55,14 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     repeats = 2 if quick else 7
     plain_ms = _milliseconds(TorchModel(PLAIN, seed), images, repeats)
     bottleneck_ms = _milliseconds(model, images, repeats)
-    rows = [*plain.rows, *bottleneck.rows]
+    rows = [*plain.steps, *bottleneck.steps]
     fewer = plain.parameters / bottleneck.parameters
     svg = bars_svg(
-        [TITLES[row.name] for row in rows],
-        [row.multiply_adds / 1e6 for row in rows],
+        [TITLES[step.name] for step in rows],
+        [step.multiply_adds / 1e6 for step in rows],
         title="Multiply-adds of each layer, one image of 256x56x56",
         unit="millions of multiply-adds",
-        groups=[0] * len(plain.rows) + [1] * len(bottleneck.rows),
+        groups=[0] * len(plain.steps) + [1] * len(bottleneck.steps),
     )
     return Lesson(
         title="A 1x1 convolution changes the number of channels, and saves work",
@@ -78,12 +78,12 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                 [
                     *(
                         (
-                            TITLES[row.name],
-                            "x".join(map(str, row.output)),
-                            f"{row.parameters:,}",
-                            f"{row.multiply_adds:,}",
+                            TITLES[step.name],
+                            "x".join(map(str, step.output)),
+                            f"{step.parameters:,}",
+                            f"{step.multiply_adds:,}",
                         )
-                        for row in rows
+                        for step in rows
                     ),
                     ("two 3x3 together", "", f"{plain.parameters:,}", f"{plain.multiply_adds:,}"),
                     (
@@ -95,7 +95,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                 ],
             ),
             "A 1x1 convolution keeps height and width: its window is one pixel. It lowers 256 "
-            f"channels to 64 with 256 * 64 = {bottleneck.rows[0].parameters:,} weights. The 3x3 "
+            f"channels to 64 with 256 * 64 = {bottleneck.steps[0].parameters:,} weights. The 3x3 "
             "convolution after it reads a quarter of the channels and writes a quarter: a "
             "sixteenth of the weights of one on 256.",
             f"Together the bottleneck has {fewer:.1f} times fewer parameters and multiply-adds. "
@@ -103,9 +103,9 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
             f"{bottleneck_ms:.1f} ms through the bottleneck, {plain_ms / bottleneck_ms:.1f} times "
             f"less (median of {repeats}): time does not follow the multiply-adds exactly.",
             "It is not free: one output value of the two 3x3 convolutions depends on "
-            f"{plain.rows[-1].receptive_field[0].size}x{plain.rows[-1].receptive_field[1].size} "
-            f"pixels, one of the bottleneck {bottleneck.rows[-1].receptive_field[0].size}x"
-            f"{bottleneck.rows[-1].receptive_field[1].size}.",
+            f"{plain.steps[-1].receptive_field[0].size}x{plain.steps[-1].receptive_field[1].size} "
+            f"pixels, one of the bottleneck {bottleneck.steps[-1].receptive_field[0].size}x"
+            f"{bottleneck.steps[-1].receptive_field[1].size}.",
             Drawing(
                 "multiply-adds",
                 svg,

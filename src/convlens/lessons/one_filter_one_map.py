@@ -60,13 +60,13 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     window = image[:, row : row + 3, column : column + 3]
     products = (window * RED_NOT_GREEN[0]).sum(axis=(1, 2))
     counts = (1, 3, 6) if quick else (1, 3, 6, 64)
-    shapes = {n: convolution(n).table().output for n in counts}
+    shapes = {n: convolution(n).plan().output for n in counts}
     rng = np.random.default_rng(seed)
     ran = {
         n: maps(convolution(n), rng.standard_normal((n, 3, 3, 3), dtype=np.float32), image).shape
         for n in track(counts, "convolutions computed")
     }
-    with_bias = Network(input=(3, SIDE, SIDE), layers=[{"conv": 1, "kernel": 3}]).table()
+    with_bias = Network(input=(3, SIDE, SIDE), layers=[{"conv": 1, "kernel": 3}]).plan()
 
     return Lesson(
         title="One filter over three channels gives one map, not three",
@@ -113,7 +113,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
                 "n filters give n maps, whatever the depth of the input",
                 ("filters", "maps computed", "parameters without bias"),
                 [
-                    (f"{n}", "x".join(map(str, ran[n])), f"{convolution(n).table().parameters:,}")
+                    (f"{n}", "x".join(map(str, ran[n])), f"{convolution(n).plan().parameters:,}")
                     for n in counts
                 ],
             ),

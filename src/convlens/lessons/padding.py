@@ -50,7 +50,7 @@ def sizes_by_layer(size: int, kernel: int, padding: int, most: int) -> tuple[lis
     while len(sizes) <= most:
         layer = {"conv": 1, "kernel": kernel, "padding": padding}
         try:
-            table = Network(input=(1, sizes[-1], sizes[-1]), layers=[layer]).table()
+            table = Network(input=(1, sizes[-1], sizes[-1]), layers=[layer]).plan()
         except NetworkError as error:
             return sizes, error.what
         sizes.append(table.output[1])

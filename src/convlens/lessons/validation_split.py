@@ -102,7 +102,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
         shows=(
             f"{len(whole):,} digits sorted by class"
             + (f" ({len(by_class):,} of them here)" if quick else "")
-            + f", a small network of {SMALL.table().parameters:,} parameters, {recipe.epochs} "
+            + f", a small network of {SMALL.plan().parameters:,} parameters, {recipe.epochs} "
             "epochs each time; a tenth is held out in different ways."
         ),
         parts=(

@@ -46,7 +46,7 @@ class Trained:
 def network(*layers: dict[str, object]) -> Network:
     """Return a network from two numbers, written as an image of two 1x1 channels, to two classes.
 
-    >>> network({"linear": 2}).table().parameters
+    >>> network({"linear": 2}).plan().parameters
     6
     """
     return Network(input=(2, 1, 1), classes=2, layers=[{"flatten": True}, *layers])
@@ -101,7 +101,7 @@ def run(seed: int, *, quick: bool = False) -> Lesson:
     rows = [
         (
             name,
-            f"{NETWORKS[name].table().parameters}",
+            f"{NETWORKS[name].plan().parameters}",
             f"{solved[name]} of {repeats}",
             f"{best[name]:.0%}",
         )

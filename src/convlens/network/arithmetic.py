@@ -264,3 +264,12 @@ def usual_settings() -> list[tuple[int, int, int]]:
     [32, 32, 32]
     """
     return [(3, 1, 1), (5, 1, 2), (1, 1, 0)]
+
+
+def shape_text(shape: Shape) -> str:
+    """Write a shape as `channels x height x width`.
+
+    >>> shape_text((6, 32, 32)), shape_text((10,))
+    ('6x32x32', '10')
+    """
+    return "x".join(map(str, shape))

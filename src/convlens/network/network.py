@@ -25,9 +25,10 @@ from convlens.network.arithmetic import Shape
 from convlens.network.keys import layers_key, mistakes_of
 from convlens.network.layers import Layer, Linear, Softmax, write_layer
 from convlens.network.mistakes import NetworkMistakes, Written
-from convlens.network.plan import Limits, Misfit, Table
+from convlens.network.plan import Plan
 from convlens.network.reading import layers_and_mistakes, read_layers
 from convlens.network.source_lines import lines_of
+from convlens.network.walk import Limits, Misfit
 
 
 def _layers(value: object) -> object:
@@ -71,8 +72,8 @@ class Network(BaseModel):
     >>> network = Network(
     ...     input=[3, 32, 32], layers=[{"conv": 6, "kernel": 5, "padding": 2}, {"relu": True}]
     ... )
-    >>> table = network.table()
-    >>> table.output, table.parameters
+    >>> plan = network.plan()
+    >>> plan.output, plan.parameters
     ((6, 32, 32), 456)
     """
 
@@ -191,7 +192,7 @@ class Network(BaseModel):
             document.add(key, _toml(value, "" if key == "layers" else None))
         return tomlkit.dumps(document)
 
-    def table(self, *, floor: bool | None = None, limits: Limits | None = None) -> Table:
+    def plan(self, *, floor: bool | None = None, limits: Limits | None = None) -> Plan:
         """Walk the network and return every layer's shapes, parameters and costs.
 
         Parameters
@@ -209,17 +210,17 @@ class Network(BaseModel):
         return self._own_table if floor is None and limits is None else self._walk(floor, limits)
 
     @cached_property
-    def _own_table(self) -> Table:
+    def _own_table(self) -> Plan:
         return self._walk(None, None)
 
     def _walk(
         self, floor: bool | None, limits: Limits | None, fixed: frozenset[str] = frozenset()
-    ) -> Table:
+    ) -> Plan:
         rule = self.rounding == "floor" if floor is None else floor
         keys = fixed if floor is None else fixed | {"rounding"}
         draft = Draft(self.input, self.layers, self.classes, rule, limits, keys)
         try:
-            return replace(draft.table(), name=self.name)
+            return replace(draft.plan(), name=self.name)
         except Misfit as error:
             where, text = self._origin
             raise advised(draft, error).within(where, lines_of(text)) from None

@@ -11,7 +11,7 @@ from convlens.data import Dataset
 from convlens.data.summary import Summary, summarise
 from convlens.figures import dataset as figures
 from convlens.figures.names import short_name
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 from convlens.report.page import Drawing, Page, fill
 
 if TYPE_CHECKING:

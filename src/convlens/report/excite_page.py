@@ -45,7 +45,7 @@ def make_page(found: Excitation, command: str) -> Page:
 def _patches(found: Excitation) -> Iterator[Drawing]:
     made = [one.made for one in found.maps if one.made is not None]
     yield Drawing(
-        f"{found.row.name}-patches",
+        f"{found.step.name}-patches",
         top_patches_svg(
             [one.patches for one in found.maps],
             labels=[one.classes for one in found.maps],

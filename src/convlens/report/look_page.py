@@ -12,7 +12,7 @@ from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.inside.learned_kernels import KernelLayer, Kernels, kernel_layers, learned_kernels
 from convlens.inside.look import Look
-from convlens.network.plan import Row
+from convlens.network.plan import Step
 from convlens.report.artists import Artists, Sketch
 from convlens.report.page import Page, fill
 from convlens.report.sentences import does
@@ -37,10 +37,10 @@ WHOLE_POINTS = 240.0
 class Section:
     """One layer on the page."""
 
-    row: Row
+    step: Step
     sentence: str
     drawings: tuple[Sketch, ...] = ()
-    step: str = ""
+    computation: str = ""
 
 
 def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
@@ -120,17 +120,17 @@ def _middle(size: int) -> slice:
 
 def _sections(look: Look) -> Iterator[Section]:
     weights = look.subject.model.weights()
-    kernels = {layer.name: layer for layer in kernel_layers(look.table)}
-    numbered = {row.name: (number, row) for number, row in enumerate(look.table.rows, 1)}
+    kernels = {layer.name: layer for layer in kernel_layers(look.plan)}
+    numbered = {step.name: (number, step) for number, step in enumerate(look.plan.steps, 1)}
     for layer in look.layers:
-        place, row = numbered[layer.layer]
+        place, step = numbered[layer.layer]
         number = f"{place:02d}-{layer.layer}"
         drawings = [*_step(look, layer.layer, number), *_output(look, layer, number)]
         if layer.layer in kernels:
             array = learned_kernels(weights, layer.layer)
             drawings.insert(0, _kernels(look, array, kernels[layer.layer], number))
-        step = look.steps.get(layer.layer)
-        yield Section(row, does(row), tuple(drawings), "" if step is None else explain(step))
+        cell = look.cells.get(layer.layer)
+        yield Section(step, does(step), tuple(drawings), "" if cell is None else explain(cell))
 
 
 def _kernels(look: Look, array: Kernels, layer: KernelLayer, number: str) -> Sketch:
@@ -147,13 +147,13 @@ def _kernels(look: Look, array: Kernels, layer: KernelLayer, number: str) -> Ske
 
 
 def _step(look: Look, layer: str, number: str) -> Iterator[Sketch]:
-    step = look.steps.get(layer)
-    if step is None:
+    cell = look.cells.get(layer)
+    if cell is None:
         return
     caption = (
-        "One step of this layer with its numbers: how the cell with the largest value came about."
+        "One cell of this layer with its numbers: how the cell with the largest value came about."
     )
-    yield Sketch(f"{number}-step", caption, _STEP, (step, look.pixels))
+    yield Sketch(f"{number}-cell", caption, _STEP, (cell, look.pixels))
 
 
 def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iterator[Sketch]:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 from convlens.report import numbers
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 from convlens.network import layers
-from convlens.network.plan import Row, shape_text
+from convlens.network.arithmetic import shape_text
+from convlens.network.plan import Step
 
 _FITS = {
     "crop": "the middle cut to the input's size",
@@ -61,20 +62,20 @@ def split_words(split: Mapping[str, Any]) -> str:
     return ": ".join(part for part in (how, ", ".join(known)) if part)
 
 
-def does(row: Row) -> str:
+def does(step: Step) -> str:
     """Say what a layer does to its input.
 
     >>> from convlens.network import Network
     >>> table = Network(
     ...     input=[3, 32, 32], layers=[{"conv": 6, "kernel": 5, "padding": 2}, {"max_pool": 2}]
-    ... ).table()
-    >>> for row in table.rows:
+    ... ).plan()
+    >>> for step in table.steps:
     ...     print(does(row))
     Each of 6 filters of 5x5 slides over all 3 maps; at each place the products are summed, with a bias, into one value of its map.
     Each 2x2 window keeps its largest value: 32x32 becomes 16x16.
     """  # noqa: E501 - the sentence is one line
-    layer, shape = row.layer, row.input
-    sizes = f"{shape_text(shape[1:])} becomes {shape_text(row.output[1:])}"
+    layer, shape = step.layer, step.input
+    sizes = f"{shape_text(shape[1:])} becomes {shape_text(step.output[1:])}"
     match layer:
         case layers.Conv():
             sees = _maps(shape[0] // layer.groups)
@@ -114,7 +115,9 @@ def does(row: Row) -> str:
         case layers.Dropout():
             return "Does nothing here: dropout works in training only."
         case layers.Flatten():
-            return f"The {_maps(shape[0])} are read out row by row into {row.output[0]:,} features."
+            return (
+                f"The {_maps(shape[0])} are read out row by row into {step.output[0]:,} features."
+            )
         case layers.Linear():
             bias = ", with a bias" if layer.bias else ""
             return (

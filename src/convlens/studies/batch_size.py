@@ -89,7 +89,7 @@ def _trial(bench: Bench, size: int, seed: int, epochs: int, seconds: float, most
     what["most"] = None if math.isinf(most) else most
 
     def measure() -> Values:
-        needed = 3 * size * bench.subject.network.table().activation_bytes
+        needed = 3 * size * bench.subject.network.plan().activation_bytes
         if needed > available_memory():
             return {"failed": f"a batch needs about {needed / 1e9:.1f} GB of memory"}
         computing = choose(bench.subject.network, recipe, bench.subject.device)

@@ -52,7 +52,7 @@ def deepened(network: Network, repeats: int) -> Network:
     repetitions leave out poolings and dropout and keep the size of their input.
 
     >>> from convlens import zoo
-    >>> [row.name for row in deepened(zoo.load("tutorial-torch"), 2).table().rows][:5]
+    >>> [row.name for row in deepened(zoo.load("tutorial-torch"), 2).plan().rows][:5]
     ['conv1', 'relu1', 'max_pool1', 'conv2', 'relu2']
     """
     layers: list[Layer] = []

@@ -57,7 +57,7 @@ def compare(
     for value in values:
         try:
             network = make(subject.network, value)
-            network.table()
+            network.plan()
             variants.append((value, network))
         except NetworkError as error:
             left_out.append(f"{kind} {value:g}: {error.what}.")
@@ -91,7 +91,7 @@ def _row(
         )
         for seed in repeats
     ]
-    table = network.table()
+    table = network.plan()
     accuracies = worked(results, "validation_accuracy")
     mean, deviation = spread(accuracies) if accuracies else (None, None)
     times = worked(results, "seconds_an_epoch")

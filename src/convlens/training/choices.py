@@ -186,12 +186,12 @@ def _evaluation_batches(network: Network, recipe: Recipe, device: torch.device) 
     """
     if recipe.evaluation_batch != "auto":
         return [recipe.evaluation_batch]
-    table = network.table()
-    room = free_memory(device) // 4 // table.activation_bytes
+    plan = network.plan()
+    room = free_memory(device) // 4 // plan.activation_bytes
     plain = max(1, min(EVALUATION_BATCH, room))
     quick = room
     if device.type == "cpu":
-        quick = min(room, TRIAL_OPERATIONS // (2 * max(1, table.multiply_adds)))
+        quick = min(room, TRIAL_OPERATIONS // (2 * max(1, plan.multiply_adds)))
     return [plain, *(size for size in EVALUATION_BATCHES if size <= quick)]
 
 
@@ -263,14 +263,14 @@ def _milliseconds(
     if kind == "step":
         size = whole = batch_size
     if kind == "step" and device.type == "cpu":
-        quick = TRIAL_OPERATIONS // (6 * max(1, network.table().multiply_adds))
+        quick = TRIAL_OPERATIONS // (6 * max(1, network.plan().multiply_adds))
         size = min(batch_size, max(2, quick))
     with torch.random.fork_rng(devices=[]), choice.in_threads():
         torch.manual_seed(0)
-        module = PlanModule(network.table()).to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
+        module = PlanModule(network.plan()).to(device, memory_format=choice.torch_format)  # type: ignore[call-overload]
         images = torch.randn(size, *network.input, device=device)
         images = images.contiguous(memory_format=choice.torch_format)
-        labels = torch.randint(network.table().output[0], (size,), device=device)
+        labels = torch.randint(network.plan().output[0], (size,), device=device)
         trial: Callable[[torch.Tensor, torch.Tensor], None]
         trial = partial(_step if kind == "step" else _evaluation, module, choice)
         if kind == "step" and device.type == "cuda":

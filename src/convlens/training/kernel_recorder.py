@@ -78,12 +78,12 @@ def plan(
         Where that is less than the recipe asks for, what and why.
     """
     every = recipe.record_kernels
-    arrays = [f"{layer.name}.weight" for layer in kernel_layers(network.table())]
+    arrays = [f"{layer.name}.weight" for layer in kernel_layers(network.plan())]
     if not every:
         return [], 0, []
     if not arrays:
         return [], 0, ["record_kernels: the network has no convolution to record"]
-    shapes = network.table().weight_shapes()
+    shapes = network.plan().weight_shapes()
 
     def total(names: Sequence[str], interval: int) -> int:
         """Return the bytes of all snapshots: epoch 0, each interval, and the last epoch."""

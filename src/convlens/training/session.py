@@ -39,7 +39,7 @@ from convlens.foundation.errors import (
     TrainingError,
 )
 from convlens.network import Network
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 from convlens.runs import Run, RunWriter
 from convlens.training.batches import ImageSet
 from convlens.training.choices import EVALUATION_BATCH, Choice, choose
@@ -93,9 +93,9 @@ def prepare(
             "one shape (channels, height, width)",
             "change the network's input, or let convlens adapt it",
         )
-    if network.table().output != (len(dataset.classes),):
+    if network.plan().output != (len(dataset.classes),):
         raise NetworkError(
-            f"the network gives {shape_text(network.table().output)} and the data has "
+            f"the network gives {shape_text(network.plan().output)} and the data has "
             f"{len(dataset.classes)} classes",
             "one logit a class",
             f"end the network with {{ flatten = true }}, {{ linear = {len(dataset.classes)} }}",
@@ -152,7 +152,7 @@ def describe_run(
         engine=engine,
         epochs=recipe.epochs,
         epoch=0,
-        parameters=network.table().parameters,
+        parameters=network.plan().parameters,
     )
 
 
@@ -215,7 +215,7 @@ def train(
         "epoch": training.standing.epoch,
         "train_images": len(dataset.train),
         "validation_images": len(dataset.validation),
-        "parameters": network.table().parameters,
+        "parameters": network.plan().parameters,
     }
     messages = recorder.notes
     if saved is not None:

@@ -17,18 +17,18 @@ from convlens.foundation.errors import InputError
 from convlens.network import Network
 from convlens.network.arithmetic import Shape
 from convlens.network.layers import BatchNorm, Depthwise, Flatten, Linear
-from convlens.network.plan import IMAGE, Row
+from convlens.network.plan import IMAGE, Step
 from convlens.weights.tensor_file import Array
 
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 """Keras's gamma, beta, moving_mean and moving_variance, in its order."""
 
 
-def array_names(row: Row) -> tuple[str, ...]:
+def array_names(step: Step) -> tuple[str, ...]:
     """Return the names of a layer's arrays in the order in which Keras lists its variables."""
-    if isinstance(row.layer, BatchNorm):
+    if isinstance(step.layer, BatchNorm):
         return _BATCH_NORM
-    return tuple(row.layer.weights(row.input))
+    return tuple(step.layer.weights(step.input))
 
 
 def keras_shapes(network: Network) -> dict[str, list[Shape]]:
@@ -37,13 +37,15 @@ def keras_shapes(network: Network) -> dict[str, list[Shape]]:
     >>> keras_shapes(Network(input=[3, 8, 8], layers=[{"conv": 4, "kernel": 5}]))
     {'conv1': [(5, 5, 3, 4), (4,)]}
     """
-    shapes = network.table().weight_shapes()
+    shapes = network.plan().weight_shapes()
     # views of one zero: no memory is taken for the arrays themselves
     zeros = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
     return {
-        row.name: [_to_axes(row, zeros[f"{row.name}.{name}"]).shape for name in array_names(row)]
-        for row in network.table().rows
-        if array_names(row)
+        step.name: [
+            _to_axes(step, zeros[f"{step.name}.{name}"]).shape for name in array_names(step)
+        ]
+        for step in network.plan().steps
+        if array_names(step)
     }
 
 
@@ -69,12 +71,12 @@ def to_keras(network: Network, weights: Mapping[str, Array]) -> dict[str, list[A
     """
     orders = feature_orders(network)
     found: dict[str, list[Array]] = {}
-    for row in network.table().rows:
-        for name in array_names(row):
-            array = weights[f"{row.name}.{name}"]
-            if row.name in orders and _takes_features(row, name):
-                array = array[..., orders[row.name]]
-            found.setdefault(row.name, []).append(np.ascontiguousarray(_to_axes(row, array)))
+    for step in network.plan().steps:
+        for name in array_names(step):
+            array = weights[f"{step.name}.{name}"]
+            if step.name in orders and _takes_features(step, name):
+                array = array[..., orders[step.name]]
+            found.setdefault(step.name, []).append(np.ascontiguousarray(_to_axes(step, array)))
     return found
 
 
@@ -96,33 +98,33 @@ def from_keras(
     """
     orders = feature_orders(network, channels_first)
     found: dict[str, Array] = {}
-    for row in network.table().rows:
-        for name, array in zip(array_names(row), variables.get(row.name, ()), strict=True):
-            moved = _from_axes(row, array)
-            if row.name in orders and _takes_features(row, name):
-                moved = moved[..., np.argsort(orders[row.name])]
-            found[f"{row.name}.{name}"] = np.ascontiguousarray(moved)
+    for step in network.plan().steps:
+        for name, array in zip(array_names(step), variables.get(step.name, ()), strict=True):
+            moved = _from_axes(step, array)
+            if step.name in orders and _takes_features(step, name):
+                moved = moved[..., np.argsort(orders[step.name])]
+            found[f"{step.name}.{name}"] = np.ascontiguousarray(moved)
     return found
 
 
-def _to_axes(row: Row, array: Array) -> Array:
-    if isinstance(row.layer, Depthwise) and array.ndim == 4:
-        split = array.reshape(row.input[0], row.layer.multiplier, *row.layer.kernel)
+def _to_axes(step: Step, array: Array) -> Array:
+    if isinstance(step.layer, Depthwise) and array.ndim == 4:
+        split = array.reshape(step.input[0], step.layer.multiplier, *step.layer.kernel)
         return split.transpose(2, 3, 0, 1)
     axes = {2: (1, 0), 4: (2, 3, 1, 0)}.get(array.ndim)
     return array if axes is None else array.transpose(axes)
 
 
-def _from_axes(row: Row, array: Array) -> Array:
-    if isinstance(row.layer, Depthwise) and array.ndim == 4:
-        return array.transpose(2, 3, 0, 1).reshape(-1, 1, *row.layer.kernel)
+def _from_axes(step: Step, array: Array) -> Array:
+    if isinstance(step.layer, Depthwise) and array.ndim == 4:
+        return array.transpose(2, 3, 0, 1).reshape(-1, 1, *step.layer.kernel)
     axes = {2: (1, 0), 4: (3, 2, 0, 1)}.get(array.ndim)
     return array if axes is None else array.transpose(axes)
 
 
-def _takes_features(row: Row, array: str) -> bool:
+def _takes_features(step: Step, array: str) -> bool:
     """Say whether an array's last axis counts the features that the layer takes."""
-    return isinstance(row.layer, BatchNorm) or array == "weight"
+    return isinstance(step.layer, BatchNorm) or array == "weight"
 
 
 def feature_orders(
@@ -149,20 +151,20 @@ def feature_orders(
     """
     orders: dict[str, NDArray[np.int64]] = {}
     left: dict[int, NDArray[np.int64] | None] = {IMAGE: None}  # each layer's output features
-    for position, row in enumerate(network.table().rows):
-        first, *others = [left[i] for i in row.inputs]
+    for position, step in enumerate(network.plan().steps):
+        first, *others = [left[i] for i in step.inputs]
         if any((other is None) != (first is None) for other in others):
             raise InputError(
-                f'"{row.name}" adds flattened maps and the features of a linear layer',
+                f'"{step.name}" adds flattened maps and the features of a linear layer',
                 "both in one order; Keras flattens maps in another",
                 "flatten after the sum, or start both sides with a linear layer",
             )
         order = first
-        if order is not None and isinstance(row.layer, Linear | BatchNorm):
-            orders[row.name] = order
-        if isinstance(row.layer, Flatten) and len(row.input) == 3:
-            order = None if row.name in channels_first else channels_last(row.input)
-        elif isinstance(row.layer, Linear):
+        if order is not None and isinstance(step.layer, Linear | BatchNorm):
+            orders[step.name] = order
+        if isinstance(step.layer, Flatten) and len(step.input) == 3:
+            order = None if step.name in channels_first else channels_last(step.input)
+        elif isinstance(step.layer, Linear):
             order = None
         left[position] = order
     return orders

@@ -43,7 +43,7 @@ def load(model: Any, network: Network, weights: Any) -> None:
 def check(network: Network, *, exact: bool = True) -> None:
     model = TorchModel(network, seed=5)
     script = built(network)
-    expected = network.table().parameters
+    expected = network.plan().parameters
     assert sum(int(np.prod(v.shape)) for v in script.trainable_variables) == expected
     if not exact:
         return
@@ -62,7 +62,7 @@ def test_code_of_a_random_network_without_branches_gives_its_logits(
 ) -> None:
     network = Network.read(written)
     assume(networks.fits(network))
-    kinds = {row.kind for row in network.table().rows}
+    kinds = {row.kind for row in network.plan().steps}
     assume("add" not in kinds)
     try:
         keras_code(network)

@@ -141,7 +141,7 @@ def test_the_torch_script_repeats_the_runs_losses_epoch_by_epoch(
     assert numbers(r"test accuracy ([\d.]+)%", out)[0] == pytest.approx(
         100 * trained.status["test_accuracy"], abs=0.5
     )
-    assert f"{SMALL.table().parameters:,} parameters" in out
+    assert f"{SMALL.plan().parameters:,} parameters" in out
     assert (tmp_path / "curves.png").is_file()
 
 
@@ -349,7 +349,7 @@ def test_the_script_runs_in_a_fresh_environment_with_what_its_first_lines_instal
     assert numbers(r"test accuracy ([\d.]+)%", out)[0] == pytest.approx(
         100 * trained.status["test_accuracy"], abs=within
     )
-    count = f"{SMALL.table().parameters:,}"
+    count = f"{SMALL.plan().parameters:,}"
     assert f"{count} parameters" in out or f"Trainable params: {count}" in out
 
 

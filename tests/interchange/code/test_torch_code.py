@@ -29,7 +29,7 @@ def check(network: Network) -> None:
     model = TorchModel(network, seed=5)
     script = built(network, seed=5)
     counted = sum(parameter.numel() for parameter in script.parameters())
-    assert counted == network.table().parameters
+    assert counted == network.plan().parameters
     named = torch_code(network).state_dict(model.weights())
     state = {n: t for n, t in script.state_dict().items() if not n.endswith("batches_tracked")}
     assert list(named) == list(state)

@@ -60,7 +60,7 @@ def test_a_functional_model_with_a_sum_gives_kerass_probabilities(tmp_path: Path
     model = randomised(functional())
     model.save(tmp_path / "net.keras")
     back = read_keras(tmp_path / "net.keras")
-    kinds = [row.kind for row in back.network.table().rows]
+    kinds = [row.kind for row in back.network.plan().steps]
     assert kinds == [
         *("conv", "relu", "conv", "batch_norm", "conv", "add", "silu", "depthwise"),
         *("leaky_relu", "avg_pool", "flatten", "linear", "gelu", "dropout", "linear", "softmax"),

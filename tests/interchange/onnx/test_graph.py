@@ -41,7 +41,7 @@ def varied(network: Network, seed: int = 0) -> dict[str, NDArray[np.float32]]:
     """Weights of which no two layers' are alike, with running moments as training leaves them."""
     random = np.random.default_rng(seed)
     weights = {}
-    for name, shape in network.table().weight_shapes().items():
+    for name, shape in network.plan().weight_shapes().items():
         values = random.standard_normal(shape) / max(1, np.prod(shape[1:])) ** 0.5
         weights[name] = (np.abs(values) + 0.5 if name.endswith("running_var") else values).astype(
             np.float32
@@ -63,7 +63,7 @@ def test_onnx_runtime_gives_every_layer_of_a_random_network_as_the_reference_doe
     images = np.random.default_rng(1).standard_normal((2, *network.input), dtype=np.float32)
     outputs = run(model, images)
     expected = reference.activations(images)
-    assert list(tensors) == [row.name for row in network.table().rows] == list(expected)
+    assert list(tensors) == [row.name for row in network.plan().steps] == list(expected)
     for name, tensor in tensors.items():
         np.testing.assert_allclose(outputs[tensor], expected[name], atol=1e-4, rtol=1e-4)
 
@@ -85,7 +85,7 @@ def test_a_node_is_named_as_its_layer_inside_residual_blocks_too() -> None:
     network = zoo.load("bottleneck-resnet")
     model, tensors = model_of(network, varied(network))
     names = [node.name for node in model.graph.node]
-    assert names == [row.name for row in network.table().rows]
+    assert names == [row.name for row in network.plan().steps]
     assert tensors["residual1.shortcut.conv1"] == "residual1.shortcut.conv1"
     assert tensors["linear1"] == "logits"
 

@@ -42,7 +42,7 @@ def test_a_random_network_comes_back_with_its_names_and_its_weights_bit_for_bit(
     model = TorchModel(network, seed=1)
     path = save(tmp_path_factory.mktemp("onnx") / "net.onnx", network, model.weights())
     back = read_onnx(path)
-    assert back.network.table().weight_shapes() == network.table().weight_shapes()
+    assert back.network.plan().weight_shapes() == network.plan().weight_shapes()
     for name, array in model.weights().items():
         np.testing.assert_array_equal(back.weights[name], array)
     again = TorchModel(back.network)
@@ -56,8 +56,8 @@ def test_a_network_of_the_zoo_comes_back_layer_for_layer(name: str, tmp_path: Pa
     network = zoo.load(name)
     back = read_onnx(save(tmp_path / "net.onnx", network, TorchModel(network).weights())).network
     assert (back.name, back.input, back.rounding) == (name, network.input, network.rounding)
-    kinds = [(row.name, row.kind, row.output) for row in network.table().rows]
-    assert [(row.name, row.kind, row.output) for row in back.table().rows] == kinds
+    kinds = [(row.name, row.kind, row.output) for row in network.plan().steps]
+    assert [(row.name, row.kind, row.output) for row in back.plan().steps] == kinds
 
 
 class Block(nn.Module):
@@ -105,7 +105,7 @@ def test_a_file_that_pytorch_exported_gives_pytorchs_logits(opset: int, tmp_path
     model = TorchModel(back.network)
     model.load_weights(back.weights)
     np.testing.assert_allclose(model.logits(images.numpy()), expected, atol=1e-5)
-    kinds = [row.kind for row in back.network.table().rows]
+    kinds = [row.kind for row in back.network.plan().steps]
     assert kinds[:2] == ["conv", "gelu"]
     assert kinds.count("add") == 2
     assert kinds[-4:] == ["global_avg_pool", "flatten", "linear", "softmax"]

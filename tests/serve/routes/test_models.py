@@ -49,7 +49,7 @@ def test_the_list_and_a_model_are_what_the_run_says(server: Server, served_runs:
 def test_layer_rows_hold_the_geometry_of_every_window(name: str) -> None:
     network = zoo.load(name)
     rows = {row["name"]: row for row in describe.layer_rows(network)}
-    assert list(rows) == [row.name for row in network.table().rows]
+    assert list(rows) == [row.name for row in network.plan().steps]
     for row in rows.values():
         assert all(source is None or source in rows for source in row["source"])
         if "window" not in row:
@@ -60,7 +60,7 @@ def test_layer_rows_hold_the_geometry_of_every_window(name: str) -> None:
             room = size + before + after - (dilation * (kernel - 1) + 1)
             assert room // stride + 1 == row["output"][1 + axis]
     assert len(rows["conv1"]["parameters_of"]["weight"]) == 4
-    assert sum(row["parameters"] for row in rows.values()) == network.table().parameters
+    assert sum(row["parameters"] for row in rows.values()) == network.plan().parameters
 
 
 def test_weights_travel_as_they_are(server: Server, served_runs: Path) -> None:

@@ -10,8 +10,8 @@ from serving import Server
 def test_a_network_that_fits(server: Server) -> None:
     network = zoo.load("bottleneck-resnet")
     told = server.post("/v1/shapes", {"network": network.to_dict()}).json()
-    assert [row["name"] for row in told["layers"]] == [row.name for row in network.table().rows]
-    assert told["parameters"] == network.table().parameters
+    assert [row["name"] for row in told["layers"]] == [row.name for row in network.plan().steps]
+    assert told["parameters"] == network.plan().parameters
     assert told["network"] == network.to_dict()
 
 

@@ -11,7 +11,7 @@ from convlens.foundation.errors import InputError
 from convlens.interchange.code.source import Line, call, pair, render, shape_comment
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
-from convlens.network.plan import Block, Row
+from convlens.network.plan import Block, Step
 from convlens.weights.keras_layout import feature_orders
 
 POOL = '''class PaddedPool(layers.Layer):
@@ -76,7 +76,7 @@ def keras_code(network: Network, *, regularizer: str | None = None) -> KerasCode
         )
     """
     feature_orders(network)  # refuses the sum that Keras would order differently
-    items = network.table().nested()
+    items = network.plan().nested()
     writer = _Writer(regularizer)
     channels, height, width = network.input
     start = f"keras.Input(({height}, {width}, {channels}))"
@@ -97,13 +97,13 @@ class _Writer:
         self.regularizer = regularizer
         self.pools = False
 
-    def sequential(self, items: Sequence[Row | Block]) -> list[Line]:
+    def sequential(self, items: Sequence[Step | Block]) -> list[Line]:
         """Write the elements of a `Sequential`."""
         return [
             Line(f"{layer},", shape) for _, parts in self._each(items) for layer, shape in parts
         ]
 
-    def functional(self, items: Sequence[Row | Block], variable: str) -> list[Line]:
+    def functional(self, items: Sequence[Step | Block], variable: str) -> list[Line]:
         """Write layers as assignments to one variable."""
         lines: list[Line] = []
         for item, parts in self._each(items):
@@ -113,38 +113,38 @@ class _Writer:
                 lines += self.functional(item.main, main)
                 lines += self.functional(item.shortcut, side)
                 total = f"{variable} = layers.Add()([{main}, {side}])"
-                lines.append(Line(total, _channels_last(item.row.output)))
+                lines.append(Line(total, _channels_last(item.step.output)))
             lines += [Line(f"{variable} = {layer}({variable})", shape) for layer, shape in parts]
         return lines
 
     def _each(
-        self, items: Sequence[Row | Block]
-    ) -> Iterator[tuple[Row | Block, list[tuple[str, str]]]]:
+        self, items: Sequence[Step | Block]
+    ) -> Iterator[tuple[Step | Block, list[tuple[str, str]]]]:
         """Yield each layer or block with its own Keras layers, a comment beside each."""
         before: layers.Layer | None = None
         for item, following in zip_longest(items, items[1:]):
-            row = item.row if isinstance(item, Block) else item
-            follower = following.layer if isinstance(following, Row) else None
-            codes = self._layer(row, before, follower)
+            step = item.step if isinstance(item, Block) else item
+            follower = following.layer if isinstance(following, Step) else None
+            codes = self._layer(step, before, follower)
             comments = [""] * (len(codes) - 1)
             if codes:
-                shape = row.output
-                if isinstance(follower, layers.Flatten) and _is_global(row.layer):
+                shape = step.output
+                if isinstance(follower, layers.Flatten) and _is_global(step.layer):
                     shape = shape[:1]
-                comments.append(_channels_last(shape) if shape != row.input else "")
+                comments.append(_channels_last(shape) if shape != step.input else "")
             yield item, list(zip(codes, comments, strict=True))
-            before = row.layer
+            before = step.layer
 
     def _layer(
-        self, row: Row, before: layers.Layer | None, follower: layers.Layer | None
+        self, step: Step, before: layers.Layer | None, follower: layers.Layer | None
     ) -> list[str]:
         """Return the Keras layers of one layer."""
-        spec = row.layer
+        spec = step.layer
         match spec:
             case layers.Conv() | layers.Depthwise():
-                return self._conv(row, spec)
+                return self._conv(step, spec)
             case layers.MaxPool() | layers.AvgPool():
-                return [self._pool(row, spec)]
+                return [self._pool(step, spec)]
             case layers.GlobalMaxPool() | layers.GlobalAvgPool():
                 # Keras's own gives a vector, so that it needs no Flatten after it
                 name = "GlobalMaxPooling2D" if spec.kind == "global_max_pool" else _GLOBAL_AVERAGE
@@ -178,13 +178,13 @@ class _Writer:
             case _:
                 assert_never(spec)
 
-    def _conv(self, row: Row, spec: layers.Conv | layers.Depthwise) -> list[str]:
-        windows = spec.windows(row.input)
+    def _conv(self, step: Step, spec: layers.Conv | layers.Depthwise) -> list[str]:
+        windows = spec.windows(step.input)
         if max(spec.stride) > 1 and max(spec.dilation) > 1:
-            raise _cannot(row, "a stride together with a dilation")
+            raise _cannot(step, "a stride together with a dilation")
         if isinstance(spec, layers.Depthwise) and spec.stride[0] != spec.stride[1]:
-            raise _cannot(row, "a depthwise convolution with two different strides")
-        padding, zeros = _padding(spec, windows, row.input)
+            raise _cannot(step, "a depthwise convolution with two different strides")
+        padding, zeros = _padding(spec, windows, step.input)
         settings = {
             "strides": pair(spec.stride),
             "dilation_rate": pair(spec.dilation),
@@ -202,11 +202,11 @@ class _Writer:
         given["kernel_regularizer"] = self.regularizer
         return [*zeros, call("layers.Conv2D", str(spec.filters), pair(spec.kernel), **given)]
 
-    def _pool(self, row: Row, spec: layers.MaxPool | layers.AvgPool) -> str:
-        windows = spec.windows(row.input)
+    def _pool(self, step: Step, spec: layers.MaxPool | layers.AvgPool) -> str:
+        windows = spec.windows(step.input)
         kernel, stride = pair(spec.kernel), pair(spec.strides())
         kind = "Max" if isinstance(spec, layers.MaxPool) else "Average"
-        padding, zeros = _padding(spec, windows, row.input)
+        padding, zeros = _padding(spec, windows, step.input)
         if zeros:  # padding that never counts, and is neither "same" nor none
             self.pools = True
             kernel, stride = str(spec.kernel), str(spec.strides())
@@ -222,9 +222,9 @@ def _is_global(spec: layers.Layer | None) -> bool:
     return isinstance(spec, layers.GlobalMaxPool | layers.GlobalAvgPool)
 
 
-def _cannot(row: Row, what: str) -> InputError:
+def _cannot(step: Step, what: str) -> InputError:
     return InputError(
-        f'Keras cannot compute "{row.name}": {what}',
+        f'Keras cannot compute "{step.name}": {what}',
         "a network of which Keras has every layer",
         "take the code for PyTorch: --to torch-code",
     )

@@ -157,13 +157,13 @@ def _about(
     library: Library, network: Network, title: str, classes: tuple[str, ...]
 ) -> dict[str, Any]:
     shape = network.input if library == "torch" else (*network.input[1:], network.input[0])
-    output = network.table().output
+    output = network.plan().output
     return {
         "title": plain(title),
         "version": version("convlens"),
         "classes": _list(classes or tuple(map(str, range(output[0])))),
         "classes_count": output[0],
-        "parameters": f"{network.table().parameters:,}",
+        "parameters": f"{network.plan().parameters:,}",
         "input": shape_comment(shape).replace(" x ", ", "),
     }
 

@@ -9,7 +9,7 @@ from typing import assert_never
 from convlens.interchange.code.source import Line, call, pair, render, shape_comment
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
-from convlens.network.plan import Block, Row
+from convlens.network.plan import Block, Step
 from convlens.weights.tensor_file import Array
 
 RESIDUAL = '''class Residual(nn.Module):
@@ -77,7 +77,7 @@ def torch_code(network: Network) -> TorchCode:
     """
     writer = _Writer()
     lines = [Line(f"# {shape_comment(network.input)}")]
-    lines += writer.through(network.table().logits.nested(), "")
+    lines += writer.through(network.plan().logits.nested(), "")
     classes = [text for text, used in ((RESIDUAL, writer.sums), (AVERAGE, writer.averages)) if used]
     return TorchCode("".join(f"{text}\n\n" for text in classes), render(lines, 8), writer.names)
 
@@ -88,7 +88,7 @@ class _Writer:
     sums: bool = False
     averages: bool = False
 
-    def through(self, items: Sequence[Row | Block], place: str, indent: str = "") -> list[Line]:
+    def through(self, items: Sequence[Step | Block], place: str, indent: str = "") -> list[Line]:
         """Write one list of layers; `place` is the prefix of its modules in the `state_dict`."""
         lines: list[Line] = []
         index = 0
@@ -115,11 +115,11 @@ class _Writer:
                 lines.append(Line(f"{inner}nn.Sequential("))
                 lines += self.through(items, f"{place}{branch}.", inner + "    ")
                 lines.append(Line(f"{inner}),"))
-        return [*lines, Line(f"{indent}),", shape_comment(block.row.output))]
+        return [*lines, Line(f"{indent}),", shape_comment(block.step.output))]
 
-    def _layer(self, row: Row) -> list[str]:
+    def _layer(self, step: Step) -> list[str]:
         """Return the module of a layer, after the padding that PyTorch's own cannot do."""
-        spec, shape = row.layer, row.input
+        spec, shape = step.layer, step.input
         match spec:
             case layers.Conv():
                 return _conv(shape, spec.filters, spec.windows(shape), spec.groups, spec.bias)

@@ -72,7 +72,7 @@ def read_keras(path: Path, input_shape: tuple[int, int, int] | None = None) -> I
         variables = {rows[layer]: file.read(group) for layer, group in groups.items()}
     channels_first = [rows[layer] for layer in model.channels_first if layer in rows]
     weights = from_keras(built.network, variables, channels_first)
-    check_arrays(weights, built.network.table().weight_shapes())
+    check_arrays(weights, built.network.plan().weight_shapes())
     metadata = _json(members, "metadata.json", path)
     told = metadata.get("convlens") if isinstance(metadata, dict) else None
     preprocessing, classes = read_facts(
@@ -97,13 +97,13 @@ def read_keras_weights(path: Path, network: Network) -> Imported:
     """
     require_file(path)
     shapes = keras_shapes(network)
-    rows = [row for row in network.table().rows if row.name in shapes]
-    kinds = {row.name: _KINDS[type(row.layer)] for row in rows}
+    steps = [step for step in network.plan().steps if step.name in shapes]
+    kinds = {step.name: _KINDS[type(step.layer)] for step in steps}
     with closing(KerasWeights(path, str(path))) as file:
         groups = match_groups(file.groups, shapes, kinds, str(path))
         variables = {layer: file.read(group) for layer, group in groups.items()}
         # as in the models of convlens: before each Flatten
-        flattened = [row.name for row in network.table().rows if isinstance(row.layer, Flatten)]
+        flattened = [step.name for step in network.plan().steps if isinstance(step.layer, Flatten)]
         channels_first = flattened if file.permutes else []
     mapping = {layer: group.layer or group.key for layer, group in groups.items()}
     return Imported(network, from_keras(network, variables, channels_first), mapping=mapping)

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
-from convlens.network.plan import IMAGE, Row, Table
+from convlens.network.plan import IMAGE, Plan, Step
 from convlens.weights.tensor_file import Array
 
 OPSET = 20
@@ -47,12 +47,12 @@ def write_graph(
     layers : dict of str to str
         The tensor that each layer's output is, by the layer's name.
     """
-    plan = network.table()
+    plan = network.plan()
     writer = _Writer(plan, weights)
     writer.write()
-    if not plan.rows:  # a graph may not hand its input out as its output
+    if not plan.steps:  # a graph may not hand its input out as its output
         writer.node("Identity", "identity", [INPUT], LOGITS)
-    shapes = {writer.outputs[row.name]: row.output for row in plan.rows} or {LOGITS: plan.input}
+    shapes = {writer.outputs[step.name]: step.output for step in plan.steps} or {LOGITS: plan.input}
     shown = list(shapes) if all_layers else [t for t in shapes if t in (LOGITS, PROBABILITIES)]
     graph = helper.make_graph(
         writer.nodes,
@@ -72,23 +72,23 @@ def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
 class _Writer:
     """Writes layers in order; remembers which tensor each layer's output is."""
 
-    def __init__(self, plan: Table, weights: Mapping[str, Array]) -> None:
+    def __init__(self, plan: Plan, weights: Mapping[str, Array]) -> None:
         self.plan = plan
         self.weights = weights
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.outputs: dict[str, str] = {}
-        kept = plan.logits.rows
-        self.renamed = {row.name: PROBABILITIES for row in plan.rows[len(kept) :]}
+        kept = plan.logits.steps
+        self.renamed = {step.name: PROBABILITIES for step in plan.steps[len(kept) :]}
         if kept:
             self.renamed[kept[-1].name] = LOGITS
 
     def write(self) -> None:
         """Write all layers."""
         tensors = {IMAGE: INPUT}
-        for position, row in enumerate(self.plan.rows):
-            tensor = self.layer(row, [tensors[i] for i in row.inputs])
-            tensors[position] = self.outputs[row.name] = tensor
+        for position, step in enumerate(self.plan.steps):
+            tensor = self.layer(step, [tensors[i] for i in step.inputs])
+            tensors[position] = self.outputs[step.name] = tensor
 
     def output_of(self, name: str) -> str:
         """Return the tensor of a layer's output: its name, where that is free."""
@@ -108,26 +108,26 @@ class _Writer:
         self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
-    def layer(self, row: Row, sources: list[str]) -> str:
+    def layer(self, step: Step, sources: list[str]) -> str:
         """Write one layer on the tensors that it reads; return the tensor that it gives."""
-        spec, name, output = row.layer, row.name, self.output_of(row.name)
-        inputs = [*sources, *(self._array(row, array) for array in spec.weights(row.input))]
+        spec, name, output = step.layer, step.name, self.output_of(step.name)
+        inputs = [*sources, *(self._array(step, array) for array in spec.weights(step.input))]
         match spec:
             case layers.Conv() | layers.Depthwise():
-                groups = row.input[0] if isinstance(spec, layers.Depthwise) else spec.groups
-                sliding = _sliding(spec.windows(row.input), dilations=True)
+                groups = step.input[0] if isinstance(spec, layers.Depthwise) else spec.groups
+                sliding = _sliding(spec.windows(step.input), dilations=True)
                 return self.node("Conv", name, inputs, output, group=groups, **sliding)
             case layers.MaxPool():
                 return self.node(
-                    "MaxPool", name, inputs, output, **_sliding(spec.windows(row.input))
+                    "MaxPool", name, inputs, output, **_sliding(spec.windows(step.input))
                 )
             case layers.AvgPool():
-                sliding = _sliding(spec.windows(row.input))
+                sliding = _sliding(spec.windows(step.input))
                 return self.node(
                     "AveragePool", name, inputs, output, count_include_pad=0, **sliding
                 )
             case layers.BatchNorm():
-                inputs += [self._array(row, array) for array in spec.buffers(row.input)]
+                inputs += [self._array(step, array) for array in spec.buffers(step.input)]
                 return self.node(
                     "BatchNormalization",
                     name,
@@ -163,8 +163,8 @@ class _Writer:
             case _:
                 assert_never(spec)
 
-    def _array(self, row: Row, array: str) -> str:
-        name = f"{row.name}.{array}"
+    def _array(self, step: Step, array: str) -> str:
+        name = f"{step.name}.{array}"
         return self.constant(name, np.asarray(self.weights[name], np.float32))
 
 

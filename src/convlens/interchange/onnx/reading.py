@@ -59,7 +59,7 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Imported:
     output = _output(path, graph, nodes)
     name = network_name(graph.name if ours else path.stem)
     built = build(assemble(nodes, source, output), shape, name, str(path))
-    check_arrays(built.weights, built.network.table().weight_shapes())
+    check_arrays(built.weights, built.network.plan().weight_shapes())
     told = {entry.key: entry.value for entry in model.metadata_props} if ours else {}
     facts = read_facts(told, str(path), built.network)
     return Imported(built.network, built.weights, *facts, notes=built.notes)

@@ -47,7 +47,7 @@ def read_state(path: Path, network: Network) -> Imported:
         The file is unsafe or damaged, has other shapes than the network (the first five
         differences are listed), or could be read in more than one way.
     """
-    expected = network.table().weight_shapes()
+    expected = network.plan().weight_shapes()
     shapes, ordered = _shapes(path, expected)
     facts = _facts(path, network)
     shapes = {name: s for name, s in shapes.items() if not name.endswith("num_batches_tracked")}

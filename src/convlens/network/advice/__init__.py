@@ -14,8 +14,9 @@ from convlens.network.advice.proposals import proposals
 from convlens.network.arithmetic import Shape
 from convlens.network.layers import Layer, Residual
 from convlens.network.mistakes import Advice, Change, Drop, Path, Splice
-from convlens.network.plan import Limits, Misfit, Table, walk
+from convlens.network.plan import Plan
 from convlens.network.reading import layers_and_mistakes
+from convlens.network.walk import Limits, Misfit, walk
 
 MOST = 6
 """Changes that one message advises."""
@@ -41,7 +42,7 @@ class Draft:
     limits: Limits | None = None
     fixed: frozenset[str] = frozenset()
 
-    def table(self) -> Table:
+    def plan(self) -> Plan:
         """Walk it; a misfit has no advice."""
         return walk(
             self.input, self.layers, classes=self.classes, floor=self.floor, limits=self.limits
@@ -88,7 +89,7 @@ def advised(draft: Draft, misfit: Misfit) -> Misfit:
     """Return a misfit with what would remove it."""
     advice = _tried(draft, misfit)
     mistake = replace(misfit.mistake, advice=tuple(advice))
-    return Misfit(mistake, misfit.layer, misfit.table, misfit.shapes)
+    return Misfit(mistake, misfit.layer, misfit.plan, misfit.shapes)
 
 
 def _tried(draft: Draft, misfit: Misfit) -> list[Advice]:
@@ -103,8 +104,8 @@ def _tried(draft: Draft, misfit: Misfit) -> list[Advice]:
         result = _try(draft, misfit, proposal)
         if result is None:
             continue
-        table, fits = result
-        advice = Advice(proposal.changes, proposal.text(table))
+        plan, fits = result
+        advice = Advice(proposal.changes, proposal.text(plan))
         if advice.text in seen:
             continue
         seen.add(advice.text)
@@ -112,22 +113,22 @@ def _tried(draft: Draft, misfit: Misfit) -> list[Advice]:
     return [*whole, *further, *last[:2]][:MOST]
 
 
-def _try(draft: Draft, misfit: Misfit, proposal: Proposal) -> tuple[Table, bool] | None:
+def _try(draft: Draft, misfit: Misfit, proposal: Proposal) -> tuple[Plan, bool] | None:
     """Walk the changed network; None where it gets no further than before."""
     changed = draft.changed(proposal.changes)
     if changed is None:
         return None
     try:
-        return changed.table(), True
+        return changed.plan(), True
     except Misfit as next_one:
         further = _left(changed.layers, next_one) < _left(draft.layers, misfit)
         # a layer that moves up into the place must not have the same fault
         same = _identity(next_one) == _identity(misfit)
-        return (next_one.table, False) if further and not same else None
+        return (next_one.plan, False) if further and not same else None
 
 
 def _identity(misfit: Misfit) -> tuple[str, str, int]:
-    return misfit.layer, misfit.mistake.kind, len(misfit.table.rows)
+    return misfit.layer, misfit.mistake.kind, len(misfit.plan.steps)
 
 
 def _left(layers: tuple[Layer, ...], misfit: Misfit) -> tuple[int, ...]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from convlens.network.arithmetic import Shape
 from convlens.network.layers import Layer, short, write_layer
 from convlens.network.mistakes import Change, Path, Splice, layers_text, value_text
-from convlens.network.plan import Limits, Misfit, Table
+from convlens.network.plan import Plan
+from convlens.network.walk import Limits, Misfit
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Proposal:
     """
 
     changes: tuple[Change, ...]
-    text: Callable[[Table], str]
+    text: Callable[[Plan], str]
     last_resort: bool = False
 
 
@@ -83,10 +84,10 @@ class Case:
     def setting(self, name: str, value: object, field: str = "") -> Proposal:
         """Return the proposal to change one setting; its text has the shape that comes out."""
         layer = self.layer.model_copy(update={field or name: value})
-        row = len(self.misfit.table.rows)
+        row = len(self.misfit.plan.steps)
 
-        def text(table: Table) -> str:
-            size = "x".join(map(str, table.rows[row].output[1:])) if row < len(table.rows) else ""
+        def text(plan: Plan) -> str:
+            size = "x".join(map(str, plan.steps[row].output[1:])) if row < len(plan.steps) else ""
             return f"use {name} {value_text(short(value))}" + (f" ({size})" if size else "")
 
         return Proposal((self.replaced(layer),), text)

@@ -24,7 +24,7 @@ def for_softmax(case: Case) -> Iterator[Proposal]:
 def for_classes(case: Case) -> Iterator[Proposal]:
     """Yield ends that may give one value for each class."""
     layers, classes = case.siblings, case.classes or 0
-    output = case.misfit.table.output
+    output = case.misfit.plan.output
     end = len(layers)
     while end and isinstance(layers[end - 1], Softmax):
         end -= 1

@@ -11,7 +11,7 @@ from convlens.network.advice.ends import for_classes, for_softmax
 from convlens.network.advice.windows import for_window
 from convlens.network.layers import Conv, Flatten, GlobalAvgPool, Linear, write_layer
 from convlens.network.mistakes import Splice
-from convlens.network.plan import own_names
+from convlens.network.walk import own_names
 
 
 def proposals(case: Case) -> Iterator[Proposal]:
@@ -92,7 +92,7 @@ def _for_size_limits(case: Case) -> Iterator[Proposal]:
 
 def _fits_limits(case: Case, head: str, value: int) -> bool:
     layer = case.layer.model_copy(update={head: value})
-    parameters = case.misfit.table.parameters + layer.parameters(case.shape)
+    parameters = case.misfit.plan.parameters + layer.parameters(case.shape)
     values = prod(layer.output(case.shape, floor=True))
     return parameters <= case.limits.parameters and values <= case.limits.activations
 

@@ -15,7 +15,7 @@ from convlens.network.arithmetic import (
 from convlens.network.keys import channels_first
 from convlens.network.layers import Conv, Sliding
 from convlens.network.mistakes import Put, value_text
-from convlens.network.plan import Table
+from convlens.network.plan import Plan
 
 
 def for_window(case: Case) -> Iterator[Proposal]:
@@ -77,16 +77,16 @@ def _pairs(
 
 
 def _floor(case: Case) -> Proposal:
-    position = len(case.misfit.table.rows)
+    position = len(case.misfit.plan.steps)
 
-    def text(table: Table) -> str:
+    def text(plan: Plan) -> str:
         rule = 'the floor rule, rounding = "floor" in the network'
-        if position >= len(table.rows):
+        if position >= len(plan.steps):
             return f"use {rule}"
-        row = table.rows[position]
-        rows, columns = row.dropped
-        lost = f"the last {rows} of {row.input[1]} rows, {columns} of {row.input[2]} columns"
+        step = plan.steps[position]
+        rows, columns = step.dropped
+        lost = f"the last {rows} of {step.input[1]} rows, {columns} of {step.input[2]} columns"
         lost = lost if rows or columns else "nothing but padding"
-        return f"use {rule} ({row.output[1]}x{row.output[2]}, dropping {lost})"
+        return f"use {rule} ({step.output[1]}x{step.output[2]}, dropping {lost})"
 
     return Proposal((Put("rounding", "floor"),), text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from convlens.foundation.errors import NetworkError, nearest
 from convlens.network import Network
-from convlens.network.plan import Limits
+from convlens.network.walk import Limits
 
 
 def names() -> list[str]:
@@ -30,7 +30,7 @@ def load(name: str) -> Network:
 
     Examples
     --------
-    >>> load("tutorial-torch").table().parameters
+    >>> load("tutorial-torch").plan().parameters
     31626
     """
     if name not in names():

@@ -9,7 +9,7 @@ from convlens.foundation.errors import ConvlensError
 from convlens.inside.reasons import possible_methods
 from convlens.network import Network
 from convlens.network.layers import BatchNorm, Conv, Depthwise, LeakyReLU, Sliding
-from convlens.network.plan import Row, Table
+from convlens.network.plan import Plan, Step
 from convlens.runs import Run
 from convlens.training import recipe as recipes
 
@@ -17,47 +17,47 @@ MAX_EVENTS = 2_000
 """Epochs that one answer holds."""
 
 
-def layer_rows(network: Network, table: Table | None = None) -> list[dict[str, Any]]:
+def layer_rows(network: Network, table: Plan | None = None) -> list[dict[str, Any]]:
     """Return the table of a network, a row a layer, with all that drawing a window needs.
 
     `source` names the layers whose outputs a layer reads, None being the image; `window` holds
     `[kernel, stride, before, after, dilation]` along rows and along columns, with "same" padding
     worked out.
     """
-    table = table or network.table()
-    return [_row(row, list(table.sources(row.name))) for row in table.rows]
+    table = table or network.plan()
+    return [_step(step, list(table.sources(step.name))) for step in table.steps]
 
 
-def _row(row: Row, source: list[str | None]) -> dict[str, Any]:
-    layer = row.layer
+def _step(step: Step, source: list[str | None]) -> dict[str, Any]:
+    layer = step.layer
     told: dict[str, Any] = {
-        "name": row.name,
-        "kind": row.kind,
+        "name": step.name,
+        "kind": step.kind,
         "settings": layer.settings(),
-        "depth": row.depth,
-        "input": list(row.input),
-        "output": list(row.output),
-        "parameters": row.parameters,
-        "multiply_adds": row.multiply_adds,
-        "receptive_field": [axis.size for axis in row.receptive_field],
-        "jump": [axis.jump for axis in row.receptive_field],
-        "offset": [axis.offset for axis in row.receptive_field],
-        "dropped": list(row.dropped),
+        "depth": step.depth,
+        "input": list(step.input),
+        "output": list(step.output),
+        "parameters": step.parameters,
+        "multiply_adds": step.multiply_adds,
+        "receptive_field": [axis.size for axis in step.receptive_field],
+        "jump": [axis.jump for axis in step.receptive_field],
+        "offset": [axis.offset for axis in step.receptive_field],
+        "dropped": list(step.dropped),
         "source": source,
         "parameters_of": {
             name: list(shape)
-            for name, shape in (layer.weights(row.input) | layer.buffers(row.input)).items()
+            for name, shape in (layer.weights(step.input) | layer.buffers(step.input)).items()
         },
     }
     if isinstance(layer, Sliding):
         told["window"] = [
             [axis.kernel, axis.stride, axis.before, axis.after, axis.dilation]
-            for axis in layer.windows(row.input)
+            for axis in layer.windows(step.input)
         ]
     if isinstance(layer, Conv):
         told["groups"] = layer.groups
     elif isinstance(layer, Depthwise):
-        told["groups"] = row.input[0]
+        told["groups"] = step.input[0]
     elif isinstance(layer, LeakyReLU):
         told["constants"] = {"slope": layer.slope}
     elif isinstance(layer, BatchNorm):
@@ -65,7 +65,7 @@ def _row(row: Row, source: list[str | None]) -> dict[str, Any]:
     return told
 
 
-def shapes(network: Network, table: Table) -> dict[str, Any]:
+def shapes(network: Network, table: Plan) -> dict[str, Any]:
     """Return a network and its table."""
     return {
         "layers": layer_rows(network, table),
@@ -83,7 +83,7 @@ def run_facts(run: Run, network: Network) -> dict[str, Any]:
     RunError
         Where its files are damaged.
     """
-    table = network.table()
+    table = network.plan()
     data = run.data
     told: dict[str, Any] = {
         "name": run.name,
@@ -97,7 +97,7 @@ def run_facts(run: Run, network: Network) -> dict[str, Any]:
         "parameters": table.parameters,
         "multiply_adds": table.multiply_adds,
         "has_samples": has_samples(run),
-        "attributions": list(possible_methods(network.table())),
+        "attributions": list(possible_methods(network.plan())),
     }
     return dict(finite(told))
 

@@ -24,7 +24,7 @@ from PIL import Image
 
 from convlens.data import Preprocessing
 from convlens.data.decode import MAX_SIDE, size_of
-from convlens.network.plan import shape_text
+from convlens.network.arithmetic import shape_text
 from convlens.serve.http.bodies import SAFETENSORS, Call, parse_json, unsupported
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.multipart import Form, read_form

@@ -23,7 +23,7 @@ def kernels(run: Run, network: Network, model: ServedModel | None, layer: str) -
     Problem
         404, where the layer has no kernels, or there are none yet.
     """
-    known = [found.name for found in kernel_layers(network.table())]
+    known = [found.name for found in kernel_layers(network.plan())]
     if layer not in known:
         raise Problem(
             *(404, "no_kernels", "that layer has no kernels"),

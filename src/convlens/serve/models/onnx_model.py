@@ -77,7 +77,7 @@ class OnnxModel:
         """
         names = list(self.tensors) if layers is None else list(dict.fromkeys(layers))
         for name in names:
-            self.plan.row(name)
+            self.plan.step(name)
         if not names:
             return {}
         values = self._whole.run(

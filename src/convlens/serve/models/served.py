@@ -17,13 +17,13 @@ from convlens.foundation.errors import InputError, RunError, nearest
 from convlens.inside.explain import explain
 from convlens.inside.look import Subject
 from convlens.inside.reasons import chosen_methods
-from convlens.inside.steps import (
+from convlens.inside.records import (
     Addition,
+    CellComputation,
     Correlation,
     Elementwise,
     Pooling,
     Region,
-    Step,
     WeightedSum,
 )
 from convlens.inside.windows import window
@@ -94,9 +94,9 @@ class ServedModel:
                 "one shape",
                 "restore the run, or train again",
             )
-        if self.network.table().output != (len(self.classes),):
+        if self.network.plan().output != (len(self.classes),):
             raise RunError(
-                f"{self.name} names {len(self.classes)} classes for {self.network.table().output}",
+                f"{self.name} names {len(self.classes)} classes for {self.network.plan().output}",
                 "one name a class",
                 "restore the run, or train again",
             )
@@ -214,20 +214,20 @@ def weights_version(run: Run) -> str:
     return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
 
 
-def step_json(step: Step) -> dict[str, Any]:
-    """Return a step with all of its numbers; what is padding is null in `patch`."""
+def step_json(computation: CellComputation) -> dict[str, Any]:
+    """Return a cell's computation with all of its numbers; what is padding is null in `patch`."""
     told: dict[str, Any] = {
-        "kind": step.kind,
-        "layer": step.layer,
-        "cell": list(step.cell),
-        "total": step.total,
-        "computed": step.computed,
-        "sees": _region(step.sees),
-        "visible": None if step.visible is None else _region(step.visible),
-        "text": explain(step),
+        "kind": computation.kind,
+        "layer": computation.layer,
+        "cell": list(computation.cell),
+        "total": computation.total,
+        "computed": computation.computed,
+        "sees": _region(computation.receptive_field),
+        "visible": None if computation.visible is None else _region(computation.visible),
+        "text": explain(computation),
     }
     names: tuple[str, ...] = ()
-    match step:
+    match computation:
         case Correlation():
             names = ("patch", "kernel", "products", "channel_sums", "bias", "channels")
             names += ("rows", "columns", "padding")
@@ -239,7 +239,7 @@ def step_json(step: Step) -> dict[str, Any]:
             names = ("addends", "sources")
         case Elementwise():
             names = ("source", "value", "formula", "constants")
-    return told | {name: _plain(getattr(step, name)) for name in names}
+    return told | {name: _plain(getattr(computation, name)) for name in names}
 
 
 def _plain(value: Any) -> Any:

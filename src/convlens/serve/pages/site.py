@@ -185,7 +185,7 @@ def _samples(run: Run) -> dict[str, Any]:
 
 def _write_kernels(run: Run, network: Network, folder: Path) -> list[str]:
     written = []
-    for layer in kernel_layers(network.table()):
+    for layer in kernel_layers(network.plan()):
         found = recorded_kernels(run, layer.name)
         if found:
             folder.mkdir(exist_ok=True)

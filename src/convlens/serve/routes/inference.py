@@ -62,7 +62,7 @@ class Inference:
         asked = await self._images(call, model, one=True)
         layers = asked.texts("layers")
         for name in layers or ():
-            model.network.table().row(name)
+            model.network.plan().step(name)
         as_tensors = SAFETENSORS in call.header(b"accept")
         if layers is None and not as_tensors:
             layers = []  # as JSON only what is asked for: all of it would be megabytes of text

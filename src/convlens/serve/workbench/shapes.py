@@ -7,7 +7,7 @@ from typing import Any
 
 from convlens.foundation.errors import NetworkError
 from convlens.network.mistakes import NetworkMistakes, Path
-from convlens.network.plan import Misfit
+from convlens.network.walk import Misfit
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.problems import Problem, wrong
 from convlens.serve.models import describe
@@ -33,11 +33,11 @@ def shapes_of(asked: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
         network = read_network(written, limits)
         if rounding:
             network = network.model_copy(update={"rounding": rounding})
-        table = network.table(limits=network_limits(limits))
+        table = network.plan(limits=network_limits(limits))
     except Misfit as error:
         # rows are read by name, which is not clear where two layers share one
         clear = error.mistake.kind != "names"
-        rows = describe.layer_rows(network, error.table) if clear else []
+        rows = describe.layer_rows(network, error.plan) if clear else []
         raise _problem(error, _layer_at(error.mistake.at), rows) from None
     except NetworkMistakes as error:
         places = (_layer_at(mistake.at) for mistake in error.mistakes)

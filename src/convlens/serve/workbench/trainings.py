@@ -25,7 +25,7 @@ from convlens import data as datasets
 from convlens.foundation.errors import ConvlensError, RecipeError, nearest
 from convlens.inside.reasons import possible_methods
 from convlens.network import Network
-from convlens.network.plan import Limits as NetworkLimits
+from convlens.network.walk import Limits as NetworkLimits
 from convlens.runs import Run
 from convlens.runs.layout import check_name
 from convlens.serve.http.limits import Limits
@@ -80,7 +80,7 @@ def read_order(asked: Mapping[str, Any], limits: Limits) -> Order:
     entry = datasets.describe(name)
     classes = tuple(entry["classes"])
     fitted = network.adapted(tuple(entry["shape"]), len(classes))
-    fitted.table(limits=network_limits(limits))
+    fitted.plan(limits=network_limits(limits))
     recipe = asked.get("recipe")
     if recipe is None:
         recipe = "digits" if name == "digits-5k" else "default"
@@ -304,7 +304,7 @@ def _expected(name: str, order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the summary and the facts of a run whose folder is not there yet."""
     entry = datasets.describe(order.data)
     network = order.network.adapted(tuple(entry["shape"]), len(order.classes))
-    table = network.table()
+    table = network.plan()
     summary = {
         "name": name,
         "network": network.name,
@@ -324,6 +324,6 @@ def _expected(name: str, order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
         "recipe": recipe.model_dump(mode="json"),
         "status": {"state": "running", "epoch": 0, "epochs": recipe.epochs, "message": "starting"},
         "has_samples": True,
-        "attributions": list(possible_methods(network.table())),
+        "attributions": list(possible_methods(network.plan())),
     }
     return summary, facts

@@ -1,6 +1,6 @@
-"""One step of a network's computation with all its numbers: what `window` returns.
+"""What one output cell is computed from, with all its numbers: what `window` returns.
 
-All arrays are float64 unless they say otherwise, and read-only by habit: a step is a record.
+All arrays are float64 unless they say otherwise, and read-only by habit: a computation is a record.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Region:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Step:
-    """What every step says.
+class CellComputation:
+    """What every computation says, whatever the layer.
 
     Attributes
     ----------
@@ -68,14 +68,14 @@ class Step:
     cell : tuple of int
         The output cell: `(filter or channel, row, column)`, or `(index,)` of features.
     total : float
-        The cell's value, computed here in float64 from the step's other numbers.
+        The cell's value, computed here in float64 from the other numbers here.
     computed : float
         The same cell as the model put it out; a float32 engine differs in the seventh digit.
     input_shape, output_shape : tuple of int
         Shapes of the layer's input and output for one image.
     image_shape : (int, int, int)
         The network's input shape (C, H, W).
-    sees : Region
+    receptive_field : Region
         The receptive field: the pixels that the cell can depend on. It may reach into the
         padding. In a residual block whose branches shift differently it is the smallest
         rectangle that holds both branches at every cell.
@@ -89,19 +89,19 @@ class Step:
     input_shape: Shape
     output_shape: Shape
     image_shape: Shape
-    sees: Region
+    receptive_field: Region
 
     @property
     def visible(self) -> Region | None:
-        """The part of `sees` that lies in the image; None where the cell sees padding only."""
-        return self.sees.clipped(*self.image_shape[1:])
+        """The part of `receptive_field` that lies in the image; None where it is padding only."""
+        return self.receptive_field.clipped(*self.image_shape[1:])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Correlation(Step):
+class Correlation(CellComputation):
     """A cell of a `conv` or `depthwise` layer: `total = products.sum() + bias`.
 
-    K is the number of input channels that the cell's filter sees: C / groups, or 1 for
+    K is the number of input channels that the cell's filter reads: C / groups, or 1 for
     depthwise.
 
     Attributes
@@ -138,7 +138,7 @@ class Correlation(Step):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pooling(Step):
+class Pooling(CellComputation):
     """A cell of a pooling layer, global ones included: the largest value or the mean of a patch.
 
     Attributes
@@ -167,7 +167,7 @@ class Pooling(Step):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WeightedSum(Step):
+class WeightedSum(CellComputation):
     """A cell of a `linear` layer: `total = products.sum() + bias`.
 
     Attributes
@@ -200,7 +200,7 @@ class WeightedSum(Step):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Elementwise(Step):
+class Elementwise(CellComputation):
     """A cell of a layer that works on one value at a time (softmax: on one value among all).
 
     Attributes
@@ -222,7 +222,7 @@ class Elementwise(Step):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Addition(Step):
+class Addition(CellComputation):
     """A cell of a `residual` block: `total = addends[0] + addends[1]`.
 
     Attributes

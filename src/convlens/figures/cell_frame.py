@@ -1,4 +1,4 @@
-"""What every drawing of a step has: a heading, the image, and what the cell sees of it."""
+"""What every drawing of a computation has: a heading, the image, and what the cell sees of it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from convlens.figures.number_grid import panel
 from convlens.figures.style import INK, QUIET, TABLE
 from convlens.inside.explain import title_of
 from convlens.inside.printed import SumRow
-from convlens.inside.steps import Step
-from convlens.network.plan import shape_text
+from convlens.inside.records import CellComputation
+from convlens.network.arithmetic import shape_text
 
 IMAGE = 2.6
 """Longer side of the drawn image, in inches."""
@@ -35,7 +35,7 @@ _LINE = 0.165
 
 def start(
     figure: Figure,
-    step: Step,
+    computation: CellComputation,
     image: NDArray[np.generic],
     size: tuple[float, float],
     note: str = "",
@@ -46,7 +46,7 @@ def start(
     ----------
     figure : Figure
         An empty one.
-    step : Step
+    computation : CellComputation
         What is drawn.
     image : array (C, H, W)
         The network's input, or the pixels that it was made of.
@@ -57,25 +57,26 @@ def start(
     """
     width, height = size
     figure.set_size_inches(width, height)
-    shapes = f"{shape_text(step.input_shape)} -> {shape_text(step.output_shape)}"
-    figure.text(0, 1 - 0.02 / height, title_of(step), weight="bold", fontsize=11, va="top")
-    under_it = f"{step.kind}, {shapes}" + (f"; {note}" if note else "")
+    shapes = f"{shape_text(computation.input_shape)} -> {shape_text(computation.output_shape)}"
+    figure.text(0, 1 - 0.02 / height, title_of(computation), weight="bold", fontsize=11, va="top")
+    under_it = f"{computation.kind}, {shapes}" + (f"; {note}" if note else "")
     figure.text(0, 1 - 0.24 / height, under_it, color=QUIET, fontsize=9.5, va="top")
-    channels, rows, columns = step.image_shape
+    channels, rows, columns = computation.image_shape
     scale = IMAGE / max(rows, columns)
     tall, wide = rows * scale, columns * scale
     axes = panel(figure, 0.35, height - 0.95 - tall, wide, tall)
     _draw_image(axes, image)
-    _outline(axes, step)
+    _outline(axes, computation)
     shown = "" if channels in (1, 3) else " (mean of its channels)"
-    axes.set_title(f"image {shape_text(step.image_shape)}{shown}", fontsize=9.5, pad=4)
-    under = [f"outlined: the receptive field, {step.sees.height}x{step.sees.width} pixels,"]
-    if step.visible is None:
-        under = ["no pixel in the receptive field:", f"{step.sees} are padding"]
+    axes.set_title(f"image {shape_text(computation.image_shape)}{shown}", fontsize=9.5, pad=4)
+    field = computation.receptive_field
+    under = [f"outlined: the receptive field, {field.height}x{field.width} pixels,"]
+    if computation.visible is None:
+        under = ["no pixel in the receptive field:", f"{computation.receptive_field} are padding"]
     else:
-        under.append(str(step.visible))
-        if step.visible != step.sees:
-            under.append(f"(with padding {step.sees})")
+        under.append(str(computation.visible))
+        if computation.visible != computation.receptive_field:
+            under.append(f"(with padding {computation.receptive_field})")
     axes.text(
         0,
         -0.3 / tall,
@@ -107,8 +108,8 @@ def _draw_image(axes: Axes, image: NDArray[np.generic]) -> None:
         spine.set_visible(False)
 
 
-def _outline(axes: Axes, step: Step) -> None:
-    region = step.visible
+def _outline(axes: Axes, computation: CellComputation) -> None:
+    region = computation.visible
     if region is not None:
         corner, size = (region.first_column, region.first_row), (region.width, region.height)
         # a white line around the coloured one shows on any picture
