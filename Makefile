@@ -15,8 +15,8 @@ test: .venv/dev.stamp
 # the tests that need the extra keras, which `make test` skips where it is not installed
 test-keras: .venv/keras.stamp
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 $(wildcard tests/*/test_keras_*.py tests/test_keras_*.py) \
-		tests/test_agreement_document.py tests/engines/test_engines.py tests/exporting/test_script.py \
-		tests/test_transfer.py
+		tests/interchange/keras tests/interchange/code tests/api/test_transfer.py \
+		tests/test_agreement_document.py tests/engines/test_engines.py
 
 # also what Keras computes with instead of TensorFlow: JAX; PyTorch is there
 test-all: .venv/all.stamp

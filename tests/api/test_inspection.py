@@ -149,7 +149,7 @@ def test_an_untrained_residual_network_of_the_zoo_is_looked_into(tmp_path: Path)
     look = convlens.look(subject, tmp_path / "noise.png", methods=["saliency"])
     names = [row.name for row in zoo.load("bottleneck-resnet").plan().steps]
     assert [layer.layer for layer in look.layers] == names
-    one = replace(look, layers=look.layers[-3:], steps={})
+    one = replace(look, layers=look.layers[-3:], cells={})
     assert "This network is not trained." in make_page(one, "").html
 
 

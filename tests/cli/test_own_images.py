@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convlens import open_run
+from convlens import open_run, predict
 from convlens.api.opening import load_model
 from convlens.data import Preprocessing
 from pictures import digit_folder, photo_folder, photo_pieces
@@ -41,7 +41,7 @@ def test_photos_train_and_predict_with_one_preparation(convlens: Any, place: Pat
     assert np.mean(right) > 0.8
     # the very pixels of training: the image of a training file, prepared by the run
     model = load_model(run)
-    (told,) = convlens.predict(run, place / "photos" / "flower" / "040 RGB.jpg")
+    (told,) = predict(run, place / "photos" / "flower" / "040 RGB.jpg")
     pixels, _ = preparing.prepare(place / "photos" / "flower" / "040 RGB.jpg")
     logits = model.logits(preparing.normalise(pixels[None]))[0]
     assert told.label == run.data["classes"][int(logits.argmax())]

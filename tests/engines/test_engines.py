@@ -54,7 +54,7 @@ def run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
 def test_the_torch_path_imports_no_keras() -> None:
     done = run(
         "import sys, numpy as np\n"
-        "from convlens import workflow, zoo\n"
+        "from convlens.network import zoo\n"
         "from convlens.engines import build\n"
         "from convlens.training import session\n"
         "build(zoo.load('tutorial-keras')).logits(np.zeros((1, 1, 28, 28)))\n"
@@ -94,7 +94,10 @@ def test_fault_45_without_the_extra_the_install_line_comes_and_nothing_is_writte
 
 
 def test_a_backend_that_does_not_exist_is_refused() -> None:
-    code = "from convlens import zoo, build; build(zoo.load('lenet-5'), engine='keras')"
+    code = (
+        "from convlens import build; from convlens.network import zoo; "
+        "build(zoo.load('lenet-5'), engine='keras')"
+    )
     done = run(code, KERAS_BACKEND="theano")
     assert 'KERAS_BACKEND is "theano"' in done.stderr
     assert "one of tensorflow, jax, torch" in done.stderr

@@ -127,10 +127,10 @@ def test_a_frozen_copy_shows_every_layer_in_the_written_order(name: str) -> None
 
 def test_the_tutorials_networks_have_the_published_layers() -> None:
     torch_table = zoo.load("tutorial-torch").plan()
-    assert torch_table.rows[-3].input == (64, 6, 6)
+    assert torch_table.steps[-3].input == (64, 6, 6)
     assert torch_table.parameters == 320 + 8256 + 23050
     keras_table = zoo.load("tutorial-keras").plan()
-    assert keras_table.rows[-3].input == (64, 5, 5)
+    assert keras_table.steps[-3].input == (64, 5, 5)
     assert keras_table.parameters == 34_826  # what Keras's summary() prints for it
 
 

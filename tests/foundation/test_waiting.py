@@ -39,7 +39,7 @@ def test_the_way_of_waiting_is_said_before_pytorch_is_loaded() -> None:
 def test_what_the_user_says_is_kept_and_nothing_is_watched(name: str, value: str) -> None:
     code = (
         "import os, convlens\n"
-        "from convlens import waiting\n"
+        "from convlens.foundation import waiting\n"
         "from convlens.engines.device import limit_threads\n"
         "limit_threads()\n"
         "print(os.environ.get('GOMP_SPINCOUNT'), '/', waiting.describe_waiting())"
@@ -53,7 +53,7 @@ def test_a_note_says_that_pytorch_was_loaded_first() -> None:
     code = (
         "import {first}\n"
         "import json, convlens, torch\n"
-        "from convlens import waiting\n"
+        "from convlens.foundation import waiting\n"
         "from convlens.engines.device import limit_threads\n"
         "limit_threads()\n"
         "print(json.dumps([waiting.notes(), waiting.describe_waiting()]))"
@@ -72,7 +72,7 @@ def test_a_note_says_that_pytorch_was_loaded_first() -> None:
 def test_beside_other_programs_more_threads_than_cores_are_held_and_let_go_again() -> None:
     code = (
         "import os, time, torch\n"
-        "from convlens import waiting\n"
+        "from convlens.foundation import waiting\n"
         "torch.ones(10**6).sum()\n"
         "watch = waiting._Watch(waiting._gnu_openmp())\n"
         "count = lambda: len(os.listdir('/proc/self/task'))\n"
@@ -94,7 +94,7 @@ def test_beside_other_programs_more_threads_than_cores_are_held_and_let_go_again
 BESIDE_A_NEIGHBOUR = """
 import json, os, subprocess, sys, time
 import torch
-from convlens import waiting
+from convlens.foundation import waiting
 
 waiting.CALM_SECONDS = 0.0  # the first look at free cores is enough
 torch.ones(10**6).sum()

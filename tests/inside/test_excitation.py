@@ -29,7 +29,7 @@ def test_the_strongest_maps_are_chosen_and_the_rest_is_counted() -> None:
     peaks = subject.model.activations(normalised, ["conv2"])["conv2"].max(axis=(0, 2, 3))
     strongest = np.argsort(-peaks)[:SHOWN_MAPS]
     assert [one.number for one in found.maps] == strongest.tolist()
-    assert found.row.name == "conv2"
+    assert found.step.name == "conv2"
     assert found.choice() == "12 of 64 maps, those with the strongest responses"
     assert found.images == len(few.train)
 

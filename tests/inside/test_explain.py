@@ -18,12 +18,12 @@ from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
 from convlens.foundation.errors import InputError
 from convlens.inside.explain import explain
-from convlens.inside.records import Window
+from convlens.inside.records import CellComputation
 from convlens.inside.windows import window
 from convlens.network import Network
 
 
-def step_of(layer: dict[str, Any], image: Any, cell: Any, **arrays: Any) -> Window:
+def step_of(layer: dict[str, Any], image: Any, cell: Any, **arrays: Any) -> CellComputation:
     """Return a step of a one-layer network called "it"."""
     values = np.array(image, float)
     layers = [{**layer, "name": "it"}]
@@ -106,7 +106,7 @@ def test_a_channel_that_the_filter_does_not_see_is_refused() -> None:
         (1, 0, 0),
         weight=weight,
     )
-    with pytest.raises(InputError, match=r"does not see channel 0\n.*2 to 3\n.*nearest is 2"):
+    with pytest.raises(InputError, match=r"does not read channel 0\n.*2 to 3\n.*nearest is 2"):
         explain(step, channels=[0])
 
 

@@ -15,7 +15,14 @@ from convlens import data
 from convlens.engines import build
 from convlens.engines.reference import ReferenceModel
 from convlens.foundation.errors import InputError
-from convlens.inside.records import Addition, Correlation, Elementwise, Pooling, WeightedSum, Window
+from convlens.inside.records import (
+    Addition,
+    CellComputation,
+    Correlation,
+    Elementwise,
+    Pooling,
+    WeightedSum,
+)
 from convlens.inside.windows import window
 from convlens.network import Network, zoo
 
@@ -197,7 +204,7 @@ def test_a_layer_that_does_not_exist_and_a_batch_of_images_are_refused() -> None
         window(model, image[None], "conv2", (0, 0, 0))
 
 
-def recomputed(step: Window) -> float:
+def recomputed(step: CellComputation) -> float:
     """Return the cell's value from nothing but the step's numbers."""
     match step:
         case Correlation():

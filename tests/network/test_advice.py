@@ -77,7 +77,7 @@ def test_any_advice_removes_the_error_it_is_about(written: dict[str, Any]) -> No
         after = misfit(changed(written, advice.changes), LIMITS)
         if after is not None:
             same = (after.layer, after.mistake.kind) == (error.layer, error.mistake.kind)
-            assert not same or len(after.table.steps) > len(error.plan.steps), advice.text
+            assert not same or len(after.plan.steps) > len(error.plan.steps), advice.text
 
 
 @given(mistaken)

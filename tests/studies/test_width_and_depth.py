@@ -37,7 +37,7 @@ def test_every_network_of_the_zoo_can_be_deepened(name: str) -> None:
 
 
 def test_a_repetition_keeps_the_size_and_leaves_poolings_out() -> None:
-    rows = deepened(zoo.load("fast-batch-norm"), 2).plan().rows
+    rows = deepened(zoo.load("fast-batch-norm"), 2).plan().steps
     assert [(row.name, row.output) for row in rows[:7]] == [
         ("conv1", (24, 24, 24)),
         ("max_pool1", (24, 12, 12)),

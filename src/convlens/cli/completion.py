@@ -113,7 +113,7 @@ def _candidates(before: list[str], word: str) -> list[str]:
 def _names(kind: str) -> list[str]:
     """Return the names of networks, recipes or data sets: those of the files that hold them."""
     package = Path(__file__).parents[1]
-    folders = {"zoo": "zoo", "recipe": "training/recipes", "data": "data/sets"}
+    folders = {"zoo": "network/zoo", "recipe": "training/recipes", "data": "data/sets"}
     return [path.stem for path in (package / folders[kind]).glob("*.toml")]
 
 

@@ -1,4 +1,4 @@
-"""One cell's computation as a drawing: where it looks, what it reads, how its number comes about."""
+"""One cell's computation drawn: where it looks, what it reads, how its value comes about."""
 
 from __future__ import annotations
 

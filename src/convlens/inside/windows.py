@@ -1,7 +1,7 @@
 """Any single step of a network: the numbers that one output cell is made of.
 
 `window` takes an image, a layer and one of the layer's output cells. It returns a
-`CellComputation` with the cell's input, weights and products, and the pixels of the image that it can depend on.
+`CellComputation`: the cell's input, weights and products, and the pixels that it can depend on.
 """
 
 from __future__ import annotations

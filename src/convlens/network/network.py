@@ -20,6 +20,7 @@ from convlens.foundation.documents import check_values, parse_json, parse_toml
 from convlens.foundation.errors import NetworkError
 from convlens.foundation.files import read_file
 from convlens.foundation.schema import Finding, findings
+from convlens.foundation.spelling import say
 from convlens.network.advice import Draft, advised
 from convlens.network.arithmetic import Shape
 from convlens.network.keys import layers_key, mistakes_of
@@ -207,10 +208,15 @@ class Network(BaseModel):
         NetworkError
             Where the layers do not fit together.
         """
-        return self._own_table if floor is None and limits is None else self._walk(floor, limits)
+        return self._own_plan if floor is None and limits is None else self._walk(floor, limits)
+
+    def table(self, *, floor: bool | None = None, limits: Limits | None = None) -> Plan:
+        """Return the plan by the name that it had before: see `plan`."""
+        say("network.table() is called network.plan() now")
+        return self.plan(floor=floor, limits=limits)
 
     @cached_property
-    def _own_table(self) -> Plan:
+    def _own_plan(self) -> Plan:
         return self._walk(None, None)
 
     def _walk(
@@ -233,7 +239,7 @@ class Network(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields changed; its plan is walked again."""
         copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("_own_table", None)  # pydantic carries what is cached along
+        copy.__dict__.pop("_own_plan", None)  # pydantic carries what is cached along
         return copy
 
     def adapted(self, input_shape: Shape, classes: int) -> Network:

@@ -178,7 +178,7 @@ class Plan:
 
         Examples
         --------
-        >>> from convlens import zoo
+        >>> from convlens.network import zoo
         >>> before, after = zoo.load("tutorial-torch").plan().cut("max_pool1")
         >>> before.steps[-1].name, after.steps[0].name, after.input
         ('max_pool1', 'conv2', (32, 13, 13))

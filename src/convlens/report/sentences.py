@@ -70,7 +70,7 @@ def does(step: Step) -> str:
     ...     input=[3, 32, 32], layers=[{"conv": 6, "kernel": 5, "padding": 2}, {"max_pool": 2}]
     ... ).plan()
     >>> for step in table.steps:
-    ...     print(does(row))
+    ...     print(does(step))
     Each of 6 filters of 5x5 slides over all 3 maps; at each place the products are summed, with a bias, into one value of its map.
     Each 2x2 window keeps its largest value: 32x32 becomes 16x16.
     """  # noqa: E501 - the sentence is one line

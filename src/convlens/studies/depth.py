@@ -51,8 +51,8 @@ def deepened(network: Network, repeats: int) -> Network:
     A block is a convolution, or a residual block, with what follows it up to the next one; its
     repetitions leave out poolings and dropout and keep the size of their input.
 
-    >>> from convlens import zoo
-    >>> [row.name for row in deepened(zoo.load("tutorial-torch"), 2).plan().rows][:5]
+    >>> from convlens.network import zoo
+    >>> [row.name for row in deepened(zoo.load("tutorial-torch"), 2).plan().steps][:5]
     ['conv1', 'relu1', 'max_pool1', 'conv2', 'relu2']
     """
     layers: list[Layer] = []
