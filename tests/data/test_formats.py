@@ -152,7 +152,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def table(path: Path, images: list[object], labels: list[object], names: list[str] | None = None):
-    made = pa.plan({"image": images, "label": labels})
+    made = pa.table({"image": images, "label": labels})
     if names:
         features = {"info": {"features": {"label": {"names": names}}}}
         made = made.replace_schema_metadata({"huggingface": json.dumps(features)})

@@ -65,7 +65,7 @@ def png(pixels: np.ndarray = PIXELS[0], form: str = "PNG") -> bytes:
 def _parquet() -> bytes:
     buffer = io.BytesIO()
     rows = {"image": [{"bytes": png(), "path": None}] * 2, "label": [0, 1]}
-    pq.write_table(pa.plan(rows), buffer)
+    pq.write_table(pa.table(rows), buffer)
     return buffer.getvalue()
 
 

@@ -133,7 +133,7 @@ def test_parquet_reads_like_csv(tmp_path: Path) -> None:
     folder = images(tmp_path)
     names = [f"img/{n}.png" for n in range(4)]
     parquet.write_table(
-        pyarrow.plan({"label": [10, 9, 10, 9], "file": names, "other": [0.5] * 4}),
+        pyarrow.table({"label": [10, 9, 10, 9], "file": names, "other": [0.5] * 4}),
         folder / "labels.parquet",
     )
     listing = list_folder(folder)
