@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from convlens.foundation.machine import (
     available_cores,
     available_memory,
     parse_size,
+    throttled_count,
     waited_seconds,
 )
 
@@ -72,8 +74,64 @@ def test_nothing_is_known_on_other_systems(tmp_path: Path) -> None:
 def test_fault_44_one_core_of_quota_on_a_machine_of_many_is_one_core(tmp_path: Path) -> None:
     cores = available_cores(tmp_path)
     assert cores >= 1
-    assert available_cores(system(tmp_path, {"sys/fs/cgroup/cpu.max": "100000 100000\n"})) == 1
-    assert available_cores(system(tmp_path, {"sys/fs/cgroup/cpu.max": "max 100000\n"})) == cores
+
+    def under(limit: str) -> int:
+        own = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": limit}
+        return available_cores(system(tmp_path, own))
+
+    assert under("100000 100000\n") == 1
+    assert under("50000 100000\n") == 1
+    assert under("max 100000\n") == cores
+
+
+def older_group(quota: int) -> dict[str, str]:
+    folder = "sys/fs/cgroup/cpu/docker"
+    return {
+        "proc/self/cgroup": "3:cpu,cpuacct:/docker/x\n2:memory:/docker/x\n",
+        f"{folder}/cpu.cfs_quota_us": f"{quota}\n",
+        f"{folder}/cpu.cfs_period_us": "100000\n",
+        f"{folder}/cpu.stat": "nr_periods 9\nnr_throttled 4\nthrottled_time 77\n",
+    }
+
+
+def test_a_quota_of_the_older_kind_counts_too_and_so_does_what_it_stopped(tmp_path: Path) -> None:
+    assert available_cores(system(tmp_path, older_group(100_000))) == 1
+    assert throttled_count(tmp_path) == 4
+    assert available_cores(system(tmp_path, older_group(-1))) == available_cores(tmp_path / "none")
+    assert throttled_count(tmp_path / "none") == 0
+
+
+IN_A_GROUP = """
+import os, sys, threading, time
+from pathlib import Path
+Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
+from convlens.foundation.machine import available_cores, throttled_count
+before, until = throttled_count(), time.monotonic() + 1.0
+while time.monotonic() < until:
+    pass
+print(available_cores(), throttled_count() - before)
+"""
+
+
+def test_a_real_quota_of_a_tenth_of_a_core_is_read_and_its_throttling_noticed() -> None:
+    group = Path(f"/sys/fs/cgroup/cpu/convlens-test-{os.getpid()}")
+    try:
+        group.mkdir()
+        (group / "cpu.cfs_quota_us").write_text("10000")
+    except OSError:
+        pytest.skip("no cgroup of version 1 that this user may write")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", IN_A_GROUP, str(group)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        group.rmdir()
+    cores, stopped = map(int, done.stdout.split())
+    assert cores == 1
+    assert stopped >= 3  # of ten periods
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1GB", "0", "nan", "1e9", "10 parsecs", "1.2.3 GB"])

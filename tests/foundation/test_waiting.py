@@ -147,3 +147,44 @@ def test_idle_time_of_the_cores_grows_by_no_more_than_the_time_that_passes(tmp_p
     subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)"], check=True)
     assert 0 <= idle_seconds() - before < 60 * available_cores()
     assert idle_seconds(tmp_path) == 0.0
+
+
+IN_A_GROUP = """
+import os, sys, time
+import torch
+from pathlib import Path
+from convlens.foundation import waiting
+
+torch.ones(10**6).sum()
+Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
+watch = waiting._Watch(waiting._gnu_openmp())
+watch.cores = 0  # as if the machine had many idle cores: only the quota can be noticed
+watch.start()
+deadline = time.monotonic() + 12
+while watch.release is None and time.monotonic() < deadline:
+    pass
+print(bool(watch.libraries), watch.release is not None)
+"""
+
+
+@LINUX
+def test_a_spent_quota_is_noticed_though_cores_are_idle() -> None:
+    group = Path(f"/sys/fs/cgroup/cpu/convlens-waiting-{os.getpid()}")
+    try:
+        group.mkdir()
+        (group / "cpu.cfs_quota_us").write_text("10000")
+    except OSError:
+        pytest.skip("no cgroup of version 1 that this user may write")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", IN_A_GROUP, str(group)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        group.rmdir()
+    openmp, noticed = done.stdout.split()
+    if openmp == "False":
+        pytest.skip("OpenMP is not GNU's here")
+    assert noticed == "True"

@@ -5,7 +5,7 @@ threads and is killed at 2 GB.
 
 References
 ----------
-https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files and
+https://docs.kernel.org/admin-guide/cgroup-v2.html and
 https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,17 +27,50 @@ _UNKNOWN = 4 * 10**9
 
 
 def available_cores(root: Path = Path("/")) -> int:
-    """Return the cores this process may use: its affinity, and its cgroup's quota."""
+    """Return the cores this process may use: its affinity, and the quotas of its cgroups.
+
+    Parameters
+    ----------
+    root : Path
+        Where `/proc` and `/sys` lie.
+
+    References
+    ----------
+    https://docs.kernel.org/scheduler/sched-bwc.html
+    """
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         cores = os.cpu_count() or 1
-    try:
-        quota, period = (root / "sys/fs/cgroup/cpu.max").read_text().split()
-        cores = min(cores, max(1, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no cgroup v2, or "max"
-        pass
+    for folder in _groups(root, "cpu"):
+        # not there, "max", or -1 for none
+        with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
+            if (folder / "cpu.max").exists():
+                quota, period = map(int, (folder / "cpu.max").read_text().split())
+            else:
+                quota = int((folder / "cpu.cfs_quota_us").read_text())
+                period = int((folder / "cpu.cfs_period_us").read_text())
+            if quota > 0:
+                cores = min(cores, max(1, math.ceil(quota / period)))
     return cores
+
+
+def throttled_count(root: Path = Path("/")) -> int:
+    """Return how often a quota of processor time stopped this process's cgroups so far.
+
+    It grows where more threads compute than the quota pays for.
+
+    Parameters
+    ----------
+    root : Path
+        Where `/proc` and `/sys` lie.
+    """
+    count = 0
+    for folder in _groups(root, "cpu"):
+        with suppress(OSError):
+            stopped = re.search(r"^nr_throttled (\d+)$", (folder / "cpu.stat").read_text(), re.M)
+            count += int(stopped[1]) if stopped else 0
+    return count
 
 
 def waited_seconds(root: Path = Path("/")) -> float:
@@ -95,22 +129,14 @@ def available_memory(root: Path = Path("/")) -> int:
         Where `/proc` and `/sys` lie.
     """
     left = [_system_memory(root)]
-    for controller, path in _cgroups(root):
-        if controller == "":
-            names = ("memory.max", "memory.current", "inactive_file")
-            base = root / "sys/fs/cgroup"
-        else:
-            names = (
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-                "total_inactive_file",
+    for folder in _groups(root, "memory"):
+        left.append(_left_in(folder, "memory.max", "memory.current", "inactive_file"))
+        left.append(
+            _left_in(
+                folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
             )
-            base = root / "sys/fs/cgroup/memory"
-        # a limit of any group above counts as well; inside a container the path may not exist
-        folders = [base / path, *(base / path).parents]
-        for folder in folders[: folders.index(base) + 1]:
-            left.append(_left_in(folder, *names))
-    return max(0, min((found for found in left if found is not None), default=_UNKNOWN))
+        )
+    return max(0, min((size for size in left if size is not None), default=_UNKNOWN))
 
 
 def _system_memory(root: Path) -> int | None:
@@ -122,18 +148,28 @@ def _system_memory(root: Path) -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
-def _cgroups(root: Path) -> list[tuple[str, str]]:
-    """Return (controller, path) of the groups that limit this process's memory."""
+def _groups(root: Path, controller: str) -> Iterator[Path]:
+    """Yield the folders of the cgroups that limit this process, the own ones and all above them.
+
+    Parameters
+    ----------
+    root : Path
+        Where `/proc` and `/sys` lie.
+    controller : {"cpu", "memory"}
+        What is limited. Version 2 has one tree for all controllers, version 1 one for each.
+    """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
-        return []
-    fields = [line.split(":", 2) for line in lines if line.count(":") >= 2]
-    return [
-        (controllers, path.strip("/"))
-        for _, controllers, path in fields
-        if (controllers == "" or "memory" in controllers.split(",")) and ".." not in path
-    ]
+        return
+    for line in lines:
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        if ".." in path or (controllers and controller not in controllers.split(",")):
+            continue
+        base = root / "sys/fs/cgroup" / (controller if controllers else "")
+        # inside a container the path may not exist, and the limit stands at the top
+        own = base / path.strip("/")
+        yield from [own, *own.parents][: len(own.parts) - len(base.parts) + 1]
 
 
 def _left_in(folder: Path, limit: str, usage: str, cached: str) -> int | None:

@@ -9,8 +9,9 @@ times slower than one. `docs/decisions/0024-threads-that-wait.md` has the measur
 Unless the environment says how to wait, two things are done:
 
 - `set_before_torch` shortens the spinning; OpenMP reads that once, when PyTorch is loaded;
-- `watch` looks ten times a second whether other programs take cores. While they do, it keeps more
-  OpenMP threads than there are cores, asleep, and OpenMP then hardly spins.
+- `watch` looks ten times a second whether other programs take cores, or a container's quota of
+  processor time is spent. While that is so, it keeps more OpenMP threads than there are cores,
+  asleep, and OpenMP then hardly spins.
 
 Neither changes into how many parts a sum is divided, so the results are the same bit for bit.
 
@@ -30,7 +31,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from convlens.foundation.machine import available_cores, idle_seconds
+from convlens.foundation.machine import available_cores, idle_seconds, throttled_count
 
 VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """The environment variables that say how OpenMP's threads wait."""
@@ -124,13 +125,15 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         """Look until the process ends."""
         crowded_at = -CALM_SECONDS
-        before = _now()
+        before, stopped_before = _now(), throttled_count()
         while True:
             time.sleep(LOOK_SECONDS)
-            now = _now()
+            now, stopped = _now(), throttled_count()
             elapsed, idle, own = (b - a for a, b in zip(before, now, strict=True))
-            before = now
-            if (idle + own) / elapsed < self.cores - OTHERS:
+            # idle cores say nothing where a quota is spent: spinning spends it too
+            throttled = stopped > stopped_before
+            before, stopped_before = now, stopped
+            if throttled or (idle + own) / elapsed < self.cores - OTHERS:
                 crowded_at = now[0]
                 self.hold()
             elif now[0] - crowded_at > CALM_SECONDS:
