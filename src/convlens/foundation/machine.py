@@ -163,7 +163,7 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
     except OSError:
         return
     for line in lines:
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if ".." in path or (controllers and controller not in controllers.split(",")):
             continue
         base = root / "sys/fs/cgroup" / (controller if controllers else "")
