@@ -1,4 +1,4 @@
-"""The table in `docs/agreement.md` is what `convlens agree` prints: its form, rows and size."""
+"""The table in `docs/agreement.md` against `convlens compare-engines`: form, rows and size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convlens.cli.agree import table
+from convlens.cli.compare_engines import table
 from convlens.engines import build
 from convlens.engines.agreement import agreements, relative_difference
 from convlens.network import zoo

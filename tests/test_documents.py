@@ -19,7 +19,7 @@ import typer
 from PIL import Image
 
 import convlens
-from convlens.cli import COMMANDS, main
+from convlens.cli import COMMANDS, main, module_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.name: path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
@@ -127,7 +127,7 @@ def parse(command: click.Command, words: list[str], parent: click.Context | None
 def test_every_command_of_the_documentation_parses(page: str, words: list[str]) -> None:
     name, *rest = words[1:]
     assert name in COMMANDS
-    module: Any = import_module("convlens.cli." + ("import_" if name == "import" else name))
+    module: Any = import_module(module_of(name))
     command: Any = typer.main.get_command(module.app)
     try:
         parse(command, rest)

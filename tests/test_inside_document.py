@@ -15,7 +15,7 @@ COMMANDS = re.findall(r"^\$ (.+)$", TEXT, re.MULTILINE)
 
 
 def test_the_document_covers_every_command_that_looks_inside() -> None:
-    for command in ("pixels", "kernels", "look", "excite", "trust"):
+    for command in ("pixels", "kernels", "look", "top-images", "check-attributions"):
         assert any(line.startswith(f"convlens {command} ") for line in COMMANDS)
     assert any("--cell" in line for line in COMMANDS)
 
@@ -37,5 +37,5 @@ def test_every_command_of_the_document_runs(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
-    for page in ("look-digit", "look-untrained", "excite-conv1"):
+    for page in ("look-digit", "look-untrained", "top-images-conv1"):
         assert (tmp_path / page / "index.html").is_file()

@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from convlens.api.check_attributions import check_attributions
     from convlens.api.evaluate import evaluate
-    from convlens.api.excite import excite
     from convlens.api.export import export
     from convlens.api.import_model import import_model
     from convlens.api.look import look
     from convlens.api.opening import open_run
     from convlens.api.plan_training import plan_training
     from convlens.api.predict import predict
+    from convlens.api.top_images import top_images
     from convlens.api.train import resume, train
-    from convlens.api.trust import trust
     from convlens.data import Dataset
     from convlens.data import load as load_data
     from convlens.engines import build
@@ -68,8 +68,8 @@ _HOMES = {
     "Recipe": ("convlens.training.recipe", "Recipe"),
     "Run": ("convlens.runs", "Run"),
     "build": ("convlens.engines", "build"),
+    "check_attributions": ("convlens.api.check_attributions", "check_attributions"),
     "evaluate": ("convlens.api.evaluate", "evaluate"),
-    "excite": ("convlens.api.excite", "excite"),
     "export": ("convlens.api.export", "export"),
     "import_model": ("convlens.api.import_model", "import_model"),
     "load_data": ("convlens.data", "load"),
@@ -78,9 +78,12 @@ _HOMES = {
     "plan_training": ("convlens.api.plan_training", "plan_training"),
     "predict": ("convlens.api.predict", "predict"),
     "resume": ("convlens.api.train", "resume"),
+    "top_images": ("convlens.api.top_images", "top_images"),
     "train": ("convlens.api.train", "train"),
-    "trust": ("convlens.api.trust", "trust"),
 }
+
+_OLD_NAMES = {"excite": "top_images", "trust": "check_attributions"}
+"""What verbs were called before. The old name works, with a `DeprecationWarning`."""
 
 __all__ = [
     "ConvlensError",
@@ -104,8 +107,8 @@ __all__ = [
     "WorkerError",
     "__version__",
     "build",
+    "check_attributions",
     "evaluate",
-    "excite",
     "export",
     "import_model",
     "load_data",
@@ -114,14 +117,19 @@ __all__ = [
     "plan_training",
     "predict",
     "resume",
+    "top_images",
     "train",
-    "trust",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("convlens")
+    if name in _OLD_NAMES:
+        new = _OLD_NAMES[name]
+        say = import_module("convlens.foundation.spelling").say
+        say(f"convlens.{name} is now called convlens.{new}")
+        name = new
     if name not in _HOMES:
         raise AttributeError(f"module 'convlens' has no attribute {name!r}")
     module, attribute = _HOMES[name]

@@ -52,8 +52,9 @@ def test_every_verb_takes_an_open_run_last_and_a_name(run: Run, form: Callable[.
     assert convlens.evaluate(who).accuracy == run.status["test_accuracy"]
     (said,) = convlens.predict(who, "digit.png")
     assert convlens.look(who, "digit.png", methods=[]).top(1)[0][0] == said.label
-    assert convlens.excite(who, maps=[0], maximise=False).subject.name == "tiny"
-    assert convlens.trust(who, images=2, seeds=1, methods=["saliency"]).subject.name == "tiny"
+    assert convlens.top_images(who, maps=[0], maximise=False).subject.name == "tiny"
+    checks = convlens.check_attributions(who, images=2, seeds=1, methods=["saliency"])
+    assert checks.subject.name == "tiny"
     exported = convlens.export(who, "torch-code", out="tiny.py", overwrite=True)
     assert [file.name for file in exported.files] == ["tiny.py"]
     assert convlens.resume(who).name == "tiny"  # it is complete
@@ -139,7 +140,16 @@ def test_old_names_of_keywords_work_with_a_word(place: Path, run: Run) -> None:
 
 
 def test_every_verb_calls_the_folder_of_runs_alike_and_can_be_silent() -> None:
-    verbs = ("train", "resume", "evaluate", "predict", "look", "excite", "trust", "export")
+    verbs = (
+        "train",
+        "resume",
+        "evaluate",
+        "predict",
+        "look",
+        "top_images",
+        "check_attributions",
+        "export",
+    )
     for name in verbs:
         settings = inspect.signature(getattr(convlens, name)).parameters
         assert "runs" in settings, name
@@ -162,7 +172,8 @@ def test_arrays_and_a_dataset_are_data(tmp_path: Path, names: bool) -> None:
     assert measured.images == 30
     with pytest.raises(DataError, match="trained on arrays"):
         convlens.evaluate(run)
-    assert convlens.trust(run, (x[:30], labels[:30]), images=2, seeds=1).available == 30
+    checks = convlens.check_attributions(run, (x[:30], labels[:30]), images=2, seeds=1)
+    assert checks.available == 30
     again = convlens.evaluate(run, convlens.load_data((x, labels)))
     assert again.accuracy == run.status["test_accuracy"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.cli import COMMANDS, completion, option_table
+from convlens.cli import COMMANDS, OLD_NAMES, completion, option_table
 from convlens.foundation.errors import InputError
 from convlens.network import zoo
 
@@ -51,7 +51,10 @@ def test_words_are_completed_by_what_exists(
 
 
 def test_an_empty_word_lists_all_commands_and_networks() -> None:
-    assert set(COMMANDS) <= set(completion.complete([""]))
+    offered = completion.complete([""])
+    assert set(COMMANDS) <= set(offered)
+    assert not set(OLD_NAMES) & set(offered)
+    assert completion.complete(["excite", "--lay"]) == ["--layer"]
     assert set(zoo.names()) <= set(completion.complete(["shapes", ""]))
 
 

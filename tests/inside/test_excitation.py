@@ -9,7 +9,7 @@ import recorded_runs
 import trained
 from convlens.foundation.errors import InputError
 from convlens.inside.attribution import default_layer
-from convlens.inside.excitation import CELL_ASCENT, SHOWN_MAPS, excite, last_convolution
+from convlens.inside.excitation import CELL_ASCENT, SHOWN_MAPS, last_convolution, top_images
 from convlens.inside.look import Subject
 from convlens.inside.maximise import maximise_map
 from convlens.inside.top_patches import seen_by_cell, top_patches
@@ -24,7 +24,7 @@ def tutorial() -> Subject:
 
 def test_the_strongest_maps_are_chosen_and_the_rest_is_counted() -> None:
     subject, few = tutorial(), recorded_runs.digits()
-    found = excite(subject, few, maximise=False, top=3)
+    found = top_images(subject, few, maximise=False, top=3)
     normalised = subject.preprocessing.normalise(few.train.images)
     peaks = subject.model.activations(normalised, ["conv2"])["conv2"].max(axis=(0, 2, 3))
     strongest = np.argsort(-peaks)[:SHOWN_MAPS]
@@ -37,7 +37,7 @@ def test_the_strongest_maps_are_chosen_and_the_rest_is_counted() -> None:
 def test_classes_are_the_true_ones_of_the_winning_images() -> None:
     few = recorded_runs.digits()
     for split in ("validation", "test"):
-        found = excite(tutorial(), few, maps=[40, 3, 40], split=split, maximise=False, top=5)
+        found = top_images(tutorial(), few, maps=[40, 3, 40], split=split, maximise=False, top=5)
         assert [one.number for one in found.maps] == [40, 3]
         assert found.choice() == "2 of 64 maps, as asked for"
         for one in found.maps:
@@ -48,7 +48,7 @@ def test_classes_are_the_true_ones_of_the_winning_images() -> None:
 
 def test_the_made_patch_is_what_the_middle_cell_sees_and_beats_a_random_image() -> None:
     subject, few = tutorial(), recorded_runs.digits()
-    (one,) = excite(subject, few, maps=[7], layer="conv1", seed=4).maps
+    (one,) = top_images(subject, few, maps=[7], layer="conv1", seed=4).maps
     made = one.made
     assert made is not None
     assert made.rose
@@ -83,7 +83,7 @@ def test_the_made_patch_is_what_the_middle_cell_sees_and_beats_a_random_image() 
 
 def test_a_class_is_named_in_its_made_image() -> None:
     subject, few = tutorial(), recorded_runs.digits()
-    found = excite(subject, few, maps=[0], classes=["3"], maximise=False)
+    found = top_images(subject, few, maps=[0], classes=["3"], maximise=False)
     (made,) = found.class_images
     assert made.place == "logit of 3"
     assert made.activations[-1] > made.activations[0]
@@ -105,15 +105,15 @@ def test_the_last_convolution_is_found_behind_shortcuts() -> None:
 def test_what_does_not_exist_is_refused_with_the_nearest() -> None:
     subject, few = tutorial(), recorded_runs.digits()
     with pytest.raises(InputError, match='did you mean "conv2"'):
-        excite(subject, few, layer="conv3")
+        top_images(subject, few, layer="conv3")
     with pytest.raises(InputError, match="no map 64"):
-        excite(subject, few, maps=[64])
+        top_images(subject, few, maps=[64])
     with pytest.raises(InputError, match='no class "10"'):
-        excite(subject, few, classes=["10"])
+        top_images(subject, few, classes=["10"])
     with pytest.raises(InputError, match='did you mean "validation"'):
-        excite(subject, few, split="valid")
+        top_images(subject, few, split="valid")
     with pytest.raises(InputError, match="no maps"):
-        excite(subject, few, layer="linear1")
+        top_images(subject, few, layer="linear1")
 
 
 def test_most_keeps_the_maps_with_the_largest_values_in_that_order() -> None:

@@ -15,31 +15,53 @@ from importlib import import_module
 
 from convlens.foundation.errors import ConvlensError, InputError, StorageError, nearest
 
-COMMANDS = {
-    "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
-    "zoo": "List the named networks.",
-    "data": "List, get, show and check data sets.",
-    "train": "Train a network; with no arguments, on the embedded real digits.",
-    "evaluate": "Measure a run on its test set, or on other data.",
-    "predict": "Classify images with a run.",
-    "pixels": "Show the numbers that an image is made of.",
-    "kernels": "Apply fixed kernels to an image, or show those that a run has learned.",
-    "look": "Show what a network computes on an image, from pixels to the answer.",
-    "excite": "Show a layer's top activating images, and feature visualizations beside them.",
-    "trust": "Measure which attributions to believe on a run.",
-    "report": "Write a run's HTML report again.",
-    "export": "Write a model for ONNX, PyTorch or Keras, or as plain code that trains it.",
-    "import": "Bring in a network that convlens did not train.",
-    "study": "Measure what a setting costs and gives: batch size, rate, width, threads, ...",
-    "serve": "Serve runs over HTTP: the explorer page and an API.",
-    "publish": "Write a run as a static site that runs the model in the browser.",
-    "compare": "Compare runs: what differed and what came out.",
-    "runs": "List, delete and rename the runs; show their metrics.",
-    "watch": "Follow a training that another process does.",
-    "lesson": "Run a lesson: something true about CNNs, computed and drawn.",
-    "agree": "Compare the engines with the reference, layer by layer.",
-    "doctor": "Show versions, devices and threads.",
+GROUPS = {
+    "Networks and data": {
+        "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
+        "zoo": "List the named networks.",
+        "data": "List, get, show and check data sets.",
+    },
+    "Training": {
+        "train": "Train a network; with no arguments, on the embedded real digits.",
+        "watch": "Follow a training that another process does.",
+        "runs": "List, delete and rename the runs; show their metrics.",
+        "report": "Write a run's HTML report again.",
+    },
+    "Measuring": {
+        "evaluate": "Measure a run on its test set, or on other data.",
+        "compare": "Compare runs: what differed and what came out.",
+        "study": "Measure what a setting costs and gives: batch size, rate, width, threads, ...",
+    },
+    "Looking inside": {
+        "predict": "Classify images with a run.",
+        "pixels": "Show the numbers that an image is made of.",
+        "kernels": "Apply fixed kernels to an image, or show those that a run has learned.",
+        "look": "Show what a network computes on an image, from pixels to the answer.",
+        "top-images": "Show a layer's top activating images, and feature visualizations.",
+        "check-attributions": "Measure which attributions to believe: sanity checks, deletion.",
+        "lesson": "Run a lesson: something true about CNNs, computed and drawn.",
+    },
+    "Import, export, serve": {
+        "import": "Bring in a network that convlens did not train.",
+        "export": "Write a model for ONNX, PyTorch or Keras, or as plain code that trains it.",
+        "serve": "Serve runs over HTTP: the explorer page and an API.",
+        "publish": "Write a run as a static site that runs the model in the browser.",
+    },
+    "This machine": {
+        "compare-engines": "Compare each engine's numbers with the reference, layer by layer.",
+        "doctor": "Show versions, devices and threads.",
+    },
 }
+"""Each command with its sentence, in the groups that `convlens --help` shows."""
+
+COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
+
+OLD_NAMES = {
+    "agree": "compare-engines",
+    "excite": "top-images",
+    "trust": "check-attributions",
+}
+"""What commands were called before. The old name works, with a line about the new one."""
 
 SILENT = ("serve",)
 """Commands that never end show no progress."""
@@ -55,7 +77,6 @@ Options:
   --install-completion [SHELL]  Complete commands, options and names with the tab key.
   --show-completion [SHELL]     Print the script for that: bash, zsh or fish.
 
-Commands:
 {commands}
 
   Start with: convlens train"""
@@ -64,9 +85,12 @@ Commands:
 def _run(arguments: list[str]) -> int:
     """Hand the arguments to their command; typer, too, is only loaded with one."""
     name = arguments[0] if arguments else "--help"
+    if name in OLD_NAMES:
+        new = OLD_NAMES[name]
+        print(f"convlens {name} is now called convlens {new}", file=sys.stderr, flush=True)
+        name = new
     if name in ("--help", "-h"):
-        lines = (f"  {command:10}{what}" for command, what in COMMANDS.items())
-        print(_HELP.format(commands="\n".join(lines)), flush=True)
+        print(_HELP.format(commands="\n\n".join(_group(title) for title in GROUPS)), flush=True)
     elif name == "--version":
         from convlens import __version__
 
@@ -74,8 +98,7 @@ def _run(arguments: list[str]) -> int:
     elif name in ("--complete", "--show-completion", "--install-completion"):
         _complete(name, arguments[1:])
     elif name in COMMANDS:
-        file = "import_" if name == "import" else name  # a word that Python keeps
-        module = import_module(f"convlens.cli.{file}")
+        module = import_module(module_of(name))
         from convlens.cli import usage
         from convlens.foundation.progress import showing
 
@@ -88,6 +111,23 @@ def _run(arguments: list[str]) -> int:
             "see convlens --help",
         )
     return 0
+
+
+def module_of(command: str) -> str:
+    """Return the module that has a command.
+
+    >>> module_of("top-images"), module_of("import")
+    ('convlens.cli.top_images', 'convlens.cli.import_')
+    """
+    # "import" is a word of Python's own
+    return "convlens.cli." + ("import_" if command == "import" else command.replace("-", "_"))
+
+
+def _group(title: str) -> str:
+    """Return one group of commands as the help shows it."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = (f"  {command:{width}}{what}" for command, what in GROUPS[title].items())
+    return "\n".join([f"{title}:", *lines])
 
 
 def _complete(name: str, arguments: list[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from convlens.cli import COMMANDS, option_table
+from convlens.cli import COMMANDS, OLD_NAMES, option_table
 from convlens.foundation import atomic
 from convlens.foundation.errors import InputError, nearest
 
@@ -90,7 +90,7 @@ def complete(words: Sequence[str]) -> list[str]:
 def _candidates(before: list[str], word: str) -> list[str]:
     if not before:
         return [*COMMANDS, "--help", "--version", "--debug", "--install-completion"]
-    command = before[0]
+    command = before[0] = OLD_NAMES.get(before[0], before[0])
     if command not in COMMANDS:
         return []
     if before[-1] in ("--recipe", "--data"):
@@ -101,7 +101,7 @@ def _candidates(before: list[str], word: str) -> list[str]:
         return _options(before)
     if command in ("runs", "data", "study", "lesson") and len(before) == 1:
         return _inner(command)
-    if command in ("shapes", "train", "agree"):
+    if command in ("shapes", "train", "compare-engines"):
         return _names("zoo")
     if command == "data":
         return _names("data")

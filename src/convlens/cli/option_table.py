@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from convlens.cli import COMMANDS
+from convlens.cli import COMMANDS, module_of
 from convlens.foundation import atomic
 
 FILE = Path(__file__).with_name("option_table.json")
@@ -28,8 +28,7 @@ def declared() -> dict[str, list[str]]:
 
     table: dict[str, list[str]] = {}
     for name in COMMANDS:
-        file = "import_" if name == "import" else name
-        command: Any = get_command(import_module(f"convlens.cli.{file}").app)
+        command: Any = get_command(import_module(module_of(name)).app)
         table[name] = _options(command)
         for inner, subcommand in getattr(command, "commands", {}).items():
             table[f"{name} {inner}"] = _options(subcommand)

@@ -133,7 +133,7 @@ class Excitation:
         return f"{shown} of {total} maps, those with the strongest responses"
 
 
-def excite(
+def top_images(
     subject: Subject,
     dataset: Dataset,
     *,

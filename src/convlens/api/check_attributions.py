@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @renamed(reference="run", root="runs")
 @shown
-def trust(
+def check_attributions(
     run: Source = "last",
     data: str | Path | InMemory | None = None,
     *,
@@ -44,7 +44,7 @@ def trust(
     Returns
     -------
     Trust
-        `convlens.report.trust_page` makes a page of it.
+        `convlens.report.attribution_checks_page` makes a page of it.
     """
     subject, dataset = open_with_data(run, runs, data)
     from convlens.inside import verdict

@@ -1,4 +1,4 @@
-"""`convlens agree`: how far apart the engines are."""
+"""`convlens compare-engines`: the differences between the engines' numbers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from convlens.network import zoo
 app = new_command()
 
 
-@app.command(epilog="Example: convlens agree tutorial-keras")
-def agree(
+@app.command(epilog="Example: convlens compare-engines tutorial-keras")
+def compare_engines(
     net: Annotated[
         str | None,
         typer.Argument(metavar="NET", help="A name or a file. [default: all of convlens zoo]"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the weights and the images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and the images.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Compare every engine's logits and activations with the reference in float64.

@@ -1,4 +1,4 @@
-"""`convlens excite`: top activating images of a layer, and feature visualizations."""
+"""`convlens top-images`: top activating images of a layer, and feature visualizations."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 app = new_command()
 
 
-@app.command(epilog="Example: convlens excite last --layer conv2 --class 7")
-def excite(
+@app.command(epilog="Example: convlens top-images last --layer conv2 --class 7")
+def top_images(
     run: RunArgument = "last",
     data: Annotated[
         str | None,
@@ -32,31 +32,41 @@ def excite(
         list[int] | None,
         typer.Option("--map", help="Only this map; repeatable. [default: the 12 strongest]"),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, max=100, help="Most patches a map.")] = 9,
+    top: Annotated[
+        int, typer.Option(min=1, max=100, help="Number of patches per map, at most.")
+    ] = 9,
     classes: Annotated[
         list[str] | None,
-        typer.Option("--class", help="Make an image for this class too; repeatable."),
+        typer.Option(
+            "--class", help="Make an image that raises this class's score too; repeatable."
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Whose images: train, validation or test.")] = "train",
+    split: Annotated[
+        str, typer.Option(help="The images to search: train, validation or test.")
+    ] = "train",
     maximise: Annotated[
-        bool, typer.Option("--maximise/--no-maximise", help="Make a patch for each map.")
+        bool,
+        typer.Option("--maximise/--no-maximise", help="Make a feature visualization for each map."),
     ] = True,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for page and figures. [default: excite-LAYER]")
+        Path | None, typer.Option(help="Folder for page and figures. [default: top-images-LAYER]")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise that ascent starts from.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the noise that gradient ascent starts from.")
+    ] = 0,
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
     """Show the top activating images of a layer's maps, and a feature visualization of each.
 
-    The patches say what a map answers to; the made one, how far its filter can be driven.
+    The patches are parts of real images and show what a map responds to. The feature
+    visualization is made by gradient ascent and shows what would raise the response further.
     """
-    from convlens.report.excite_page import make_page
     from convlens.report.folder import write_page
     from convlens.report.sentences import answers_to
+    from convlens.report.top_images_page import make_page
 
-    found = convlens.excite(
+    found = convlens.top_images(
         run,
         data,
         layer=layer,
@@ -74,11 +84,11 @@ def excite(
     options += [("--class", name) for name in classes or ()]
     options += [("--top", str(top))] * (top != 9) + [("--split", split)] * (split != "train")
     options += [("--seed", str(seed))] * (seed != 0)
-    words = ["convlens", "excite", run, *(word for pair in options for word in pair)]
+    words = ["convlens", "top-images", run, *(word for pair in options for word in pair)]
     command = shlex.join(words + ["--no-maximise"] * (not maximise))
     page = make_page(found, command)
     files = write_page(
-        out or Path(f"excite-{found.step.name}"), {"index.html": page.html, **page.figures}
+        out or Path(f"top-images-{found.step.name}"), {"index.html": page.html, **page.figures}
     )
     if as_json:
         print_json(_result(found, files))

@@ -19,7 +19,7 @@ def make_page(found: Excitation, command: str) -> Page:
     Parameters
     ----------
     found : Excitation
-        What `convlens.excite` found.
+        What `convlens.top_images` found.
     command : str
         What to type to see it again.
 
@@ -30,7 +30,7 @@ def make_page(found: Excitation, command: str) -> Page:
     """
     patches, classes = list(_patches(found)), list(_classes(found))
     return fill(
-        "excite.html.j2",
+        "top_images.html.j2",
         {drawing.name: drawing.svg for drawing in (*patches, *classes)},
         found=found,
         split=_SPLITS[found.split],

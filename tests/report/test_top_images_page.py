@@ -1,4 +1,4 @@
-"""The page of `convlens excite`: whole, escaped, and honest about what is not shown."""
+"""The page of `convlens top-images`: whole, escaped, and honest about what is not shown."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import recorded_runs
 import trained
-from convlens.inside.excitation import Excitation, excite
+from convlens.inside.excitation import Excitation, top_images
 from convlens.inside.look import Subject
-from convlens.report.excite_page import make_page
+from convlens.report.top_images_page import make_page
 from report.test_html import Page
 
 
@@ -17,12 +17,12 @@ def found(**options: object) -> Excitation:
     names = ("<b>zero</b>", *dataset.classes[1:])
     model = trained.tutorial()
     subject = Subject("run & more", model, dataset.preprocessing, names, trained=True)
-    return excite(subject, dataset, **options)  # type: ignore[arg-type]
+    return top_images(subject, dataset, **options)  # type: ignore[arg-type]
 
 
 def test_the_page_says_which_maps_of_how_many_and_their_classes() -> None:
     excited = found(maps=[5, 9], top=4, classes=["<b>zero</b>"])
-    made = make_page(excited, "convlens excite last")
+    made = make_page(excited, "convlens top-images last")
     page = Page(made.html)
     assert "2 of 64 maps, as asked for" in page.text
     assert "180 training images of digits-5k" in page.text
@@ -50,7 +50,7 @@ def test_a_map_that_nothing_excites_has_a_row_without_numbers() -> None:
         },
     )
     dead = replace(excited.maps[0], patches=empty, classes=())
-    made = make_page(replace(excited, maps=(dead,)), "convlens excite last")
+    made = make_page(replace(excited, maps=(dead,)), "convlens top-images last")
     page = Page(made.html)
     assert "5 no image – –" in page.text
     assert "no image activates it" in page.text

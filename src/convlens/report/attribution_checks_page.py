@@ -33,7 +33,7 @@ def make_page(found: Trust, command: str) -> Page:
     Parameters
     ----------
     found : Trust
-        What `convlens.trust` measured.
+        What `convlens.check_attributions` measured.
     command : str
         What to type to measure it again.
 
@@ -56,7 +56,7 @@ def make_page(found: Trust, command: str) -> Page:
         "distance from the dashed line, a random order, means something.",
     )
     return fill(
-        "trust.html.j2",
+        "attribution_checks.html.j2",
         {drawing.name: drawing.svg for drawing in (cascade, curves)},
         found=found,
         cascade=cascade,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @renamed(reference="run", root="runs")
 @shown
-def excite(
+def top_images(
     run: Source = "last",
     data: str | Path | InMemory | None = None,
     *,
@@ -32,26 +32,26 @@ def excite(
     on_progress: Callable[[str], None] = stage,
     progress: bool | None = None,
 ) -> Excitation:
-    """Find what excites the maps of one layer of a run: see `inside.excitation.excite`.
+    """Find what excites the maps of one layer of a run: see `inside.excitation.top_images`.
 
     Parameters
     ----------
     run, runs, data
         Whose layer, and whose images: see `open_with_data`.
     layer, maps, top, classes, split, maximise, seed, on_progress
-        See `convlens.inside.excitation.excite`.
+        See `convlens.inside.excitation.top_images`.
     progress : bool, optional
         Show on stderr how far it is; by default on a terminal and in a notebook.
 
     Returns
     -------
     Excitation
-        `convlens.report.excite_page` makes a page of it.
+        `convlens.report.top_images_page` makes a page of it.
     """
     subject, dataset = open_with_data(run, runs, data)
     from convlens.inside import excitation
 
-    return excitation.excite(
+    return excitation.top_images(
         subject,
         dataset,
         layer=layer,

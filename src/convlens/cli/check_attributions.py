@@ -1,4 +1,4 @@
-"""`convlens trust`: which attribution methods to believe on a run, measured."""
+"""`convlens check-attributions`: which attribution methods to believe on a run, measured."""
 
 from __future__ import annotations
 
@@ -17,40 +17,43 @@ if TYPE_CHECKING:
 app = new_command()
 
 
-@app.command(epilog="Example: convlens trust last --images 40")
-def trust(
+@app.command(epilog="Example: convlens check-attributions last --images 40")
+def check_attributions(
     run: RunArgument = "last",
     data: Annotated[
         str | None,
         typer.Option(metavar="NAME|PATH", help="Other data of the same classes than the run's."),
     ] = None,
     images: Annotated[
-        int, typer.Option(min=2, help="How many validation images to measure on.")
+        int, typer.Option(min=2, help="Number of validation images to measure on.")
     ] = 20,
     methods: Annotated[
         list[str] | None,
-        typer.Option("--method", help="Only this attribution; repeatable. [default: all]"),
+        typer.Option("--method", help="Measure only this method; repeatable. [default: all]"),
     ] = None,
     random_seeds: Annotated[
         int,
-        typer.Option("--seeds", min=1, help="How many networks of random weights."),
+        typer.Option(
+            "--seeds", min=1, help="Number of networks with random weights to compare with."
+        ),
     ] = 2,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for page and figures. [default: trust-RUN]")
+        Path | None,
+        typer.Option(help="Folder for page and figures. [default: check-attributions-RUN]"),
     ] = None,
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Measure which of the attributions that `convlens look` draws to believe on a run.
+    """Measure which of the attributions that `convlens look` draws can be believed on a run.
 
-    Sanity check: does a method's map change when the weights are made random? Deletion and
-    insertion: do the pixels that it calls important carry the class?
+    The sanity check asks whether a method's map changes when the weights are made random.
+    Deletion and insertion ask whether the pixels that it calls important carry the class.
     """
+    from convlens.report.attribution_checks_page import make_page
     from convlens.report.folder import write_page
-    from convlens.report.trust_page import make_page
 
     chosen: Any = methods or None
-    found = convlens.trust(
+    found = convlens.check_attributions(
         run,
         data,
         images=images,
@@ -62,9 +65,11 @@ def trust(
     options += [("--images", str(images))] * (images != 20)
     options += [("--seeds", str(random_seeds))] * (random_seeds != 2)
     options += [("--method", method) for method in methods or ()]
-    command = shlex.join(["convlens", "trust", run, *(word for pair in options for word in pair)])
+    command = shlex.join(
+        ["convlens", "check-attributions", run, *(word for pair in options for word in pair)]
+    )
     page = make_page(found, command)
-    folder = out or Path(f"trust-{found.subject.name}")
+    folder = out or Path(f"check-attributions-{found.subject.name}")
     files = write_page(folder, {"index.html": page.html, **page.figures})
     if as_json:
         print_json(_result(found, files))
