@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-keras test-all test-browser web pictures lint format bench bench-docs clean
+.PHONY: demo test test-keras test-all test-browser web contract pictures lint format bench bench-docs clean
 
 demo: .venv/demo.stamp
 	$(BIN)/convlens train --runs runs
@@ -31,6 +31,11 @@ web: web/node_modules/.package-lock.json
 web/node_modules/.package-lock.json: web/package-lock.json
 	npm --prefix web ci
 	touch $@
+
+# what the server answers: docs/openapi.json, and the page's types of it; to run where an answer changed
+contract: .venv/dev.stamp web/node_modules/.package-lock.json
+	$(BIN)/python web/contract/write.py
+	npm --prefix web run contract
 
 # a real browser on a real server; needs Debian's chromium, and `make web` before
 test-browser: .venv/dev.stamp

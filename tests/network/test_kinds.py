@@ -23,7 +23,7 @@ from convlens.interchange.onnx.writing import onnx_bytes
 from convlens.network import Network
 from convlens.network.layers import AnyLayer
 from convlens.report.sentences import does
-from convlens.serve.models.describe import layer_rows
+from convlens.serve.models.describe import layer_steps
 from convlens.weights.keras_layout import from_keras, to_keras
 
 WEB = Path(__file__).parents[2] / "web/src"
@@ -106,7 +106,7 @@ def cell(of: Network, kind: str) -> None:
 def sentence(of: Network, kind: str) -> None:
     row = next(row for row in of.plan().steps if row.kind == kind)
     assert does(row).endswith(".")
-    assert next(told for told in layer_rows(of) if told["kind"] == kind)["output"]
+    assert next(told for told in layer_steps(of.plan()) if told["kind"] == kind)["output"]
 
 
 def code(of: Network, kind: str) -> None:

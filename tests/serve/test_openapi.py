@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import runpy
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from convlens.network.layers import AnyLayer
 from serving import Server
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -72,3 +75,20 @@ def test_every_operation_says_what_it_is_for(description: dict[str, Any]) -> Non
             assert operation["summary"], (method, path)
             assert "500" in operation["responses"]
     assert "127.0.0.1" not in json.dumps(description)
+
+
+def test_the_committed_description_is_the_servers(description: dict[str, Any]) -> None:
+    """The page's types are made of it; `make contract` writes both."""
+    root = Path(__file__).parents[2]
+    fresh = runpy.run_path(str(root / "web/contract/write.py"))["text"]()
+    assert (root / "docs/openapi.json").read_text("utf-8") == fresh, "run make contract"
+    committed = json.loads(fresh)
+    assert committed["paths"] == description["paths"]
+    shapes = committed["components"]["schemas"]
+    assert description["components"]["schemas"].items() <= shapes.items()
+    assert {"Site", "SiteSamples"} <= shapes.keys()
+
+
+def test_every_kind_of_layer_is_in_the_description(description: dict[str, Any]) -> None:
+    kinds = {kind.kind for kind in get_args(AnyLayer)}
+    assert set(description["components"]["schemas"]["Kind"]["enum"]) == kinds

@@ -2,7 +2,7 @@
 import { effect } from "@preact/signals";
 import type { Backend } from "./backend/backend";
 import { show } from "./live";
-import type { Model } from "./model/types";
+import type { Model } from "./model/contract";
 import { backend, model, models, picture, weights } from "./state";
 
 /** Between two questions about a run that trains, milliseconds. */

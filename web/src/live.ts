@@ -6,7 +6,7 @@ import { batch } from "@preact/signals";
 import { asProblem } from "./backend/problem";
 import type { Backend, Picture } from "./backend/backend";
 import { activations, attribution, attributionMethod, backend, busy, model, picture, problem, weights } from "./state";
-import type { Model } from "./model/types";
+import type { Model } from "./model/contract";
 import { argmax } from "./model/tensor";
 
 type Source = () => Promise<Picture> | Picture;

@@ -4,7 +4,8 @@ import type { Activations, Backend, Picture, Weights } from "./backend/backend";
 import { asProblem, type Problem } from "./backend/problem";
 import { scaleOf, type Theme } from "./draw/colour";
 import { treeOf } from "./model/tree";
-import type { Attribution, LayerRow, Model, ModelSummary } from "./model/types";
+import type { Model, ModelSummary, Step } from "./model/contract";
+import type { Attribution, Method } from "./model/types";
 import type { Computed } from "./windows/window";
 
 export type View = "explore" | "training" | "workbench";
@@ -37,9 +38,9 @@ export const hovered = signal<{ layer: string | null; channel: number } | null>(
 /** Which of the input's channels the inspector shows in large, and points at in the network. */
 export const inputChannel = signal<number | null>(null);
 export const attribution = signal<Attribution | null>(null);
-export const attributionMethod = signal<string | null>(null);
+export const attributionMethod = signal<Method | null>(null);
 
-export const rows = computed<Map<string, LayerRow>>(
+export const rows = computed<Map<string, Step>>(
   () => new Map((model.value?.layers ?? []).map((row) => [row.name, row])),
 );
 export const tree = computed(() => treeOf(model.value?.layers ?? []));

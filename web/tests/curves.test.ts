@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { apart, lossesOf } from "../src/training/curves";
 
-const epoch = { train_accuracy: 0.9, validation_accuracy: 0.9 };
+const epoch = { event: "epoch" as const, train_accuracy: 0.9, validation_accuracy: 0.9 };
 
 test("both validation losses are drawn where label smoothing makes them differ", () => {
   const events = [

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import fixtures from "../fixtures/windows.json";
 import type { LayerNode } from "../src/model/tree";
 import { treeOf } from "../src/model/tree";
-import type { LayerRow } from "../src/model/types";
+import type { Step } from "../src/model/contract";
 
 // the page's state asks the window for its theme
 Object.assign(globalThis, {
@@ -12,7 +12,7 @@ Object.assign(globalThis, {
 const { fold, hostOf } = await import("../src/explore/folding");
 
 const row = (name: string, kind: string, input = [4, 8, 8], output = input) =>
-  ({ name, kind, input, output, source: [] }) as unknown as LayerRow;
+  ({ name, kind, input, output, source: [] }) as unknown as Step;
 const rows = [
   row("relu1", "relu"),
   row("conv1", "conv"),
@@ -59,7 +59,7 @@ test("a layer that is opened shows all that stood with it", () => {
 
 test("no layer is lost by folding", () => {
   for (const fixture of fixtures) {
-    const tree = treeOf(fixture.rows as unknown as LayerRow[]);
+    const tree = treeOf(fixture.rows as unknown as Step[]);
     const all = (nodes: readonly LayerNode[]): string[] =>
       nodes.flatMap((node) => [
         ...all(node.block?.main ?? []),

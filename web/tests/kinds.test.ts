@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import fixtures from "../fixtures/windows.json";
 import { known } from "../src/backend/known";
 import { Problem } from "../src/backend/problem";
-import { familyOf, isKind, ROW_KINDS, WRITTEN_KINDS } from "../src/kinds/kinds";
+import { familyOf, isKind, KINDS, WRITTEN_KINDS } from "../src/kinds/kinds";
 import { POINTWISE, type Pointwise } from "../src/kinds/pointwise";
-import type { LayerRow, Model } from "../src/model/types";
+import type { Model, Step } from "../src/model/contract";
 
-const rows = fixtures.flatMap((fixture) => fixture.rows as unknown as LayerRow[]);
+const rows = fixtures.flatMap((fixture) => fixture.rows as unknown as Step[]);
 const model = (...layers: object[]) => ({ name: "run", layers }) as unknown as Model;
 const refused = (...layers: object[]): Problem => {
   try {
@@ -18,13 +18,13 @@ const refused = (...layers: object[]): Problem => {
 };
 
 test("the fixtures have a layer of every kind, and the page knows them all", () => {
-  expect(new Set(rows.map((row) => row.kind))).toEqual(new Set(ROW_KINDS));
+  expect(new Set(rows.map((row) => row.kind))).toEqual(new Set(KINDS));
   const all = model(...rows);
   expect(known(all)).toBe(all);
 });
 
 test("a block is written as one layer and computed as a sum", () => {
-  expect(WRITTEN_KINDS.toSorted()).toEqual([...ROW_KINDS.filter((kind) => kind !== "add"), "residual"].toSorted());
+  expect(WRITTEN_KINDS.toSorted()).toEqual([...KINDS.filter((kind) => kind !== "add"), "residual"].toSorted());
   expect([isKind("add"), isKind("residual"), isKind("toString")]).toEqual([true, false, false]);
   expect(familyOf("add")).toBe("addition");
 });

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import fixtures from "../fixtures/windows.json";
 import { gridSize, hit, layOut, tileRect, type Column } from "../src/explore/layout";
 import { treeOf } from "../src/model/tree";
-import type { LayerRow } from "../src/model/types";
+import type { Step } from "../src/model/contract";
 
-const rows = fixtures[0]!.rows as unknown as LayerRow[];
+const rows = fixtures[0]!.rows as unknown as Step[];
 const CLASSES = ["left", "right", "automobile"];
 const layout = (width: number, zoom: number | null = null) => layOut(treeOf(rows), [2, 9, 10], CLASSES, width, 480, zoom);
 
@@ -43,8 +43,8 @@ test("blocks hold their layers and shortcuts", () => {
 });
 
 test("maps and the image keep their proportions", () => {
-  const wide: LayerRow = { ...rows[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null] };
-  const tall: LayerRow = { ...wide, name: "tall", output: [4, 30, 10], source: ["wide"] };
+  const wide: Step = { ...rows[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null] };
+  const tall: Step = { ...wide, name: "tall", output: [4, 30, 10], source: ["wide"] };
   const { columns } = layOut(treeOf([wide, tall]), [1, 20, 40], CLASSES, 900, 480, null);
   const shapes = columns.map(({ tile }) => tile.width / tile.height);
   expect(shapes).toEqual([2, 2, expect.closeTo(1 / 3, 1)]);
@@ -55,7 +55,7 @@ test("maps and the image keep their proportions", () => {
 });
 
 test("the names of classes have the room that they need", () => {
-  const scores: LayerRow = { ...rows[0]!, name: "scores", kind: "linear", input: [7], output: [3], source: [null] };
+  const scores: Step = { ...rows[0]!, name: "scores", kind: "linear", input: [7], output: [3], source: [null] };
   const column = (classes: string[]) => layOut(treeOf([scores]), [1, 9, 9], classes, 900, 480, null).columns[1]!;
   expect(column(["0", "1", "2"]).label).toBeLessThan(40);
   expect(column(CLASSES).label).toBeGreaterThan(10 * 7);

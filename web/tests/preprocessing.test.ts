@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import fixtures from "../fixtures/preprocessing.json";
-import type { PreprocessingRecord } from "../src/model/types";
+import type { Preprocessing } from "../src/model/contract";
 import { bring, normalise } from "../src/preprocessing/preprocess";
 import { roundEven } from "../src/preprocessing/raster";
 
@@ -21,7 +21,7 @@ const named = fixtures.map((one) => {
 });
 
 test.each(named)("%s is byte for byte what Python makes of it", (_, one) => {
-  const record = one.preprocessing as unknown as PreprocessingRecord;
+  const record = one.preprocessing as unknown as Preprocessing;
   const channels = one.channels as 1 | 3;
   const raster = { width: one.width, height: one.height, channels, data: unpacked(one.pixels) };
   const { image, notes } = bring(record, raster);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import fixtures from "../fixtures/windows.json";
 import { tensor } from "../src/model/tensor";
-import type { LayerRow } from "../src/model/types";
+import type { Step } from "../src/model/contract";
 import { onGrid, receptiveField } from "../src/windows/geometry";
-import { stepOf, type Computed } from "../src/windows/window";
+import { computationOf, type Computed } from "../src/windows/window";
 
 interface Plain {
   shape: number[];
@@ -22,7 +22,7 @@ const tensors = (from: Record<string, Plain>) =>
   new Map(Object.entries(from).map(([name, plain]) => [name, tensor(plain.shape, plain.data)]));
 
 const cases = fixtures.flatMap((fixture) => {
-  const rows = new Map(fixture.rows.map((row) => [row.name, row as unknown as LayerRow]));
+  const rows = new Map(fixture.rows.map((row) => [row.name, row as unknown as Step]));
   const computed: Computed = {
     rows,
     weights: tensors(fixture.weights as unknown as Record<string, Plain>),
@@ -41,7 +41,7 @@ function same(found: ArrayLike<number>, expected: (number | null)[]): void {
 }
 
 test.each(cases)("%s is computed as the reference engine computes it", (_, computed, told) => {
-  const step = stepOf(computed, told.layer, told.cell);
+  const step = computationOf(computed, told.layer, told.cell);
   expect(step.total).toBeCloseTo(told.total, 5);
   switch (step.family) {
     case "correlation":

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { inside, markOf, placesOf } from "../src/workbench/wrong";
 
-const mistake = (at: (number | string)[]) => ({ at, what: "", expected: "", fix: "" });
+const mistake = (at: (number | string)[]) => ({ at, kind: "value", what: "", expected: "", fix: "" });
 
 test("every wrong layer is marked, and the block around it", () => {
   const mistakes = [mistake(["layers", 1, "kernel"]), mistake(["layers", 3, "residual", 2, "conv"]), mistake(["classes"])];

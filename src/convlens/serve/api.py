@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from convlens.serve import schemas
 from convlens.serve.http.bodies import SAFETENSORS
@@ -20,12 +24,18 @@ _PHRASES = {
     500: "A fault of the server.",
     503: "Too much is waiting; Retry-After says when to come back.",
 }
-GRID = [[0] * 28 for _ in range(28)]
+STROKE = [[0, 255, 0], [0, 255, 0], [0, 255, 0]]
+"""An image of 3x3 pixels, which is brought to the size that a network takes."""
 NETWORK = {
     "input": [1, 28, 28],
     "layers": [{"conv": 8, "kernel": 3}, {"relu": True}, {"flatten": True}, {"linear": 10}],
 }
 _BYTES = {"type": "string", "format": "binary"}
+_NETWORK = {
+    "type": "object",
+    "description": "as in docs/networks.md: input, layers, and what else it says",
+    "additionalProperties": True,
+}
 _PICTURE = {
     "type": "array",
     "description": "(C, H, W) or (H, W), whole numbers 0 to 255",
@@ -33,17 +43,60 @@ _PICTURE = {
 }
 
 
-def answers(model: type | None, *problems: int, binary: str = "", status: int = 200) -> Any:
-    """Return the answers of an operation: its good one, and the errors that it can give."""
-    good: dict[str, Any] = {"description": "The answer."}
-    if model is not None:
-        good["model"] = model
+def answers(shape: Any, *problems: int, binary: str = "", status: int = 200) -> Any:
+    """Return the answers of an operation: its good one, and the errors that it can give.
+
+    Shapes are named here and described by `complete`, all at once: FastAPI would build a
+    validator for each of an operation's answers, which takes a second for all of them.
+    """
+    content = {} if shape is None else {"application/json": {"schema": _reference(shape.__name__)}}
     if binary:
-        good.setdefault("content", {})[binary] = {"schema": _BYTES}
-    found: dict[int, Any] = {status: good}
+        content[binary] = {"schema": _BYTES}
+    found: dict[int, Any] = {status: {"description": "The answer.", "content": content}}
     for number in sorted({400, 401, 403, 500, 503, *problems}):
-        found[number] = {"model": schemas.Error, "description": _PHRASES[number]}
+        found[number] = {"$ref": f"#/components/responses/{number}"}
     return found
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def complete(description: dict[str, Any]) -> dict[str, Any]:
+    """Return FastAPI's description with the errors and the shapes that its operations name.
+
+    FastAPI's own 422, for an address with parameters, goes: convlens answers in one form only.
+    """
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            for status, response in list(operation["responses"].items()):
+                if "$ref" in response:  # FastAPI writes a description beside it
+                    operation["responses"][status] = {"$ref": response["$ref"]}
+                elif "HTTPValidationError" in str(response):
+                    del operation["responses"][status]
+    error = {"application/json": {"schema": _reference(schemas.Error.__name__)}}
+    components = {
+        "responses": {
+            str(number): {"description": phrase, "content": error}
+            for number, phrase in _PHRASES.items()
+        },
+        "schemas": shapes_of(re.findall(r"#/components/schemas/(\w+)", str(description))),
+    }
+    return {**description, "components": components}
+
+
+def shapes_of(names: Iterable[str]) -> dict[str, Any]:
+    """Return the JSON schemas of shapes, of errors, and of all that these hold, by name."""
+    wanted = {name for name in names if hasattr(schemas, name)} | {schemas.Error.__name__}
+    _, document = TypeAdapter.json_schemas(
+        [(name, "serialization", TypeAdapter(getattr(schemas, name))) for name in sorted(wanted)],
+        ref_template="#/components/schemas/{model}",
+    )
+    shapes: dict[str, Any] = document["$defs"]
+    for shape in shapes.values():
+        for part in shape.get("properties", {}).values():
+            part.pop("title", None)  # the key once more
+    return dict(sorted(shapes.items()))
 
 
 def json_body(properties: dict[str, Any], required: list[str], example: Any) -> dict[str, Any]:
@@ -70,7 +123,7 @@ def image_body(
     """Return the description of a body with an image, or with images, in its three forms."""
     fields, several = fields or {}, key == "images"
     picture: Any = {"type": "array", "items": _PICTURE, "minItems": 1} if several else _PICTURE
-    shown = {key: [GRID] if several else GRID, **(example or {})}
+    shown = {key: [STROKE] if several else STROKE, **(example or {})}
     file = {"type": "array", "items": _BYTES} if several else _BYTES
     said = json_body({key: picture, **fields}, [key, *(example or {})], shown)
     content = said["requestBody"]["content"]
@@ -125,7 +178,7 @@ SHAPES = {
     "summary": "The table of a network, or why its layers do not fit",
     "openapi_extra": json_body(
         {
-            "network": {"type": "object"},
+            "network": _NETWORK,
             "rounding": {"type": "string", "enum": ["strict", "floor"]},
         },
         ["network"],
@@ -138,7 +191,7 @@ TRAIN = {
     "status_code": 202,
     "openapi_extra": json_body(
         {
-            "network": {"type": "object"},
+            "network": _NETWORK,
             "data": {"type": "string"},
             "recipe": {"type": "string"},
             "settings": {

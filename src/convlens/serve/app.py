@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +14,8 @@ from starlette.exceptions import HTTPException
 
 from convlens import __version__
 from convlens.foundation.errors import ConvlensError
-from convlens.serve.api import ACTIVATIONS, ATTRIBUTION, PREDICT, WINDOW
+from convlens.serve import schemas
+from convlens.serve.api import ACTIVATIONS, ATTRIBUTION, PREDICT, WINDOW, complete
 from convlens.serve.http.access import Access
 from convlens.serve.http.bodies import ClientLeft
 from convlens.serve.http.gate import Gate, Handler
@@ -45,7 +47,7 @@ def create_app(
         The built page.
     """
     inference = Inference(registry, services.limits, services.decoding, services.computing)
-    app = FastAPI(
+    app = _Application(
         title="convlens",
         version=__version__,
         description="Runs of convlens: what they are, what they compute, what they say.",
@@ -81,6 +83,15 @@ def create_app(
     return Gate(app, access, services.limits, services.counters, short)
 
 
+class _Application(FastAPI):
+    """FastAPI with a description of itself that has the shapes of all answers."""
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = complete(super().openapi())
+        return self.openapi_schema
+
+
 def _described(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint for the description; the gate hands requests to the handler itself."""
 
@@ -113,13 +124,14 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Tell Starlette's own refusals (404, 405) in the form of all errors."""
     assert isinstance(error, HTTPException)
     status = error.status_code
+    code: schemas.Code
     if status == 405:
-        told = "method_not_allowed", "the address does not take this method"
+        code, what = "method_not_allowed", "the address does not take this method"
     elif status == 404:
-        told = "not_found", "there is nothing at this address"
+        code, what = "not_found", "there is nothing at this address"
     else:
-        told = "refused", "the request was refused"
-    problem = Problem(status, *told, "see /openapi.json", headers=error.headers)
+        code, what = "refused", "the request was refused"
+    problem = Problem(status, code, what, "see /openapi.json", headers=error.headers)
     return _response(answer_of(problem, request.scope.get("convlens.id", "-")))
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from pydantic import TypeAdapter
 
 from convlens.api.opening import open_subject
 from convlens.foundation.errors import ConvlensError, DownloadError, InputError, RunError
 from convlens.runs import Run
+from convlens.serve import schemas
 from convlens.serve.pages import runtime, site
 from convlens.serve.pages.runtime import FILES, find_runtime
 from servers import mirror
@@ -88,6 +90,17 @@ def test_a_site_holds_what_the_server_would_answer(
     samples = json.loads((folder / "samples.json").read_text())
     assert samples["samples"] == server.get("/v1/models/first/samples").json()["samples"]
     assert len(samples["mistakes"]) > 0
+    for name, shape in (
+        ("site", schemas.Site),
+        ("samples", schemas.SiteSamples),
+        ("metrics", schemas.Metrics),
+    ):
+        content = (folder / f"{name}.json").read_bytes()
+        TypeAdapter(shape).validate_json(content, strict=True, extra="forbid")
+
+
+def test_the_page_lies_where_the_server_looks_for_it() -> None:
+    assert (site.STATIC / "index.html").is_file()
 
 
 def test_its_model_gives_every_layers_output(

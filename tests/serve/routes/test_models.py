@@ -46,9 +46,9 @@ def test_the_list_and_a_model_are_what_the_run_says(server: Server, served_runs:
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_layer_rows_hold_the_geometry_of_every_window(name: str) -> None:
+def test_steps_hold_the_geometry_of_every_window(name: str) -> None:
     network = zoo.load(name)
-    rows = {row["name"]: row for row in describe.layer_rows(network)}
+    rows = {row["name"]: row for row in describe.layer_steps(network.plan())}
     assert list(rows) == [row.name for row in network.plan().steps]
     for row in rows.values():
         assert all(source is None or source in rows for source in row["source"])
@@ -130,12 +130,18 @@ def test_a_line_that_is_damaged_or_torn_is_no_event_and_has_its_number(
     shutil.copytree(served_runs / "first", tmp_path / "first")
     path = tmp_path / "first" / "metrics.jsonl"
     (tmp_path / "first" / "MANIFEST.json").unlink()
-    lines = b'{"event": "epoch", "epoch": 1}\nnonsense\n{"event": "epoch", "epoch": "x"}\n'
-    path.write_bytes(lines + b'{"event": "epoch", "epoch": 2}\n{"event": "epo')
+    names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    measured = dict.fromkeys(names, 0.5)
+
+    def epoch(number: object, **more: float) -> str:
+        return json.dumps({"event": "epoch", "epoch": number, **more})
+
+    lines = [epoch(1, **measured), "nonsense", epoch("x", **measured), epoch(2, **measured)]
+    path.write_text("\n".join([*lines, epoch(3), '{"event": "epo']))
     run = Run.open(tmp_path / "first")
     events, line = describe.epochs_after(run, 0)
-    assert ([event["epoch"] for event in events], line) == ([1, 2], 4)
-    assert describe.epochs_after(run, 1) == (events[1:], 4)
+    assert ([event["epoch"] for event in events], line) == ([1, 2], 5)
+    assert describe.epochs_after(run, 1) == (events[1:], 5)
     assert describe.epochs_after(run, 9) == ([], 9)
 
 

@@ -1,14 +1,8 @@
 /** Where the page gets its numbers from: the server, or the published folder and the browser. */
 import type { Tensor, Tensors } from "../model/tensor";
-import type {
-  Attribution,
-  Metrics,
-  Model,
-  ModelSummary,
-  Sample,
-  ShapesAnswer,
-  WrittenNetwork,
-} from "../model/types";
+import type { DataSet, Metrics, Model, ModelSummary, Sample, Shapes, WrittenNetwork, Zoo } from "../model/contract";
+import type { Attribution, Method } from "../model/types";
+import type { Body } from "./addresses";
 
 /** An image as a person gave it: a file, or the grey pixels `(1, H, W)` of what was drawn. */
 export type Picture = { blob: Blob } | { pixels: Uint8Array; height: number; width: number };
@@ -35,12 +29,7 @@ export interface Weights {
   version: string;
 }
 
-export interface TrainingRequest {
-  network: WrittenNetwork;
-  data: string;
-  /** Of epochs, batch_size, learning_rate and seed; what is absent the recipe decides. */
-  settings: Record<string, number>;
-}
+export type TrainingRequest = Body<"/v1/trainings">;
 
 export interface Backend {
   readonly published: boolean;
@@ -51,21 +40,15 @@ export interface Backend {
   samples(name: string, kind: "test" | "mistakes"): Promise<Sample[]>;
   kernels(name: string, layer: string): Promise<Tensors>;
   activations(model: Model, picture: Picture): Promise<Activations>;
-  attribution(model: Model, picture: Picture, method: string, target: number): Promise<Attribution>;
+  attribution(model: Model, picture: Picture, method: Method, target: number): Promise<Attribution>;
   /** Absent where nothing can be trained or walked: on a published page. */
   readonly workbench?: Workbench;
 }
 
-export interface Zoo {
-  networks: WrittenNetwork[];
-  /** The name of the one to begin with. */
-  default: string;
-}
-
 export interface Workbench {
   zoo(): Promise<Zoo>;
-  datasets(): Promise<{ name: string; input: [number, number, number]; classes: number }[]>;
-  shapes(network: WrittenNetwork, signal: AbortSignal): Promise<ShapesAnswer>;
+  datasets(): Promise<DataSet[]>;
+  shapes(network: WrittenNetwork, signal: AbortSignal): Promise<Shapes>;
   train(request: TrainingRequest): Promise<string>;
   stop(run: string): Promise<void>;
 }

@@ -1,14 +1,14 @@
 /** A network that the page cannot compute is refused as a whole: a wrong number would look right. */
-import { isKind, isPointwise, ROW_KINDS } from "../kinds/kinds";
+import { isKind, isPointwise, KINDS } from "../kinds/kinds";
 import { POINTWISE, type Pointwise } from "../kinds/pointwise";
-import type { LayerRow, Model } from "../model/types";
+import type { Model, Step } from "../model/contract";
 import { Problem } from "./problem";
 
 /** Return a model all of whose layers the page knows; throws the problem of the first that it does not. */
 export function known(model: Model): Model {
   for (const row of model.layers) {
     if (!isKind(row.kind)) {
-      throw unknown(`layer "${row.name}" is of the kind "${row.kind}", which this page does not know`, ROW_KINDS);
+      throw unknown(`layer "${row.name}" is of the kind "${row.kind}", which this page does not know`, KINDS);
     }
     const constants = constantsOf(row);
     const sent = Object.keys(row.constants ?? {});
@@ -23,7 +23,7 @@ export function known(model: Model): Model {
   return model;
 }
 
-function constantsOf(row: LayerRow): readonly string[] {
+function constantsOf(row: Step): readonly string[] {
   const record: Pointwise | null = isPointwise(row.kind) ? POINTWISE[row.kind] : null;
   return record?.constants ?? [];
 }

@@ -1,28 +1,22 @@
-import type { LayerRow, Mistake } from "../model/types";
+import type { Code, Error as Answered, ErrorParts } from "../model/contract";
 
-/** What a problem is about, beside its three parts. */
-interface About {
-  /** A word for programs; the server's, or one of the page's own. */
-  code: string;
+/** The server's words for programs, and the page's own. */
+export type ProblemCode = Code | "offline" | "no_file" | "unknown_kind" | "unexpected";
+
+/** What a problem is about, beside its three parts: what the server says of it, where it is its own. */
+interface About extends Required<Pick<ErrorParts, "field" | "at" | "table" | "mistakes">> {
+  code: ProblemCode;
   status: number;
-  /** Of a request: which of its fields is wrong. */
-  field: string;
-  /** Where the layer stands that is at fault: `[3, "residual", 1]`; empty where none is. */
-  at: readonly (number | string)[];
-  /** The table up to that layer. */
-  table: readonly LayerRow[];
-  /** All mistakes of a network, in the order of its layers. */
-  mistakes: readonly Mistake[];
 }
 
 /** An error in convlens's three parts: what is wrong and where, what was expected, what to do. */
 export class Problem extends Error implements About {
-  readonly code: string;
+  readonly code: ProblemCode;
   readonly status: number;
   readonly field: string;
-  readonly at: readonly (number | string)[];
-  readonly table: readonly LayerRow[];
-  readonly mistakes: readonly Mistake[];
+  readonly at: About["at"];
+  readonly table: About["table"];
+  readonly mistakes: About["mistakes"];
 
   constructor(
     message: string,
@@ -40,15 +34,9 @@ export class Problem extends Error implements About {
   }
 }
 
-interface Written extends Partial<Omit<About, "status">> {
-  message?: string;
-  expected?: string;
-  fix?: string;
-}
-
-/** Read the problem that an answer carries. */
+/** Read the problem that an answer carries; what stands between may answer in another form. */
 export async function problemOf(response: Response): Promise<Problem> {
-  const { error = {} } = (await response.json().catch(() => ({}))) as { error?: Written };
+  const { error = {} } = (await response.json().catch(() => ({}))) as { error?: Partial<Answered["error"]> };
   const { message, expected, fix, ...about } = error;
   const status = response.status;
   return new Problem(message ?? `${status} ${response.statusText}`, expected, fix, { ...about, status });

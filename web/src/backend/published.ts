@@ -1,7 +1,7 @@
 /** A published page: what the server would answer lies beside it, and the browser computes. */
 import { readSafetensors } from "../model/safetensors";
 import { tensor } from "../model/tensor";
-import type { Metrics, Model, Sample } from "../model/types";
+import type { Metrics, Site, SiteSamples } from "../model/contract";
 import { decode } from "../preprocessing/decode";
 import { bring, normalise } from "../preprocessing/preprocess";
 import type { Activations, Backend, Picture } from "./backend";
@@ -9,11 +9,6 @@ import { known } from "./known";
 import { missing } from "./missing";
 import { occlusion } from "./occlusion";
 import { Runtime } from "./runtime";
-
-interface Site extends Model {
-  /** Layers whose filters were recorded. */
-  kernels?: string[];
-}
 
 async function file(path: string): Promise<Response> {
   const response = await fetch(path);
@@ -28,7 +23,7 @@ async function arrays(path: string) {
 export function published(site: Site): Backend {
   let runtime: Promise<Runtime> | null = null;
   const loaded = () => (runtime ??= Runtime.load(site));
-  let samples: Promise<Record<string, Sample[]>> | null = null;
+  let samples: Promise<SiteSamples> | null = null;
   const version = site.weights_version!; // they never change
 
   const computed = async (picture: Picture): Promise<Activations> => {
@@ -59,12 +54,12 @@ export function published(site: Site): Backend {
     weights: async () => ({ tensors: await arrays("weights.safetensors"), version }),
     metrics: async () => (await (await file("metrics.json")).json()) as Metrics,
     samples: async (_, kind) => {
-      samples ??= file("samples.json").then((found) => found.json() as Promise<Record<string, Sample[]>>);
+      samples ??= file("samples.json").then((found) => found.json() as Promise<SiteSamples>);
       const found = await samples;
-      return found[kind === "test" ? "samples" : "mistakes"] ?? [];
+      return found[kind === "test" ? "samples" : "mistakes"];
     },
     kernels: async (_, layer) => {
-      if (!site.kernels || site.kernels.includes(layer)) return arrays(`kernels/${layer}.safetensors`);
+      if (site.kernels.includes(layer)) return arrays(`kernels/${layer}.safetensors`);
       const weight = (await arrays("weights.safetensors")).get(`${layer}.weight`);
       return new Map(weight ? [["weights", weight]] : []);
     },

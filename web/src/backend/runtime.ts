@@ -3,7 +3,7 @@ import type * as Ort from "onnxruntime-web";
 import { missing } from "./missing";
 import { softmax, type Tensor, type Tensors } from "../model/tensor";
 import { familyOf } from "../kinds/kinds";
-import type { LayerRow, Model } from "../model/types";
+import type { Model, Step } from "../model/contract";
 
 export class Runtime {
   private constructor(
@@ -59,13 +59,13 @@ export class Runtime {
 }
 
 /** Whether a layer hands its values on as they are. */
-function passesOn(row: LayerRow): boolean {
+function passesOn(row: Step): boolean {
   const family = familyOf(row.kind);
   return family === "passing" || family === "flattening";
 }
 
 /** The layers whose output is the logits: the last one before softmax, and what it only hands on. */
-function endOf(rows: readonly LayerRow[]): Set<string> {
+function endOf(rows: readonly Step[]): Set<string> {
   const end = new Set<string>();
   let row = rows.findLast((one) => one.kind !== "softmax");
   while (row) {

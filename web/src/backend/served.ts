@@ -1,8 +1,8 @@
 /** The server that this page comes from (`convlens serve`). */
 import { readSafetensors, writeBytes } from "../model/safetensors";
 import type { Tensor } from "../model/tensor";
-import type { Metrics, Model, ModelSummary, Sample, ShapesAnswer } from "../model/types";
-import type { Activations, Backend, Picture, TrainingRequest, Zoo } from "./backend";
+import { address, type AddressOf, type Answer, type Body, type Names, type Query } from "./addresses";
+import type { Activations, Backend, Picture } from "./backend";
 import { known } from "./known";
 import { Problem, problemOf } from "./problem";
 
@@ -22,8 +22,20 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
   return response;
 }
 
-async function json<T>(path: string, init?: RequestInit): Promise<T> {
-  return (await (await ask(path, init)).json()) as T;
+async function get<A extends AddressOf<"get">>(
+  template: A,
+  names: Names<A>,
+  query?: Query<A>,
+): Promise<Answer<A, "get">> {
+  return (await (await ask(address(template, names, query))).json()) as Answer<A, "get">;
+}
+
+async function post<A extends AddressOf<"post">>(
+  template: A,
+  names: Names<A>,
+  init: RequestInit,
+): Promise<Answer<A, "post">> {
+  return (await (await ask(address(template, names), { method: "POST", ...init })).json()) as Answer<A, "post">;
 }
 
 async function tensors(path: string, init?: RequestInit) {
@@ -31,9 +43,8 @@ async function tensors(path: string, init?: RequestInit) {
   return readSafetensors(await response.arrayBuffer());
 }
 
-function post(body: unknown, signal?: AbortSignal): RequestInit {
+function json<A extends AddressOf<"post">>(body: Body<A>, signal?: AbortSignal): RequestInit {
   return {
-    method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
     ...(signal ? { signal } : {}),
@@ -44,32 +55,29 @@ function form(picture: Picture, fields: Record<string, string> = {}): RequestIni
   if ("pixels" in picture) {
     const shape = [1, picture.height, picture.width];
     const body = writeBytes("image", shape, picture.pixels, fields);
-    return { method: "POST", headers: { "Content-Type": TENSORS }, body };
+    return { headers: { "Content-Type": TENSORS }, body };
   }
   const body = new FormData();
   body.append("image", picture.blob, "image");
   for (const [name, value] of Object.entries(fields)) body.append(name, value);
-  return { method: "POST", body };
+  return { body };
 }
-
-const at = (name: string) => `v1/models/${encodeURIComponent(name)}`;
 
 export const served: Backend = {
   published: false,
-  models: async () => (await json<{ models: ModelSummary[] }>("v1/models")).models,
-  model: async (name) => known(await json<Model>(at(name))),
+  models: async () => (await get("/v1/models", {})).models,
+  model: async (name) => known(await get("/v1/models/{name}", { name })),
   weights: async (name) => {
-    const file = await tensors(`${at(name)}/weights`);
+    const file = await tensors(address("/v1/models/{name}/weights", { name }));
     return { tensors: file.tensors, version: file.metadata["weights_version"] ?? "" };
   },
-  metrics: (name, after) => json<Metrics>(`${at(name)}/metrics?after=${after}`),
-  samples: async (name, kind) =>
-    (await json<{ samples: Sample[] }>(`${at(name)}/samples?kind=${kind}&count=42`)).samples,
-  kernels: async (name, layer) =>
-    (await tensors(`${at(name)}/kernels/${encodeURIComponent(layer)}`)).tensors,
+  metrics: (name, after) => get("/v1/models/{name}/metrics", { name }, { after }),
+  samples: async (name, kind) => (await get("/v1/models/{name}/samples", { name }, { kind, count: 42 })).samples,
+  kernels: async (name, layer) => (await tensors(address("/v1/models/{name}/kernels/{layer}", { name, layer }))).tensors,
 
   async activations(model, picture): Promise<Activations> {
-    const file = await tensors(`${at(model.name)}:activations`, form(picture));
+    const path = address("/v1/models/{name}:activations", { name: model.name });
+    const file = await tensors(path, { method: "POST", ...form(picture) });
     const need = (name: string): Tensor => {
       const found = file.tensors.get(name);
       if (!found) throw new Problem(`the server's answer has no tensor "${name}"`);
@@ -92,10 +100,7 @@ export const served: Backend = {
 
   async attribution(model, picture, method, target) {
     const fields = { method, class: String(target) };
-    const found = await json<{ method: string; class: number | string; map: number[][] }>(
-      `${at(model.name)}:attribution`,
-      form(picture, fields),
-    );
+    const found = await post("/v1/models/{name}:attribution", { name: model.name }, form(picture, fields));
     return {
       method: found.method,
       class: target,
@@ -106,18 +111,12 @@ export const served: Backend = {
   },
 
   workbench: {
-    zoo: () => json<Zoo>("v1/zoo"),
-    datasets: async () =>
-      (
-        await json<{
-          datasets: { name: string; input: [number, number, number]; classes: number }[];
-        }>("v1/datasets")
-      ).datasets,
-    shapes: (network, signal) => json<ShapesAnswer>("v1/shapes", post({ network }, signal)),
-    train: async (request: TrainingRequest) =>
-      (await json<{ run: string }>("v1/trainings", post(request))).run,
-    stop: async (run) => {
-      await ask(`v1/trainings/${encodeURIComponent(run)}`, { method: "DELETE" });
+    zoo: () => get("/v1/zoo", {}),
+    datasets: async () => (await get("/v1/datasets", {})).datasets,
+    shapes: (network, signal) => post("/v1/shapes", {}, json<"/v1/shapes">({ network }, signal)),
+    train: async (request) => (await post("/v1/trainings", {}, json<"/v1/trainings">(request))).run,
+    stop: async (name) => {
+      await ask(address("/v1/trainings/{name}", { name }), { method: "DELETE" });
     },
   },
 };

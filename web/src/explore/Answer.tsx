@@ -4,7 +4,8 @@ import { t } from "../i18n";
 import { wholeImage } from "../inspector/PixelsView";
 import { explain } from "../live";
 import { argmax, isFlat } from "../model/tensor";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
+import type { Method } from "../model/types";
 import { activations, attribution, attributionMethod, busy, model, problem, selected } from "../state";
 import { legendText, methodText } from "../shell/methodText";
 import { bring, choose } from "./choosing";
@@ -90,7 +91,7 @@ function Origin({ best }: { best: number }) {
   );
 }
 
-function Way(props: { row: LayerRow; best: number; how: string; children: string }) {
+function Way(props: { row: Step; best: number; how: string; children: string }) {
   return (
     <li>
       <button class="plain" onClick={() => {
@@ -107,7 +108,7 @@ function Why() {
   const methods = model.value!.attributions;
   if (!methods.length) return null;
   const chosen = attributionMethod.value;
-  const pick = (method: string | null) => {
+  const pick = (method: Method | null) => {
     attributionMethod.value = method;
     attribution.value = null;
     void explain();
@@ -118,7 +119,7 @@ function Why() {
       <select
         aria-label={t("why.title")}
         value={chosen ?? ""}
-        onChange={(event) => pick(event.currentTarget.value || null)}
+        onChange={(event) => pick(methods.find((method) => method === event.currentTarget.value) ?? null)}
       >
         <option value="">{t("why.none")}</option>
         {methods.map((method) => (

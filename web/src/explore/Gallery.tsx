@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../backend/problem";
 import { percent } from "../draw/numbers";
 import { t } from "../i18n";
-import type { Sample } from "../model/types";
+import type { Sample } from "../model/contract";
 import { backend, model } from "../state";
 import { offered } from "./Input";
 import { titleOf } from "../shell/problemTexts";

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 import { show } from "../live";
-import type { Model } from "../model/types";
+import type { Model } from "../model/contract";
 import { refuseLarge } from "../preprocessing/header";
 import { activations, backend, model, picture } from "../state";
 import { Camera } from "./Camera";

@@ -1,8 +1,9 @@
 /** A small sign for each kind of layer: its shape says what it is, its colour whether it learns. */
-import { familyOf, isPointwise, type RowKind } from "../kinds/kinds";
+import { familyOf, isPointwise } from "../kinds/kinds";
 import { POINTWISE, type Pointwise, type PointwiseKind } from "../kinds/pointwise";
+import type { Kind } from "../model/contract";
 
-const SHAPES: Record<Exclude<RowKind, PointwiseKind> | Pointwise["family"] | "image", string> = {
+const SHAPES: Record<Exclude<Kind, PointwiseKind> | Pointwise["family"] | "image", string> = {
   image: "M1.5 4h9v10h-9z",
   conv: "M2 1h8v16H2z",
   depthwise: "M2 1h3v16H2zM7 1h3v16H7z",
@@ -20,7 +21,7 @@ const SHAPES: Record<Exclude<RowKind, PointwiseKind> | Pointwise["family"] | "im
   passing: "M4 4h4v2H4zM4 8h4v2H4zM4 12h4v2H4z",
 };
 
-export function KindMark({ kind }: { kind: RowKind | "image" }) {
+export function KindMark({ kind }: { kind: Kind | "image" }) {
   const shape = kind !== "image" && isPointwise(kind) ? POINTWISE[kind].family : kind;
   const family = kind === "image" ? kind : familyOf(kind);
   return (

@@ -5,7 +5,7 @@ import { readsOf } from "../kinds/kinds";
 import { argmax } from "../model/tensor";
 import { activations, computedNow, hovered, inputChannel, model, rows, selected, type Place } from "../state";
 import { windowRegion, type Region } from "../windows/geometry";
-import { stepOf } from "../windows/window";
+import { computationOf } from "../windows/window";
 import { centre } from "./choosing";
 import { tileRect, type Column, type Layout } from "./layout";
 import { linksOf, type Link } from "./linkStrengths";
@@ -62,7 +62,7 @@ export function Links({ layout }: { layout: Layout }) {
   const target = pointed ? columns.get(pointed.layer) : undefined;
   if (!pointed || !row || !target) return null;
   const cell = pointed.cell ?? (row.output.length === 3 ? [pointed.channel, ...centre(row)] : [pointed.channel]);
-  const links = known ? linksOf(row, pointed.channel, stepOf(known, row.name, cell)) : [];
+  const links = known ? linksOf(row, pointed.channel, computationOf(known, row.name, cell)) : [];
   const region = pointed.cell ? regionOf(row.name, pointed.cell) : null;
   const end = tileRect(target, pointed.channel);
   return (

@@ -6,7 +6,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
-import type { RowKind } from "../kinds/kinds";
+import type { Kind } from "../model/contract";
 import type { LayerNode } from "../model/tree";
 import { model, rows, selected, tree } from "../state";
 import { kindText } from "../shell/layerText";
@@ -55,7 +55,7 @@ export function Overview({ inView, onGo, zoom }: Props) {
     setStop(name);
     bar.current?.querySelector<HTMLElement>(`[data-strip="${CSS.escape(name ?? "")}"]`)?.focus();
   };
-  const item = (name: string | null, kind: RowKind | "image") => (
+  const item = (name: string | null, kind: Kind | "image") => (
     <button
       key={name ?? ""}
       class={`mark${inView.has(name) ? " in-view" : ""}${selected.value && selected.value.layer === name ? " is-open" : ""}`}

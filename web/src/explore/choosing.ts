@@ -1,6 +1,6 @@
 /** Pointing at a map or a cell, by pointer or by keys. */
 import { signal } from "@preact/signals";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 import { inputChannel, selected } from "../state";
 
 /** The layer that the reader was last brought to by the overview. */
@@ -13,7 +13,7 @@ export function bring(layer: string | null): void {
   wanted.value = layer;
 }
 
-export function choose(row: LayerRow, channel: number, y: number, x: number): void {
+export function choose(row: Step, channel: number, y: number, x: number): void {
   inputChannel.value = null;
   selected.value = {
     layer: row.name,
@@ -22,7 +22,7 @@ export function choose(row: LayerRow, channel: number, y: number, x: number): vo
 }
 
 /** The cell in the middle of a layer's maps. */
-export function centre(row: LayerRow): [number, number] {
+export function centre(row: Step): [number, number] {
   return [Math.floor((row.output[1] ?? 1) / 2), Math.floor((row.output[2] ?? 1) / 2)];
 }
 

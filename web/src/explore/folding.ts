@@ -5,7 +5,7 @@
 import { computed, signal } from "@preact/signals";
 import { isPointwise } from "../kinds/kinds";
 import type { LayerNode } from "../model/tree";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 import { model, tree } from "../state";
 
 /** Networks of more layers are folded until the reader says otherwise. */
@@ -63,7 +63,7 @@ export function fold(nodes: readonly LayerNode[], open: ReadonlySet<string>): La
   return kept;
 }
 
-function folds(row: LayerRow): boolean {
+function folds(row: Step): boolean {
   // flattening maps of one cell changes nothing that can be seen
   const flat = row.kind === "flatten" && row.input[1] === 1 && row.input[2] === 1;
   return flat || isPointwise(row.kind);

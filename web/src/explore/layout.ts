@@ -5,11 +5,11 @@
  */
 import { proportioned, type Size } from "../draw/proportions";
 import type { LayerNode } from "../model/tree";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 
 export interface Column {
   /** null: the image. */
-  row: LayerRow | null;
+  row: Step | null;
   x: number;
   y: number;
   width: number;
@@ -25,7 +25,7 @@ export interface Column {
   /** Of the names beside the values of classes. */
   label: number;
   /** Layers that stand with this one. */
-  folded: readonly LayerRow[];
+  folded: readonly Step[];
 }
 
 export interface Block {
@@ -179,7 +179,7 @@ class Stage {
 }
 
 function grid(
-  row: LayerRow,
+  row: Step,
   folded: number,
   height: number,
   room: Room,

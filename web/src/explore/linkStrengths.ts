@@ -1,7 +1,7 @@
 /** Which maps a map is made from, and how strongly: the lines between the columns. */
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 import { strongest } from "../windows/weightedSum";
-import type { Step } from "../windows/step";
+import type { CellComputation } from "../windows/computation";
 
 export interface Link {
   layer: string | null;
@@ -13,7 +13,7 @@ export interface Link {
 const MOST = 48;
 
 /** The links of a step's cell to the maps that it was computed from. */
-export function linksOf(row: LayerRow, channel: number, step: Step): Link[] {
+export function linksOf(row: Step, channel: number, step: CellComputation): Link[] {
   const source = row.source[0] ?? null;
   switch (step.family) {
     case "correlation":

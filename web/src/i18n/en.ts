@@ -22,6 +22,9 @@ export const en = {
   "state.finished": "finished",
   "state.interrupted": "interrupted",
   "state.diverged": "diverged",
+  "state.imported": "imported",
+  "state.stopped": "stopped",
+  "state.unknown": "unknown",
   "state.failed": "failed",
 
   "problem.what": "What is wrong",

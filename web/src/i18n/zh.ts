@@ -24,6 +24,9 @@ export const zh: Dictionary = {
   "state.finished": "已完成",
   "state.interrupted": "已中断",
   "state.diverged": "已发散",
+  "state.imported": "导入的模型",
+  "state.stopped": "意外停止",
+  "state.unknown": "未知",
   "state.failed": "失败",
 
   "problem.what": "问题",

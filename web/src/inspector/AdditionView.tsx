@@ -1,13 +1,13 @@
 /** The end of a residual block: what its layers made, plus what took the shortcut. */
 import { t } from "../i18n";
-import type { Addition } from "../windows/step";
+import type { Addition } from "../windows/computation";
 import { Total } from "./CorrelationView";
 import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type StepProps } from "./Inspector";
+import { Part, Then, type ViewProps } from "./Inspector";
 
-export function AdditionView({ row, cell, step, sliding }: StepProps<Addition>) {
+export function AdditionView({ row, cell, step, sliding }: ViewProps<Addition>) {
   const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];
   const at = { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
   const [main, side] = step.sources.map((name) => mapOf(name, cell[0]!));

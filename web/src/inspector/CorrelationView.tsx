@@ -5,15 +5,15 @@ import { t } from "../i18n";
 import { inputChannel } from "../state";
 import { fixed, short } from "../draw/numbers";
 import { windowRegion } from "../windows/geometry";
-import type { Correlation } from "../windows/step";
+import type { Correlation } from "../windows/computation";
 import { strongest } from "../windows/weightedSum";
 import { channelText, mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { gridHeight, NumberGrid } from "./NumberGrid";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type StepProps } from "./Inspector";
+import { Part, Then, type ViewProps } from "./Inspector";
 
-export function CorrelationView({ row, cell, step, sliding }: StepProps<Correlation>) {
+export function CorrelationView({ row, cell, step, sliding }: ViewProps<Correlation>) {
   const source = row.source[0] ?? null;
   const largest = step.channels[strongest(step.channelSums, 1).top[0]!.index]!;
   const channel = step.channels.includes(inputChannel.value ?? -1) ? inputChannel.value! : largest;

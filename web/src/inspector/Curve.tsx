@@ -2,7 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 import { POINTWISE } from "../kinds/pointwise";
-import type { Pointwise } from "../windows/step";
+import type { Pointwise } from "../windows/computation";
 
 const SIDE = 170;
 

@@ -4,15 +4,15 @@ import { mapCanvas, prepare } from "../draw/canvas";
 import { t } from "../i18n";
 import { kindText } from "../shell/layerText";
 import { selected, theme } from "../state";
-import type { Flattening } from "../windows/step";
+import type { Flattening } from "../windows/computation";
 import { Total } from "./CorrelationView";
-import { Part, Then, type StepProps } from "./Inspector";
+import { Part, Then, type ViewProps } from "./Inspector";
 import { mapOf, mapText, type OneMap } from "./maps";
 import { MapView } from "./MapView";
 
 const HEIGHT = 26;
 
-export function FlattenView(props: StepProps<Flattening>) {
+export function FlattenView(props: ViewProps<Flattening>) {
   const { row, step } = props;
   if (row.input.length === 3) return <Flattened {...props} />;
   return (
@@ -22,7 +22,7 @@ export function FlattenView(props: StepProps<Flattening>) {
   );
 }
 
-function Flattened({ row, cell, step }: StepProps<Flattening>) {
+function Flattened({ row, cell, step }: ViewProps<Flattening>) {
   const source = row.source[0] ?? null;
   const [count, height, width] = row.input as [number, number, number];
   const [map, y, x] = step.source as [number, number, number];

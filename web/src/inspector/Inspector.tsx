@@ -9,9 +9,9 @@ import { settingsText } from "../shell/settingsText";
 import { cellAt } from "../windows/cells";
 import { movedCell } from "../explore/choosing";
 import { computedNow, rows, selected } from "../state";
-import { stepOf } from "../windows/window";
-import type { LayerRow } from "../model/types";
-import type { Step } from "../windows/step";
+import { computationOf } from "../windows/window";
+import type { Step } from "../model/contract";
+import type { CellComputation } from "../windows/computation";
 import { AdditionView } from "./AdditionView";
 import { CorrelationView } from "./CorrelationView";
 import { FlattenView } from "./FlattenView";
@@ -21,8 +21,8 @@ import { PoolingView } from "./PoolingView";
 import { SoftmaxView } from "./SoftmaxView";
 import { WeightedSumView } from "./WeightedSumView";
 
-export interface StepProps<S extends Step = Step> {
-  row: LayerRow;
+export interface ViewProps<S extends CellComputation = CellComputation> {
+  row: Step;
   cell: number[];
   step: S;
   /** Whether the window is on its way over the input: what it has not reached is faint. */
@@ -38,10 +38,10 @@ export function Inspector() {
   if (place.layer === null) return <PixelsView plane={place.cell[0]!} />;
   const row = rows.value.get(place.layer);
   if (!known || !row) return <p class="empty">{t("working")}</p>;
-  return <OfLayer key={row.name} row={row} cell={place.cell} step={stepOf(known, row.name, place.cell)} />;
+  return <OfLayer key={row.name} row={row} cell={place.cell} step={computationOf(known, row.name, place.cell)} />;
 }
 
-function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Step }) {
+function OfLayer({ row, cell, step }: { row: Step; cell: number[]; step: CellComputation }) {
   const section = useRef<HTMLElement>(null);
   useEffect(() => bringIntoView(section.current!), []);
   useEffect(() => takeFocus(section.current!), []);
@@ -141,7 +141,7 @@ function OfLayer({ row, cell, step }: { row: LayerRow; cell: number[]; step: Ste
   );
 }
 
-function Equation({ step, ...props }: StepProps) {
+function Equation({ step, ...props }: ViewProps) {
   switch (step.family) {
     case "correlation":
       return <CorrelationView {...props} step={step} />;

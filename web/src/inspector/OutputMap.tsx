@@ -3,9 +3,9 @@ import { t } from "../i18n";
 import { selected } from "../state";
 import { mapOf } from "./maps";
 import { MapView } from "./MapView";
-import { Part, type StepProps } from "./Inspector";
+import { Part, type ViewProps } from "./Inspector";
 
-export function OutputMap({ row, cell, sliding }: Pick<StepProps, "row" | "cell" | "sliding">) {
+export function OutputMap({ row, cell, sliding }: Pick<ViewProps, "row" | "cell" | "sliding">) {
   const output = mapOf(row.name, cell[0]!);
   if (!output) return null;
   const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];

@@ -5,7 +5,7 @@ import { OVER_IMAGE, readable } from "../draw/colour";
 import { drawAttribution } from "../draw/overlay";
 import { shapeText, short } from "../draw/numbers";
 import { t } from "../i18n";
-import type { Model } from "../model/types";
+import type { Model } from "../model/contract";
 import { legendText, methodText } from "../shell/methodText";
 import { activations, attribution, selected, type Place } from "../state";
 import { bringIntoView, takeFocus } from "./Inspector";

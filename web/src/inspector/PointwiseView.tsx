@@ -3,15 +3,15 @@ import { percent, short } from "../draw/numbers";
 import { t } from "../i18n";
 import { POINTWISE, type Pointwise as Record } from "../kinds/pointwise";
 import { kindText } from "../shell/layerText";
-import type { Pointwise } from "../windows/step";
+import type { Pointwise } from "../windows/computation";
 import { Total } from "./CorrelationView";
 import { Curve } from "./Curve";
 import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type StepProps } from "./Inspector";
+import { Part, Then, type ViewProps } from "./Inspector";
 
-export function PointwiseView({ row, cell, step, sliding }: StepProps<Pointwise>) {
+export function PointwiseView({ row, cell, step, sliding }: ViewProps<Pointwise>) {
   const { family, cuts }: Record = POINTWISE[step.kind];
   const source = row.source[0] ?? null;
   const maps = row.input.length === 3;

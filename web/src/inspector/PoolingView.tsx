@@ -2,15 +2,15 @@
 import { t } from "../i18n";
 import { short } from "../draw/numbers";
 import { windowRegion } from "../windows/geometry";
-import type { Pooling } from "../windows/step";
+import type { Pooling } from "../windows/computation";
 import { Total, windowText } from "./CorrelationView";
 import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { gridHeight, NumberGrid } from "./NumberGrid";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type StepProps } from "./Inspector";
+import { Part, Then, type ViewProps } from "./Inspector";
 
-export function PoolingView({ row, cell, step, sliding }: StepProps<Pooling>) {
+export function PoolingView({ row, cell, step, sliding }: ViewProps<Pooling>) {
   const source = row.source[0] ?? null;
   const input = mapOf(source, cell[0]!);
   const wide = step.columns.length;

@@ -2,13 +2,13 @@
 import { percent, short } from "../draw/numbers";
 import { t } from "../i18n";
 import { model, selected } from "../state";
-import type { Softmax } from "../windows/step";
+import type { Softmax } from "../windows/computation";
 import { Bar } from "./CorrelationView";
-import { Part, type StepProps } from "./Inspector";
+import { Part, type ViewProps } from "./Inspector";
 
 const MOST = 40;
 
-export function SoftmaxView({ row, cell, step }: StepProps<Softmax>) {
+export function SoftmaxView({ row, cell, step }: ViewProps<Softmax>) {
   const classes = model.value!.classes;
   const order = Array.from(step.logits.keys());
   if (order.length > MOST) order.sort((a, b) => step.logits[b]! - step.logits[a]!).splice(MOST);

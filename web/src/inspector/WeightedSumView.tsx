@@ -7,15 +7,15 @@ import { proportioned } from "../draw/proportions";
 import { t } from "../i18n";
 import { classOf } from "../shell/layerText";
 import { theme } from "../state";
-import type { WeightedSum } from "../windows/step";
+import type { WeightedSum } from "../windows/computation";
 import { cellAt } from "../windows/cells";
 import { byMap, strongest } from "../windows/weightedSum";
 import { Bar, Total } from "./CorrelationView";
-import { Part, Then, type StepProps } from "./Inspector";
+import { Part, Then, type ViewProps } from "./Inspector";
 
 const SHOWN = 10;
 
-export function WeightedSumView({ row, cell, step }: StepProps<WeightedSum>) {
+export function WeightedSumView({ row, cell, step }: ViewProps<WeightedSum>) {
   const { top, rest } = strongest(step.products, SHOWN);
   const largest = Math.abs(top[0]?.value ?? 1) || 1;
   const answer = classOf(row, cell[0]!);

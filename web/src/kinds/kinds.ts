@@ -5,6 +5,7 @@
  * has a `switch` that ends in `never`. A kind that is not here is refused (see `backend/known.ts`)
  * and not drawn as another one.
  */
+import type { Kind } from "../model/contract";
 import { never } from "./never";
 import { POINTWISE, type Pointwise, type PointwiseKind } from "./pointwise";
 
@@ -29,17 +30,14 @@ const OTHERS = {
   linear: "weighted-sum",
   softmax: "softmax",
   add: "addition",
-} as const satisfies Record<string, Family>;
-
-/** The kinds of layers that are computed: those of the server's rows. */
-export type RowKind = PointwiseKind | keyof typeof OTHERS;
+} as const satisfies Record<Exclude<Kind, PointwiseKind>, Family>;
 
 /** The kinds that a network is written with: a residual block is computed as its layers and a sum. */
-export type WrittenKind = Exclude<RowKind, "add"> | "residual";
+export type WrittenKind = Exclude<Kind, "add"> | "residual";
 
 const keys = Object.keys as <K extends string>(of: Record<K, unknown>) => K[];
 
-export const ROW_KINDS: readonly RowKind[] = [...keys(OTHERS), ...keys(POINTWISE)];
+export const KINDS: readonly Kind[] = [...keys(OTHERS), ...keys(POINTWISE)];
 
 /** In the order in which they are offered: those with weights first. */
 export const WRITTEN_KINDS: readonly WrittenKind[] = [
@@ -50,20 +48,20 @@ export const WRITTEN_KINDS: readonly WrittenKind[] = [
   "residual",
 ];
 
-export function isKind(name: string): name is RowKind {
-  return (ROW_KINDS as readonly string[]).includes(name);
+export function isKind(name: string): name is Kind {
+  return (KINDS as readonly string[]).includes(name);
 }
 
-export function isPointwise(kind: RowKind): kind is PointwiseKind {
+export function isPointwise(kind: Kind): kind is PointwiseKind {
   return Object.hasOwn(POINTWISE, kind);
 }
 
-export function familyOf(kind: RowKind): Family {
+export function familyOf(kind: Kind): Family {
   return isPointwise(kind) ? POINTWISE[kind].family : OTHERS[kind];
 }
 
 /** What one cell reads of the layer before it: one cell of each channel, a window, or all of it. */
-export function readsOf(kind: RowKind): "cell" | "window" | "all" {
+export function readsOf(kind: Kind): "cell" | "window" | "all" {
   const family = familyOf(kind);
   switch (family) {
     case "correlation":

@@ -5,6 +5,7 @@
 import { short } from "../draw/numbers";
 import { erf } from "../windows/erf";
 import type { Key } from "../i18n";
+import type { Kind } from "../model/contract";
 
 /** A line of a layer's formula with its numbers put in, and what it comes to. */
 export interface Line {
@@ -103,6 +104,6 @@ export const POINTWISE = {
     lines: () => [],
     says: () => "dropout.idle",
   }),
-};
+} satisfies Partial<Record<Kind, Pointwise>>;
 
 export type PointwiseKind = keyof typeof POINTWISE;

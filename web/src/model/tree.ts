@@ -1,21 +1,22 @@
 /** The rows of a network's table as the tree that they are written in: blocks and their branches. */
 import { familyOf, WRITTEN_KINDS, type WrittenKind } from "../kinds/kinds";
-import type { LayerRow, WrittenLayer } from "./types";
+import type { Step } from "./contract";
+import type { WrittenLayer } from "./types";
 
 export interface LayerNode {
-  row: LayerRow;
+  row: Step;
   /** Of a residual block: its layers, and those of its shortcut (none: the input itself). */
   block?: { main: LayerNode[]; shortcut: LayerNode[] };
   /** Layers after it that are shown with it. */
-  folded?: LayerRow[];
+  folded?: Step[];
 }
 
 /** Build the tree; the rows come in the order of computation, a block after what is in it. */
-export function treeOf(rows: readonly LayerRow[]): LayerNode[] {
+export function treeOf(rows: readonly Step[]): LayerNode[] {
   return under(rows, "");
 }
 
-function under(rows: readonly LayerRow[], prefix: string): LayerNode[] {
+function under(rows: readonly Step[], prefix: string): LayerNode[] {
   const nodes: LayerNode[] = [];
   for (const row of rows) {
     if (!row.name.startsWith(prefix) || row.name.slice(prefix.length).includes(".")) continue;
@@ -40,5 +41,3 @@ function under(rows: readonly LayerRow[], prefix: string): LayerNode[] {
 export function kindOf(layer: WrittenLayer): WrittenKind | null {
   return WRITTEN_KINDS.find((kind) => Object.hasOwn(layer, kind)) ?? null;
 }
-
-export type { WrittenKind as Kind } from "../kinds/kinds";

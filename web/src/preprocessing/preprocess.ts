@@ -1,6 +1,6 @@
 /** How an image becomes what the network was trained on: the same as in Python, byte for byte. */
 import type { Tensor } from "../model/tensor";
-import type { PreprocessingRecord } from "../model/types";
+import type { Preprocessing } from "../model/contract";
 import { cover, letterbox, stretch } from "./fit";
 import { framed } from "./framing";
 import { border, grey, median, rgb, type Raster } from "./raster";
@@ -8,7 +8,7 @@ import { border, grey, median, rgb, type Raster } from "./raster";
 const FITTING = { crop: cover, pad: letterbox, stretch, exact: cover };
 
 /** Bring a decoded image to the network's input: bytes `(C, H, W)`, and what was changed. */
-export function bring(record: PreprocessingRecord, given: Raster): { image: Uint8Array; notes: string[] } {
+export function bring(record: Preprocessing, given: Raster): { image: Uint8Array; notes: string[] } {
   const [channels, height, width] = record.input;
   const notes: string[] = [];
   let image = given;
@@ -37,14 +37,14 @@ export function bring(record: PreprocessingRecord, given: Raster): { image: Uint
 }
 
 /** Whether the image's plain background is the opposite of the run's. */
-function opposite(record: PreprocessingRecord, image: Raster): boolean {
+function opposite(record: Preprocessing, image: Raster): boolean {
   if (record.background === "mixed") return false;
   const light = median(border(grey(image))) > 127;
   return light === (record.background === "dark");
 }
 
 /** `(x / 255 - mean) / std` a channel, in single precision as in training. */
-export function normalise(record: PreprocessingRecord, image: Uint8Array): Tensor {
+export function normalise(record: Preprocessing, image: Uint8Array): Tensor {
   const cells = record.input[1] * record.input[2];
   const data = Float32Array.from(image, (value, i) => {
     const c = Math.floor(i / cells);

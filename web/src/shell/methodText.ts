@@ -1,21 +1,23 @@
 /** What an attribution is called, and what its colours say. */
-import { t, type Key } from "../i18n";
+import { t } from "../i18n";
+import { never } from "../kinds/never";
+import type { Method } from "../model/types";
 
-const NAMES: Record<string, Key> = {
-  "grad-cam": "why.grad-cam",
-  "integrated-gradients": "why.integrated-gradients",
-  occlusion: "why.occlusion",
-  saliency: "why.saliency",
-};
-
-/** Methods that say nothing against a class have a legend of their own. */
-const LEGENDS: Record<string, Key> = { "grad-cam": "why.legendFor", saliency: "why.legendMatters" };
-
-export function methodText(method: string): string {
-  const key = NAMES[method];
-  return key ? t(key) : method;
+export function methodText(method: Method): string {
+  return t(`why.${method}`);
 }
 
-export function legendText(method: string): string {
-  return t(LEGENDS[method] ?? "why.legend");
+/** Methods that say nothing against a class have a legend of their own. */
+export function legendText(method: Method): string {
+  switch (method) {
+    case "grad-cam":
+      return t("why.legendFor");
+    case "saliency":
+      return t("why.legendMatters");
+    case "integrated-gradients":
+    case "occlusion":
+      return t("why.legend");
+    default:
+      return never(method);
+  }
 }

@@ -1,5 +1,5 @@
 /** What the page says about a problem in the reader's language, by the problem's code. */
-import type { Problem } from "../backend/problem";
+import type { Problem, ProblemCode } from "../backend/problem";
 import { t } from "../i18n";
 
 type Kind =
@@ -21,15 +21,14 @@ type Kind =
   | "site"
   | "other";
 
-/** Every code that the server answers with, and the page's own; a test compares them. */
-const KINDS: Record<string, Kind> = {
+/** Every code that the server answers with, and the page's own. */
+const KINDS: Record<ProblemCode, Kind> = {
   bad_image: "image",
   too_large: "large",
   bad_network: "network",
   invalid: "request",
   bad_request: "request",
   bad_multipart: "request",
-  headers_too_large: "request",
   too_many_parts: "request",
   unsupported_media_type: "request",
   method_not_allowed: "request",
@@ -60,7 +59,8 @@ function kindOf(problem: Problem): Kind {
   if (problem.code === "invalid" && /^(settings|data$|recipe$)/.test(problem.field)) return "training";
   if (problem.code === "invalid" && problem.field.startsWith("network")) return "network";
   if (problem.code === "invalid" && problem.field.startsWith("image")) return "image";
-  return KINDS[problem.code] ?? "other";
+  // something between the page and the server may answer with a code of its own
+  return Object.hasOwn(KINDS, problem.code) ? KINDS[problem.code] : "other";
 }
 
 export function titleOf(problem: Problem): string {

@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { asProblem } from "../backend/problem";
 import { percent } from "../draw/numbers";
 import { t, type Key } from "../i18n";
+import type { RunStatus, State } from "../model/contract";
 import { ProblemNote } from "../shell/ProblemNote";
 import { backend, model, problem } from "../state";
 import { Chart } from "./Chart";
@@ -33,7 +34,7 @@ export function Training() {
   const running = status.state === "running";
   const epochs = events.map((event) => event.epoch);
   const most = Math.max(status.epochs ?? 0, epochs[epochs.length - 1] ?? 0, 2);
-  const best = events.filter((event) => event.best).at(-1)?.epoch ?? status.best_epoch;
+  const best = events.filter((event) => event.best).at(-1)?.epoch ?? status.best_epoch ?? undefined;
   const losses = lossesOf(events);
   const names = { train: t("training.train"), validation: t("training.validation") };
   return (
@@ -70,7 +71,7 @@ export function Training() {
           </button>
         )}
       </header>
-      <Ended state={status.state} message={status.message} />
+      <Ended {...status} />
       {events.length === 0 ? (
         <p class="empty">{t(running ? "training.waiting" : "training.none")}</p>
       ) : (
@@ -115,22 +116,13 @@ export function Training() {
   );
 }
 
-function stateText(state: string | undefined): string {
-  const known: Record<string, Key> = {
-    running: "state.running",
-    finished: "state.finished",
-    interrupted: "state.interrupted",
-    diverged: "state.diverged",
-    failed: "state.failed",
-  };
-  const key = known[state ?? ""];
-  return key ? t(key) : (state ?? "–");
+function stateText(state: State | null | undefined): string {
+  return t(`state.${state ?? "unknown"}`);
 }
 
 /** Why a training ended before its time. */
-function Ended({ state, message }: { state: string | undefined; message: string | undefined }) {
-  const known: Record<string, Key> = { diverged: "training.diverged", failed: "training.failed" };
-  const key = known[state ?? ""];
+function Ended({ state, message }: Pick<RunStatus, "state" | "message">) {
+  const why = state === "diverged" || state === "failed" ? t(`training.${state}`) : null;
   if (state === "interrupted") {
     return (
       <div class="ended">
@@ -139,11 +131,11 @@ function Ended({ state, message }: { state: string | undefined; message: string 
       </div>
     );
   }
-  if (!key) return message && state !== "running" ? <p class="quiet ended" lang="en">{message}</p> : null;
+  if (!why) return message && state !== "running" ? <p class="quiet ended" lang="en">{message}</p> : null;
   return (
     <div class="problem">
       <h3>{stateText(state)}</h3>
-      <p>{t(key)}</p>
+      <p>{why}</p>
       {message && <p lang="en">{message}</p>}
     </div>
   );

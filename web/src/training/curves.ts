@@ -1,6 +1,6 @@
 /** Which losses a chart shows, and where the numbers at the ends of its curves stand. */
 import type { Key } from "../i18n";
-import type { EpochEvent } from "../model/types";
+import type { EpochEvent } from "../model/contract";
 
 interface Loss {
   name: Key;

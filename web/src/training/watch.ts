@@ -1,7 +1,7 @@
 /** The epochs of a run as they come in: asked for again while it trains. */
 import { signal } from "@preact/signals";
 import { asProblem } from "../backend/problem";
-import type { EpochEvent, RunStatus } from "../model/types";
+import type { EpochEvent, RunStatus } from "../model/contract";
 import { backend, models, problem } from "../state";
 
 const PAUSE = 800;
@@ -27,7 +27,7 @@ export function watch(run: string): () => void {
       if (left) return;
       next = found.next;
       if (problem.value?.code === "offline") problem.value = null;
-      const events = [...watched.value!.events, ...found.events.filter((event) => "train_loss" in event)];
+      const events = [...watched.value!.events, ...found.events];
       watched.value = { run, events, status: found.status, loaded: true };
       if (found.status.state === "running") timer = window.setTimeout(() => void ask(), PAUSE);
       else models.value = await backend.value!.models();

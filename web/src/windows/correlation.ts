@@ -1,11 +1,11 @@
 /** A cell of a convolution: `total = sum(patch * kernel) + bias`. */
 import type { Tensor } from "../model/tensor";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 import { positions, slides } from "./geometry";
-import type { Correlation } from "./step";
+import type { Correlation } from "./computation";
 
 export function correlation(
-  row: LayerRow,
+  row: Step,
   cell: readonly number[],
   maps: Tensor,
   weight: Tensor,

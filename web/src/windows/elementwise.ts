@@ -1,12 +1,12 @@
 /** Layers that make one value from one value, and softmax, which makes it from all. */
 import { POINTWISE, type PointwiseKind } from "../kinds/pointwise";
 import { sizeOf, type Tensor, type Tensors } from "../model/tensor";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 import { cellAt, flatIndex } from "./cells";
-import type { Flattening, Pointwise, Softmax } from "./step";
+import type { Flattening, Pointwise, Softmax } from "./computation";
 
 export function pointwise(
-  row: LayerRow,
+  row: Step,
   kind: PointwiseKind,
   cell: readonly number[],
   values: Tensor,
@@ -18,13 +18,13 @@ export function pointwise(
 }
 
 /** The layer's constants, and those of its weights that belong to a channel. */
-function numbersOf(row: LayerRow, kind: PointwiseKind, channel: number, weights: Tensors): Record<string, number> {
+function numbersOf(row: Step, kind: PointwiseKind, channel: number, weights: Tensors): Record<string, number> {
   const own = (name: string) => [name, weights.get(`${row.name}.${name}`)!.data[channel]!] as const;
   return { ...row.constants, ...Object.fromEntries((POINTWISE[kind].arrays ?? []).map(own)) };
 }
 
 /** A feature of a flattened stack of maps: the same value in another place. */
-export function flattening(row: LayerRow, cell: readonly number[], values: Tensor): Flattening {
+export function flattening(row: Step, cell: readonly number[], values: Tensor): Flattening {
   const source = cellAt(row.input, cell[0]!);
   const value = values.data[flatIndex(row.input, source)]!;
   return { family: "flattening", source, value, total: value };

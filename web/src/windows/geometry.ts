@@ -1,6 +1,6 @@
 /** Where a window lies: rows and columns of a layer's input, and pixels of the image. */
 import { readsOf } from "../kinds/kinds";
-import type { LayerRow, Slide } from "../model/types";
+import type { Slide, Step } from "../model/contract";
 
 export interface Region {
   firstRow: number;
@@ -15,7 +15,7 @@ export function positions([kernel, stride, before, , dilation]: Slide, at: numbe
 }
 
 /** The window of a layer that slides, or of a global pool, which takes the whole map. */
-export function slides(row: LayerRow): [Slide, Slide] {
+export function slides(row: Step): [Slide, Slide] {
   if (row.window) return row.window;
   const [, height = 1, width = 1] = row.input;
   return [
@@ -25,7 +25,7 @@ export function slides(row: LayerRow): [Slide, Slide] {
 }
 
 /** The rectangle of the layer's input that one output cell reads, padding included. */
-export function windowRegion(row: LayerRow, y: number, x: number): Region {
+export function windowRegion(row: Step, y: number, x: number): Region {
   const [vertical, horizontal] = slides(row);
   const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
   return {
@@ -37,7 +37,7 @@ export function windowRegion(row: LayerRow, y: number, x: number): Region {
 }
 
 /** The pixels of the image that a cell can depend on; it may reach into the padding. */
-export function receptiveField(row: LayerRow, y: number, x: number): Region {
+export function receptiveField(row: Step, y: number, x: number): Region {
   const [top, left] = [row.offset[0] + y * row.jump[0], row.offset[1] + x * row.jump[1]];
   return {
     firstRow: top,
@@ -52,7 +52,7 @@ export function receptiveField(row: LayerRow, y: number, x: number): Region {
  *
  * Features keep the grid of the maps they were until a layer that reads all of them.
  */
-export function onGrid(rows: Map<string, LayerRow>, row: LayerRow, cell: readonly number[]): [number, number] {
+export function onGrid(rows: Map<string, Step>, row: Step, cell: readonly number[]): [number, number] {
   if (cell.length === 3) return [cell[1]!, cell[2]!];
   if (readsOf(row.kind) === "all") return [0, 0];
   if (row.input.length === 3) {

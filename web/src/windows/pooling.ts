@@ -1,12 +1,12 @@
 /** A cell of a pooling layer, global ones included: the largest value or the mean of a patch. */
 import type { Tensor } from "../model/tensor";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 import { positions, slides } from "./geometry";
-import type { Pooling } from "./step";
+import type { Pooling } from "./computation";
 
 type PoolingKind = "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool";
 
-export function pooling(row: LayerRow, kind: PoolingKind, cell: readonly number[], maps: Tensor): Pooling {
+export function pooling(row: Step, kind: PoolingKind, cell: readonly number[], maps: Tensor): Pooling {
   const [channel, y, x] = cell as [number, number, number];
   const [vertical, horizontal] = slides(row);
   const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];

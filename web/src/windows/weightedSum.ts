@@ -1,12 +1,12 @@
 /** A cell of a linear layer: `total = sum(features * weights) + bias`. */
 import type { Tensor } from "../model/tensor";
 import { familyOf } from "../kinds/kinds";
-import type { LayerRow } from "../model/types";
-import type { WeightedSum } from "./step";
+import type { Step } from "../model/contract";
+import type { WeightedSum } from "./computation";
 
 export function weightedSum(
-  rows: Map<string, LayerRow>,
-  row: LayerRow,
+  rows: Map<string, Step>,
+  row: Step,
   index: number,
   features: Tensor,
   weight: Tensor,
@@ -22,7 +22,7 @@ export function weightedSum(
 }
 
 /** The shape of the maps that a layer's features were, if they still stand in that order. */
-export function mapsBehind(rows: Map<string, LayerRow>, row: LayerRow): [number, number, number] | null {
+export function mapsBehind(rows: Map<string, Step>, row: Step): [number, number, number] | null {
   for (let at = row.source[0]; at; ) {
     const before = rows.get(at);
     if (!before || familyOf(before.kind) === "weighted-sum") return null;

@@ -2,17 +2,17 @@
 import type { Tensor, Tensors } from "../model/tensor";
 import { isPointwise } from "../kinds/kinds";
 import { never } from "../kinds/never";
-import type { LayerRow } from "../model/types";
+import type { Step } from "../model/contract";
 import { correlation } from "./correlation";
 import { flatIndex } from "./cells";
 import { flattening, pointwise, softmaxStep } from "./elementwise";
 import { pooling } from "./pooling";
-import type { Step } from "./step";
+import type { CellComputation } from "./computation";
 import { weightedSum } from "./weightedSum";
 
 /** What a step is computed from: the network's rows, its weights, and what one image made of it. */
 export interface Computed {
-  rows: Map<string, LayerRow>;
+  rows: Map<string, Step>;
   weights: Tensors;
   layers: Tensors;
   normalised: Tensor;
@@ -25,7 +25,7 @@ export function sourceOf(computed: Computed, name: string | null | undefined): T
   return found;
 }
 
-export function stepOf(computed: Computed, layer: string, cell: readonly number[]): Step {
+export function computationOf(computed: Computed, layer: string, cell: readonly number[]): CellComputation {
   const row = computed.rows.get(layer);
   if (!row) throw new Error(`there is no layer "${layer}"`);
   const input = sourceOf(computed, row.source[0]);

@@ -3,14 +3,15 @@ import { grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
 import { WRITTEN_KINDS, type WrittenKind } from "../kinds/kinds";
 import { kindOf } from "../model/tree";
-import type { LayerRow, WrittenLayer } from "../model/types";
+import type { Step } from "../model/contract";
+import type { WrittenLayer } from "../model/types";
 import { changed, fieldsOf, fresh, renamed, shown, switched, wordOf, type Field } from "./fields";
 import { namesOf } from "./names";
 import { inside, markOf, type Place } from "./wrong";
 
 interface Props {
   layers: WrittenLayer[];
-  rows: Map<string, LayerRow>;
+  rows: Map<string, Step>;
   prefix: string;
   /** Where the layers stand that are wrong, such as `[3, "residual", 1]`. */
   wrong: readonly Place[];

@@ -1,19 +1,14 @@
 /** Start a training of the network on the bench, and go and watch it. */
 import { useEffect, useState } from "preact/hooks";
+import type { TrainingRequest } from "../backend/backend";
 import { asProblem, type Problem } from "../backend/problem";
 import { shapeText } from "../draw/numbers";
 import { t, type Key } from "../i18n";
-import type { ModelSummary, WrittenNetwork } from "../model/types";
+import type { DataSet, WrittenNetwork } from "../model/contract";
 import { ProblemNote } from "../shell/ProblemNote";
 import { backend, models, open, view } from "../state";
 
-interface DataSet {
-  name: string;
-  input: [number, number, number];
-  classes: number;
-}
-
-const SETTINGS: { key: "epochs" | "batch_size" | "learning_rate" | "seed"; label: Key; value: string }[] = [
+const SETTINGS: { key: keyof NonNullable<TrainingRequest["settings"]>; label: Key; value: string }[] = [
   { key: "epochs", label: "workbench.epochs", value: "6" },
   { key: "batch_size", label: "workbench.batch", value: "" },
   { key: "learning_rate", label: "workbench.rate", value: "" },
@@ -46,8 +41,7 @@ export function Start({ network, fits }: { network: WrittenNetwork; fits: boolea
         data,
         settings: Object.fromEntries(given.map(([key, text]) => [key, Number(text)])),
       });
-      const now: ModelSummary[] = await backend.value!.models();
-      models.value = now;
+      models.value = await backend.value!.models();
       view.value = "training";
       await open(run);
     } catch (thrown) {

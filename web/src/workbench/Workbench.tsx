@@ -1,10 +1,10 @@
 /** The shape workbench: edit a network, see at once what fits, train it. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Workbench as Offered, Zoo } from "../backend/backend";
+import type { Workbench as Offered } from "../backend/backend";
 import { asProblem, type Problem } from "../backend/problem";
 import { grouped } from "../draw/numbers";
 import { t } from "../i18n";
-import type { ShapesAnswer, WrittenNetwork } from "../model/types";
+import type { Shapes, WrittenNetwork, Zoo } from "../model/contract";
 import { ProblemNote } from "../shell/ProblemNote";
 import { backend, model } from "../state";
 import { LayerList } from "./LayerList";
@@ -48,7 +48,7 @@ function Elsewhere() {
 function Bench({ bench, zoo, first }: { bench: Offered; zoo: WrittenNetwork[]; first: WrittenNetwork }) {
   const own = model.value?.network;
   const [network, setNetwork] = useState<WrittenNetwork>(first);
-  const [answer, setAnswer] = useState<ShapesAnswer | null>(null);
+  const [answer, setAnswer] = useState<Shapes | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
 
   useEffect(() => {

@@ -1,6 +1,6 @@
 /** The settings of each kind of layer that the workbench offers, and how they are written. */
 import type { Key } from "../i18n";
-import type { Kind } from "../model/tree";
+import type { WrittenKind } from "../kinds/kinds";
 import type { WrittenLayer } from "../model/types";
 
 export interface Field {
@@ -21,7 +21,7 @@ const BIAS: Field = { key: "bias", usual: "", width: 0, on: true };
 const POOL_STRIDE: Field = { ...STRIDE, usual: "kernel", width: 58 };
 
 /** Every setting that a layer of `convlens.network.layers` has; a test compares them. */
-const FIELDS: Partial<Record<Kind, Field[]>> = {
+const FIELDS: Partial<Record<WrittenKind, Field[]>> = {
   conv: [
     { key: "conv", usual: "", width: 46 },
     ...[KERNEL, STRIDE, PADDING, DILATION],
@@ -54,7 +54,7 @@ const WORDS: Record<string, Word> = {
   leaky_relu: "slope",
 };
 
-export function fieldsOf(kind: Kind): Field[] {
+export function fieldsOf(kind: WrittenKind): Field[] {
   return FIELDS[kind] ?? [];
 }
 
@@ -63,7 +63,7 @@ export function wordOf(key: string): Word {
 }
 
 /** A new layer of a kind, with usual settings. */
-export function fresh(kind: Kind): WrittenLayer {
+export function fresh(kind: WrittenKind): WrittenLayer {
   switch (kind) {
     case "conv":
       return { conv: 16, kernel: 3, padding: 1 };
@@ -99,7 +99,7 @@ export function read(text: string): unknown {
 }
 
 /** Change one setting of a layer; an empty one goes back to what is usual. */
-export function changed(layer: WrittenLayer, kind: Kind, key: string, text: string): WrittenLayer {
+export function changed(layer: WrittenLayer, kind: WrittenKind, key: string, text: string): WrittenLayer {
   const value = read(text);
   const next = { ...layer };
   if (value !== undefined) next[key] = value;

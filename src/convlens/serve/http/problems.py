@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
@@ -23,6 +22,7 @@ from convlens.foundation.errors import (
     StorageError,
     WeightsError,
 )
+from convlens.serve import schemas
 
 log = logging.getLogger("convlens.serve")
 
@@ -37,31 +37,31 @@ class Problem(ConvlensError):
     ----------
     status : int
         The HTTP status.
-    code : str
+    code : schemas.Code
         A word for programs.
     what, expected, fix : str
         The three parts.
     headers : mapping of str to str
         Further headers, such as Retry-After.
-    more : mapping
+    more : schemas.ErrorDetails
         Further keys of the error object.
     """
 
     def __init__(
         self,
         status: int,
-        code: str,
+        code: schemas.Code,
         what: str,
         expected: str = "",
         fix: str = "",
         *,
         headers: Mapping[str, str] | None = None,
-        more: Mapping[str, Any] | None = None,
+        more: schemas.ErrorDetails | None = None,
     ) -> None:
         super().__init__(what, expected, fix)
         self.status, self.code = status, code
         self.headers = dict(headers or {})
-        self.more = dict(more or {})
+        self.more: schemas.ErrorDetails = {} if more is None else more
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def problem_of(error: BaseException, request_id: str = "") -> Problem:
 
 def answer_of(problem: Problem, request_id: str) -> Answer:
     """Return a problem as the JSON that every error has."""
-    told = {
+    error: schemas.ErrorParts = {
         "code": problem.code,
         "message": problem.what,
         "expected": problem.expected,
@@ -126,4 +126,5 @@ def answer_of(problem: Problem, request_id: str) -> Answer:
         "request_id": request_id,
         **problem.more,
     }
-    return Answer(problem.status, orjson.dumps({"error": told}), headers=problem.headers)
+    told: schemas.Error = {"error": error}
+    return Answer(problem.status, orjson.dumps(told), headers=problem.headers)

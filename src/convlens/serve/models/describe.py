@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from convlens.foundation.atomic import finite
 from convlens.foundation.errors import ConvlensError
 from convlens.inside.reasons import possible_methods
 from convlens.network import Network
+from convlens.network.arithmetic import Window
 from convlens.network.layers import BatchNorm, Conv, Depthwise, LeakyReLU, Sliding
 from convlens.network.plan import Plan, Step
 from convlens.runs import Run
+from convlens.serve import schemas
 from convlens.training import recipe as recipes
 
 MAX_EVENTS = 2_000
 """Epochs that one answer holds."""
 
+_NEEDED = schemas.EpochEvent.__required_keys__
+"""What an epoch has to say to be drawn."""
 
-def layer_rows(network: Network, table: Plan | None = None) -> list[dict[str, Any]]:
-    """Return the table of a network, a row a layer, with all that drawing a window needs.
+
+def layer_steps(plan: Plan) -> list[schemas.Step]:
+    """Return the steps of a plan, with all that drawing a window needs.
 
     `source` names the layers whose outputs a layer reads, None being the image; `window` holds
     `[kernel, stride, before, after, dilation]` along rows and along columns, with "same" padding
     worked out.
     """
-    table = table or network.plan()
-    return [_step(step, list(table.sources(step.name))) for step in table.steps]
+    return [_step(step, list(plan.sources(step.name))) for step in plan.steps]
 
 
-def _step(step: Step, source: list[str | None]) -> dict[str, Any]:
+def _step(step: Step, source: list[str | None]) -> schemas.Step:
     layer = step.layer
-    told: dict[str, Any] = {
+    vertical, horizontal = step.receptive_field
+    described: schemas.Step = {
         "name": step.name,
         "kind": step.kind,
         "settings": layer.settings(),
@@ -39,10 +44,10 @@ def _step(step: Step, source: list[str | None]) -> dict[str, Any]:
         "output": list(step.output),
         "parameters": step.parameters,
         "multiply_adds": step.multiply_adds,
-        "receptive_field": [axis.size for axis in step.receptive_field],
-        "jump": [axis.jump for axis in step.receptive_field],
-        "offset": [axis.offset for axis in step.receptive_field],
-        "dropped": list(step.dropped),
+        "receptive_field": (vertical.size, horizontal.size),
+        "jump": (vertical.jump, horizontal.jump),
+        "offset": (vertical.offset, horizontal.offset),
+        "dropped": step.dropped,
         "source": source,
         "parameters_of": {
             name: list(shape)
@@ -50,32 +55,39 @@ def _step(step: Step, source: list[str | None]) -> dict[str, Any]:
         },
     }
     if isinstance(layer, Sliding):
-        told["window"] = [
-            [axis.kernel, axis.stride, axis.before, axis.after, axis.dilation]
-            for axis in layer.windows(step.input)
-        ]
+        down, across = layer.windows(step.input)
+        described["window"] = (_slide(down), _slide(across))
     if isinstance(layer, Conv):
-        told["groups"] = layer.groups
+        described["groups"] = layer.groups
     elif isinstance(layer, Depthwise):
-        told["groups"] = step.input[0]
+        described["groups"] = step.input[0]
     elif isinstance(layer, LeakyReLU):
-        told["constants"] = {"slope": layer.slope}
+        described["constants"] = {"slope": layer.slope}
     elif isinstance(layer, BatchNorm):
-        told["constants"] = {"epsilon": layer.epsilon}
-    return told
+        described["constants"] = {"epsilon": layer.epsilon}
+    return described
 
 
-def shapes(network: Network, table: Plan) -> dict[str, Any]:
-    """Return a network and its table."""
+def _slide(axis: Window) -> schemas.Slide:
+    return axis.kernel, axis.stride, axis.before, axis.after, axis.dilation
+
+
+def written(network: Network) -> schemas.WrittenNetwork:
+    """Return a network as it is written."""
+    return cast(schemas.WrittenNetwork, network.to_dict())
+
+
+def shapes(network: Network, plan: Plan) -> schemas.Shapes:
+    """Return a network and its plan."""
     return {
-        "layers": layer_rows(network, table),
-        "parameters": table.parameters,
-        "multiply_adds": table.multiply_adds,
-        "network": network.to_dict(),
+        "layers": layer_steps(plan),
+        "parameters": plan.parameters,
+        "multiply_adds": plan.multiply_adds,
+        "network": written(network),
     }
 
 
-def run_facts(run: Run, network: Network) -> dict[str, Any]:
+def run_facts(run: Run, network: Network) -> schemas.RunFacts:
     """Return all that a run says about itself, but for its weights and its images.
 
     Raises
@@ -83,42 +95,40 @@ def run_facts(run: Run, network: Network) -> dict[str, Any]:
     RunError
         Where its files are damaged.
     """
-    table = network.plan()
+    plan = network.plan()
     data = run.data
-    told: dict[str, Any] = {
+    return {
         "name": run.name,
-        "network": network.to_dict(),
-        "layers": layer_rows(network),
-        "classes": [str(name) for name in data.get("classes", [])],
-        "preprocessing": data.get("preprocessing"),
-        "data": {"name": str(data.get("name", ""))},
+        **shapes(network, plan),
+        "classes": data["classes"],
+        "preprocessing": data["preprocessing"],
+        "data": {"name": data["name"]},
         "recipe": _recipe(run),
         "status": status(run),
-        "parameters": table.parameters,
-        "multiply_adds": table.multiply_adds,
         "has_samples": has_samples(run),
-        "attributions": list(possible_methods(network.plan())),
+        "attributions": list(possible_methods(plan)),
     }
-    return dict(finite(told))
 
 
-def summary(run: Run, network: Network, *, default: bool) -> dict[str, Any]:
+def summary(run: Run, network: Network, *, default: bool) -> schemas.ModelSummary:
     """Return a run as one line of the list of models."""
     facts = run.status
     return {
         "name": run.name,
         "network": network.name,
-        "input": list(network.input),
-        "classes": len(run.data.get("classes", [])),
-        "state": str(facts.get("state", "unknown")),
+        "input": network.input,
+        "classes": len(run.data["classes"]),
+        "state": facts.get("state") or "unknown",
         "test_accuracy": finite(facts.get("test_accuracy")),
         "default": default,
     }
 
 
-def status(run: Run) -> dict[str, Any]:
+def status(run: Run) -> schemas.RunStatus:
     """Return what status.json says, without what is about this machine."""
-    return {key: finite(value) for key, value in run.status.items() if key != "pid"}
+    known = schemas.RunStatus.__annotations__
+    facts = {key: finite(value) for key, value in run.status.items() if key in known}
+    return cast(schemas.RunStatus, facts)
 
 
 def has_samples(run: Run) -> bool:
@@ -129,12 +139,13 @@ def has_samples(run: Run) -> bool:
 def _recipe(run: Run) -> dict[str, Any]:
     """Return the recipe; a model that was imported has none."""
     try:
-        return recipes.parse(run.recipe_text, "recipe.toml").model_dump(mode="json")
+        recipe = recipes.parse(run.recipe_text, "recipe.toml")
     except ConvlensError:
         return {}
+    return recipe.model_dump(mode="json")
 
 
-def epochs_after(run: Run, line: int) -> tuple[list[dict[str, Any]], int]:
+def epochs_after(run: Run, line: int) -> tuple[list[schemas.EpochEvent], int]:
     """Return the epoch events of metrics.jsonl from a line on, and the line to go on from.
 
     Parameters
@@ -149,11 +160,13 @@ def epochs_after(run: Run, line: int) -> tuple[list[dict[str, Any]], int]:
     RunError
         The file is not the one that the manifest lists.
     """
-    epochs: list[dict[str, Any]] = []
+    epochs: list[schemas.EpochEvent] = []
     for number, event in run.numbered_events(line):
         line = number
-        if event is not None and event["event"] == "epoch":
-            epochs.append(event)
+        if event is not None and event["event"] == "epoch" and event.keys() >= _NEEDED:
+            known = schemas.EpochEvent.__annotations__
+            shown = {key: value for key, value in event.items() if key in known}
+            epochs.append(cast(schemas.EpochEvent, shown))
             if len(epochs) == MAX_EVENTS:
                 break
     return epochs, line

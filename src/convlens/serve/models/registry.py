@@ -13,16 +13,17 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from convlens import runs
 from convlens.foundation.errors import ConvlensError, InputError, RunError, nearest
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.runs.layout import STATUS, WEIGHTS, check_name, runs_root
+from convlens.serve import schemas
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.problems import Problem
 from convlens.serve.models import describe
@@ -30,12 +31,17 @@ from convlens.serve.models.served import ServedModel, weights_version
 
 log = logging.getLogger("convlens.serve")
 
-Told = tuple[dict[str, Any], dict[str, Any]]
-"""What a run says of itself: all of it, and as a line of the list."""
 LAST = "last"
 RETRY_SECONDS = 5.0
 LOADED = 16
 """Models that stay open beyond those that were named at the start."""
+
+
+class Description(NamedTuple):
+    """What a run says of itself: all of it, and as a line of the list."""
+
+    facts: schemas.RunFacts
+    summary: schemas.ModelSummary
 
 
 @dataclass
@@ -45,8 +51,7 @@ class Entry:
     folder: Path
     named: bool = False
     model: ServedModel | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
+    description: Description | None = None
     refused: tuple[object, float] = (None, 0.0)
     """The version of the weights that could not be opened, and when to try it again."""
 
@@ -58,7 +63,19 @@ class Entry:
     @property
     def listed(self) -> bool:
         """Whether it is known what the run says of itself; before, it is not there for a client."""
-        return bool(self.summary)
+        return self.description is not None
+
+    @property
+    def facts(self) -> schemas.RunFacts:
+        """All that a listed run says of itself."""
+        assert self.description is not None
+        return self.description.facts
+
+    @property
+    def summary(self) -> schemas.ModelSummary:
+        """A listed run as a line of the list."""
+        assert self.description is not None
+        return self.description.summary
 
     @property
     def begun(self) -> bool:
@@ -119,7 +136,7 @@ class Registry:
                 )
             entry = self.entries[run.name] = Entry(run.folder, named=True)
             entry.model = self._open(run)
-            entry.facts, entry.summary = _read(run)
+            entry.description = _read(run)
         self.default = next(iter(self.entries), None)
         self._settled = {path.name for path in _folders(self.root)}
         with suppress(ConvlensError):
@@ -194,7 +211,7 @@ class Registry:
             )
         return entry.model
 
-    def listing(self) -> list[dict[str, Any]]:
+    def listing(self) -> list[schemas.ModelSummary]:
         """Return a line about every run, the default first, then as they came."""
         names = sorted(self.entries, key=lambda name: name != self.default)
         return [
@@ -203,15 +220,15 @@ class Registry:
             if self.entries[name].listed
         ]
 
-    def expect(self, name: str, summary: dict[str, Any], facts: dict[str, Any]) -> None:
+    def expect(self, name: str, description: Description) -> None:
         """Add a run whose folder a training is about to make."""
-        self.entries[name] = Entry(self.root / name, summary=summary, facts=facts)
+        self.entries[name] = Entry(self.root / name, description=description)
 
     def refresh_facts(self, entry: Entry) -> None:
         """Read again what a run says of itself, if it is there; a training changes it."""
         if entry.begun:
             with suppress(ConvlensError):  # in the middle of being written for the first time
-                entry.facts, entry.summary = _read(entry.run)
+                entry.description = _read(entry.run)
 
     def waiting(self) -> int:
         """Return how many images wait, or are being computed, in all queues."""
@@ -262,8 +279,8 @@ class Registry:
             return None
         try:
             run = entry.run
-            told = _read(run)
-            return partial(self._swap, entry, self._open(run), told)
+            description = _read(run)
+            return partial(self._swap, entry, self._open(run), description)
         except ConvlensError as error:
             if version != refused:
                 log.warning("%s is not taken: %s", entry.folder.name, error.what)
@@ -306,10 +323,10 @@ class Registry:
 
     _next: str | None = None
 
-    def _swap(self, entry: Entry, model: ServedModel, told: Told) -> None:
+    def _swap(self, entry: Entry, model: ServedModel, description: Description) -> None:
         old, entry.model = entry.model, model
         if not entry.listed:
-            entry.facts, entry.summary = told
+            entry.description = description
         log.info("%s: weights opened", model.name)
         if self._next == model.name:
             self._next = None
@@ -347,10 +364,12 @@ def newest(root: Path) -> Run | None:
     return None
 
 
-def _read(run: Run) -> Told:
+def _read(run: Run) -> Description:
     """Return what a run says of itself."""
     network = Network.from_toml(run.network_text)
-    return describe.run_facts(run, network), describe.summary(run, network, default=False)
+    return Description(
+        describe.run_facts(run, network), describe.summary(run, network, default=False)
+    )
 
 
 def _folders(root: Path) -> list[Path]:

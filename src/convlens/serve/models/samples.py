@@ -6,7 +6,6 @@ import base64
 import io
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from convlens import data as datasets
 from convlens.data import Dataset, Split
 from convlens.foundation.errors import ConvlensError
 from convlens.runs import Run
+from convlens.serve import schemas
 from convlens.serve.http.problems import Problem
 from convlens.serve.models.served import ServedModel
 
@@ -61,7 +61,7 @@ class HeldOutImages:
             return self._sets[key]
 
 
-def some_of(model: ServedModel, part: Split, count: int, seed: int) -> list[dict[str, Any]]:
+def some_of(model: ServedModel, part: Split, count: int, seed: int) -> list[schemas.Sample]:
     """Return images of a test set, in turn from each class, with what the model says of them.
 
     Parameters
@@ -85,7 +85,7 @@ def some_of(model: ServedModel, part: Split, count: int, seed: int) -> list[dict
     return _answered(model, part, chosen)
 
 
-def mistakes(model: ServedModel, run: Run, part: Split | None, count: int) -> list[dict[str, Any]]:
+def mistakes(model: ServedModel, run: Run, part: Split | None, count: int) -> list[schemas.Sample]:
     """Return the worst mistakes of the run's own evaluation.
 
     Without the data at hand they are the small pictures that the evaluation kept.
@@ -117,7 +117,7 @@ def mistakes(model: ServedModel, run: Run, part: Split | None, count: int) -> li
     ]
 
 
-def _answered(model: ServedModel, part: Split, chosen: NDArray[np.int64]) -> list[dict[str, Any]]:
+def _answered(model: ServedModel, part: Split, chosen: NDArray[np.int64]) -> list[schemas.Sample]:
     if len(chosen) == 0:
         return []
     images = np.ascontiguousarray(part.images[chosen])

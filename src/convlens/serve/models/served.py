@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,16 @@ from convlens.api.opening import open_subject
 from convlens.data import Preprocessing
 from convlens.evaluation import softmax
 from convlens.foundation.errors import InputError, RunError, nearest
-from convlens.inside.explain import explain
 from convlens.inside.look import Subject
 from convlens.inside.reasons import chosen_methods
-from convlens.inside.records import (
-    Addition,
-    CellComputation,
-    Correlation,
-    Elementwise,
-    Pooling,
-    Region,
-    WeightedSum,
-)
 from convlens.inside.windows import window
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.runs.layout import WEIGHTS
+from convlens.serve import schemas
 from convlens.serve.http.limits import Limits
 from convlens.serve.models.batching import Batcher, Images
+from convlens.serve.models.cells import cell_json
 from convlens.serve.models.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
@@ -112,14 +104,14 @@ class ServedModel:
         order: NDArray[np.int64],
         probabilities: NDArray[np.float64],
         notes: Sequence[list[str]],
-    ) -> list[dict[str, Any]]:
+    ) -> list[schemas.Prediction]:
         """Return the answers for the images whose rows of `answers` these are."""
         names = self.classes
-        told = []
+        told: list[schemas.Prediction] = []
         # all numbers of a request leave NumPy at once: one by one they cost as much as computing
         rows = zip(order.tolist(), probabilities.tolist(), notes, strict=True)
         for numbers, shares, said in rows:
-            top = [
+            top: list[schemas.Ranked] = [
                 {"class": names[number], "probability": share}
                 for number, share in zip(numbers, shares, strict=True)
             ]
@@ -155,10 +147,10 @@ class ServedModel:
             pixels, normalised[0], logits, softmax(logits[None])[0].astype(np.float32), layers
         )
 
-    def step(self, pixels: Images, layer: str, cell: list[int]) -> dict[str, Any]:
+    def cell(self, pixels: Images, layer: str, cell: list[int], notes: list[str]) -> schemas.Window:
         """Take one cell of one layer apart; see `inside.windows.window`."""
         normalised = self.preprocessing.normalise(pixels[None])[0]
-        return step_json(window(self.model, normalised, layer, cell))
+        return cell_json(window(self.model, normalised, layer, cell), notes)
 
     def attribution(self, pixels: Images, method: str, wanted: str | int | None) -> Attribution:
         """Return an `Attribution`; see `inside.attribution.attribute`."""
@@ -212,49 +204,3 @@ def weights_version(run: Run) -> str:
             "wait until it has trained, or continue it with convlens train --resume",
         ) from None
     return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
-
-
-def step_json(computation: CellComputation) -> dict[str, Any]:
-    """Return a cell's computation with all of its numbers; what is padding is null in `patch`."""
-    told: dict[str, Any] = {
-        "kind": computation.kind,
-        "layer": computation.layer,
-        "cell": list(computation.cell),
-        "total": computation.total,
-        "computed": computation.computed,
-        "sees": _region(computation.receptive_field),
-        "visible": None if computation.visible is None else _region(computation.visible),
-        "text": explain(computation),
-    }
-    names: tuple[str, ...] = ()
-    match computation:
-        case Correlation():
-            names = ("patch", "kernel", "products", "channel_sums", "bias", "channels")
-            names += ("rows", "columns", "padding")
-        case WeightedSum():
-            names = ("patch", "kernel", "products", "bias", "maps")
-        case Pooling():
-            names = ("patch", "rows", "columns", "padding", "winner")
-        case Addition():
-            names = ("addends", "sources")
-        case Elementwise():
-            names = ("source", "value", "formula", "constants")
-    return told | {name: _plain(getattr(computation, name)) for name in names}
-
-
-def _plain(value: Any) -> Any:
-    """Return arrays as nested lists; NaN, which JSON cannot say, becomes null."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "f" and np.isnan(value).any():
-            return np.where(np.isnan(value), np.array(None), value).tolist()
-        return value.tolist()
-    return value
-
-
-def _region(region: Region) -> dict[str, int]:
-    return {
-        "first_row": region.first_row,
-        "last_row": region.last_row,
-        "first_column": region.first_column,
-        "last_column": region.last_column,
-    }

@@ -7,11 +7,9 @@ files, and the model runs in the browser: `model.onnx` gives out every layer's o
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -23,6 +21,7 @@ from convlens.inside.learned_kernels import kernel_layers
 from convlens.interchange.onnx.writing import write_onnx
 from convlens.network import Network
 from convlens.runs import Run
+from convlens.serve import schemas
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.problems import Problem
 from convlens.serve.models import describe, tensors
@@ -32,7 +31,7 @@ from convlens.serve.models.samples import HeldOutImages, mistakes, some_of
 from convlens.serve.models.served import ServedModel
 from convlens.serve.pages.runtime import find_runtime
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 SITE = "site.json"
 MARK = f'<meta name="convlens-site" content="{SITE}" />'
 """In a published page's head: it asks no server, but for this file beside it."""
@@ -150,10 +149,11 @@ def _write_run(run: Run, place: Path) -> tuple[float, int]:
     samples = _samples(run)
     _write(place / "samples.json", samples)
     events, line = describe.epochs_after(run, 0)
-    _write(place / "metrics.json", {"events": events, "next": line, "status": describe.status(run)})
+    metrics: schemas.Metrics = {"events": events, "next": line, "status": describe.status(run)}
+    _write(place / "metrics.json", metrics)
     with_kernels = _write_kernels(run, network, place / "kernels")
     facts = describe.run_facts(run, network)
-    told = {
+    site: schemas.Site = {
         **facts,
         "mode": "static",
         "has_samples": bool(samples["samples"]),
@@ -163,11 +163,11 @@ def _write_run(run: Run, place: Path) -> tuple[float, int]:
         "attributions": [name for name in facts["attributions"] if name == "occlusion"],
         "kernels": with_kernels,
     }
-    _write(place / SITE, told)
+    _write(place / SITE, site)
     return parity.difference, len(samples["samples"])
 
 
-def _samples(run: Run) -> dict[str, Any]:
+def _samples(run: Run) -> schemas.SiteSamples:
     """Return images of the run's data where it is at hand, and its worst mistakes."""
     model = ServedModel(run, Limits())
     try:
@@ -175,7 +175,7 @@ def _samples(run: Run) -> dict[str, Any]:
         with suppress(Problem):  # the data is elsewhere
             part = HeldOutImages().of(run)
         found = [] if part is None else some_of(model, part, SAMPLES, 0)
-        worst: list[dict[str, Any]] = []
+        worst: list[schemas.Sample] = []
         with suppress(Problem):  # the run was not evaluated
             worst = mistakes(model, run, part, SAMPLES)
         return {"samples": found, "mistakes": worst}
@@ -194,5 +194,5 @@ def _write_kernels(run: Run, network: Network, folder: Path) -> list[str]:
     return written
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def _write(path: Path, content: object) -> None:
     path.write_bytes(orjson.dumps(content))

@@ -54,14 +54,16 @@ class Health:
     async def healthz(self, call: Call) -> Answer:
         """Say that the process lives."""
         seconds = round(time.monotonic() - self._started, 1)
-        return Answer(200, orjson.dumps({"status": "ok", "seconds": seconds}))
+        told: schemas.Health = {"status": "ok", "seconds": seconds}
+        return Answer(200, orjson.dumps(told))
 
     async def readyz(self, call: Call) -> Answer:
         """Say whether another request would be taken."""
         waiting = self._registry.waiting()
         if waiting >= self._house.limits.queued_images:
             raise overloaded(f"{waiting} images are waiting already")
-        told = {"status": "ready", "models": len(self._registry.entries), "waiting": waiting}
+        models = len(self._registry.entries)
+        told: schemas.Ready = {"status": "ready", "models": models, "waiting": waiting}
         return Answer(200, orjson.dumps(told))
 
     async def metrics(self, call: Call) -> Answer:

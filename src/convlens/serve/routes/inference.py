@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from convlens.foundation.atomic import finite
+from convlens.serve import schemas
 from convlens.serve.http.bodies import SAFETENSORS, Call
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.problems import Answer, Problem, wrong
@@ -76,8 +79,9 @@ class Inference:
         if layer is None:
             raise wrong("layer", '"layer" is missing', "a layer's name")
         cell = asked.whole_numbers("cell")
-        told = await self._computing.run(model.step, asked.images[0], layer, cell)
-        return Answer(200, orjson.dumps(told | {"notes": asked.notes[0]}))
+        image, notes = asked.images[0], asked.notes[0]
+        told = await self._computing.run(model.cell, image, layer, cell, notes)
+        return Answer(200, orjson.dumps(told))
 
     async def attribution(self, call: Call) -> Answer:
         """Say how much each pixel speaks for a class."""
@@ -91,7 +95,7 @@ class Inference:
             wanted = asked.text("class")
         found = await self._computing.run(model.attribution, asked.images[0], method, wanted)
         values = found.map.astype(np.float32)
-        facts = {
+        told: schemas.AttributionMap = {
             "method": found.method,
             "class": model.classes[found.target],
             "class_number": found.target,
@@ -100,12 +104,12 @@ class Inference:
             "probability": found.probability,
             "layer": found.layer,
             "notes": asked.notes[0],
+            "map": _written(values),
         }
         if SAFETENSORS in call.header(b"accept"):
-            said = {key: json.dumps(finite(value)) for key, value in facts.items()}
+            said = {key: json.dumps(finite(value)) for key, value in told.items() if key != "map"}
             return Answer(200, tensors.to_bytes({"map": values}, said), SAFETENSORS)
-        body = orjson.dumps({**facts, "map": values}, option=orjson.OPT_SERIALIZE_NUMPY)
-        return Answer(200, body)
+        return Answer(200, orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))
 
     async def _images(self, call: Call, model: ServedModel, *, one: bool) -> ImageRequest:
         return await read_images(call, model.preprocessing, self.limits, self._decoding, one=one)
@@ -113,8 +117,8 @@ class Inference:
 
 def _classified(model: ServedModel, notes: Sequence[list[str]], computed: Computed) -> Answer:
     order, probabilities = computed
-    found = model.predictions(order, probabilities, notes)
-    return Answer(200, orjson.dumps({"predictions": found}))
+    told: schemas.Predictions = {"predictions": model.predictions(order, probabilities, notes)}
+    return Answer(200, orjson.dumps(told))
 
 
 def _all_layers(
@@ -126,16 +130,21 @@ def _all_layers(
     if as_tensors:
         said = {"notes": json.dumps(notes), "weights_version": model.version}
         return Answer(200, tensors.to_bytes(_named(found, names), said), SAFETENSORS)
-    told = {
-        "image": found.image,
-        "normalised": found.normalised,
-        "logits": found.logits,
-        "probabilities": found.probabilities,
-        "activations": {name: np.ascontiguousarray(found.layers[name]) for name in names},
+    told: schemas.ActivationLists = {
+        "image": _written(found.image),
+        "normalised": _written(found.normalised),
+        "logits": _written(found.logits),
+        "probabilities": _written(found.probabilities),
+        "activations": {name: _written(found.layers[name]) for name in names},
         "notes": notes,
         "weights_version": model.version,
     }
     return Answer(200, orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _written(array: NDArray[Any]) -> Any:
+    """Return an array that orjson writes as nested lists, many times faster than lists of it."""
+    return np.ascontiguousarray(array)
 
 
 def _named(found: Activations, names: list[str]) -> dict[str, Array]:

@@ -26,7 +26,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
 
     @app.get("/v1/models", tags=["models"], summary="The runs", responses=answers(schemas.Models))
     async def models() -> Response:
-        return json_response({"models": registry.listing()})
+        told: schemas.Models = {"models": registry.listing()}
+        return json_response(told)
 
     @app.get(
         "/v1/models/{name}",
@@ -39,8 +40,12 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         if entry.training:
             await run(registry.refresh_facts, entry)
         version = entry.model.version if entry.model else None
-        told = {"has_weights": version is not None, "weights_version": version}
-        return json_response(entry.facts | told)
+        told: schemas.Model = {
+            **entry.facts,
+            "has_weights": version is not None,
+            "weights_version": version,
+        }
+        return json_response(told)
 
     @app.get(
         "/v1/models/{name}/weights",
@@ -63,11 +68,10 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
     async def metrics(name: str, after: Annotated[int, Query(ge=0, le=10**9)] = 0) -> Response:
         entry = registry.entry(name)
         if not entry.begun:
-            told = entry.facts.get("status", {})
-            return json_response({"events": [], "next": after, "status": told})
+            return json_response(_metrics([], after, entry.facts["status"]))
         opened = entry.run
         events, line = await run(describe.epochs_after, opened, after)
-        return json_response({"events": events, "next": line, "status": describe.status(opened)})
+        return json_response(_metrics(events, line, describe.status(opened)))
 
     @app.get(
         "/v1/models/{name}/samples",
@@ -84,7 +88,7 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         entry, model = registry.entry(name), registry.model(name)
         if kind == "test":
             part = await run(services.held_out.of, entry.run)
-            return json_response({"samples": await run(some_of, model, part, count, seed)})
+            return json_response(_samples(await run(some_of, model, part, count, seed)))
         try:
             held = await run(services.held_out.of, entry.run)
         except Problem as problem:
@@ -92,7 +96,7 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
                 raise
             held = None
         found = await run(mistakes, model, entry.run, held, count)
-        return json_response({"samples": found})
+        return json_response(_samples(found))
 
     @app.get(
         "/v1/models/{name}/kernels/{layer}",
@@ -107,6 +111,16 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         network = Network.read(entry.facts["network"])
         found = await run(kernels, entry.run, network, entry.model, layer)
         return Response(tensors.to_bytes(found), media_type=SAFETENSORS)
+
+
+def _metrics(
+    events: list[schemas.EpochEvent], line: int, status: schemas.RunStatus
+) -> schemas.Metrics:
+    return {"events": events, "next": line, "status": status}
+
+
+def _samples(samples: list[schemas.Sample]) -> schemas.Samples:
+    return {"samples": samples}
 
 
 def json_response(content: object, status: int = 200) -> Response:

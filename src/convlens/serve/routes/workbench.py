@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import urllib.parse
 from functools import cache
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
@@ -13,6 +12,7 @@ from convlens.network import zoo
 from convlens.serve import schemas
 from convlens.serve.api import SHAPES, TRAIN, answers
 from convlens.serve.http.bodies import Call
+from convlens.serve.models import describe
 from convlens.serve.models.registry import Registry
 from convlens.serve.routes.models import json_response
 from convlens.serve.services import Services
@@ -34,7 +34,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         "/v1/zoo", tags=["workbench"], summary="The named networks", responses=answers(schemas.Zoo)
     )
     async def named() -> Response:
-        return json_response({"networks": await run(_zoo), "default": zoo.default(1)})
+        told: schemas.Zoo = {"networks": await run(_zoo), "default": zoo.default(1)}
+        return json_response(told)
 
     @app.get(
         "/v1/datasets",
@@ -43,7 +44,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         responses=answers(schemas.DataSets),
     )
     async def datasets() -> Response:
-        return json_response({"datasets": await run(available)})
+        told: schemas.DataSets = {"datasets": await run(available)}
+        return json_response(told)
 
     @app.post("/v1/trainings", tags=["workbench"], **TRAIN)
     async def train(request: Request) -> Response:
@@ -51,7 +53,7 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         order = await run(read_order, asked, services.limits)
         async with starting:
             name = await run(services.trainings.start, order)
-        return json_response({"run": name}, 202)
+        return json_response(_started(name), 202)
 
     @app.delete(
         "/v1/trainings/{name}",
@@ -62,7 +64,11 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
     )
     async def stop(name: str) -> Response:
         services.trainings.stop(name)
-        return json_response({"run": urllib.parse.quote(name)}, 202)
+        return json_response(_started(urllib.parse.quote(name)), 202)
+
+
+def _started(run: str) -> schemas.Started:
+    return {"run": run}
 
 
 def _call(request: Request) -> Call:
@@ -71,5 +77,5 @@ def _call(request: Request) -> Call:
 
 
 @cache
-def _zoo() -> list[dict[str, Any]]:
-    return [zoo.load(name).to_dict() for name in zoo.names()]
+def _zoo() -> list[schemas.WrittenNetwork]:
+    return [describe.written(zoo.load(name)) for name in zoo.names()]

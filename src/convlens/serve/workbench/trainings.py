@@ -28,10 +28,11 @@ from convlens.network import Network
 from convlens.network.walk import Limits as NetworkLimits
 from convlens.runs import Run
 from convlens.runs.layout import check_name
+from convlens.serve import schemas
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.problems import Problem, wrong
 from convlens.serve.models import describe
-from convlens.serve.models.registry import Registry
+from convlens.serve.models.registry import Description, Registry
 from convlens.training import recipe as recipes
 
 log = logging.getLogger("convlens.serve")
@@ -143,13 +144,13 @@ def network_limits(limits: Limits) -> NetworkLimits:
     )
 
 
-def available() -> list[dict[str, Any]]:
+def available() -> list[schemas.DataSet]:
     """Return the data sets that lie on this machine."""
     return [
         {
             "name": name,
             "title": entry["title"],
-            "input": entry["shape"],
+            "input": tuple(entry["shape"]),
             "classes": len(entry["classes"]),
             "train": entry["train"],
             "test": entry["test"],
@@ -230,7 +231,7 @@ class Trainings:
         with suppress(OSError, AttributeError):  # answers come before training
             os.setpriority(os.PRIO_PROCESS, self._child.pid, 5)
         self._name = name
-        self._registry.expect(name, *_expected(name, order))
+        self._registry.expect(name, _expected(name, order))
         log.info("training %s started", name)
         return name
 
@@ -267,9 +268,11 @@ class Trainings:
         entry = self._registry.entries.get(self._name)
         if entry is not None and self._child.returncode and not entry.folder.exists():
             message = self._last_words()
-            entry.summary = {**entry.summary, "state": "failed"}
-            told = {**entry.facts.get("status", {}), "state": "failed", "message": message}
-            entry.facts = {**entry.facts, "status": told}
+            facts, summary = entry.facts, entry.summary
+            status: schemas.RunStatus = {**facts["status"], "state": "failed", "message": message}
+            entry.description = Description(
+                {**facts, "status": status}, {**summary, "state": "failed"}
+            )
         log.info("training %s ended with %s", self._name, self._child.returncode)
         self._tidy()
 
@@ -300,30 +303,30 @@ class Trainings:
         self._tidy()
 
 
-def _expected(name: str, order: Order) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the summary and the facts of a run whose folder is not there yet."""
+def _expected(name: str, order: Order) -> Description:
+    """Return what is said of a run whose folder is not there yet."""
     entry = datasets.describe(order.data)
     network = order.network.adapted(tuple(entry["shape"]), len(order.classes))
-    table = network.plan()
-    summary = {
-        "name": name,
-        "network": network.name,
-        "input": list(network.input),
-        "classes": len(order.classes),
-        "state": "running",
-        "test_accuracy": None,
-        "default": False,
-    }
+    plan = network.plan()
     recipe = recipes.load(order.recipe).changed(order.settings)
-    facts = {
+    facts: schemas.RunFacts = {
         "name": name,
-        **describe.shapes(network, table),
+        **describe.shapes(network, plan),
         "classes": list(order.classes),
         "preprocessing": None,
         "data": {"name": order.data},
         "recipe": recipe.model_dump(mode="json"),
         "status": {"state": "running", "epoch": 0, "epochs": recipe.epochs, "message": "starting"},
         "has_samples": True,
-        "attributions": list(possible_methods(network.plan())),
+        "attributions": list(possible_methods(plan)),
     }
-    return summary, facts
+    summary: schemas.ModelSummary = {
+        "name": name,
+        "network": network.name,
+        "input": network.input,
+        "classes": len(order.classes),
+        "state": "running",
+        "test_accuracy": None,
+        "default": False,
+    }
+    return Description(facts, summary)

@@ -79,4 +79,4 @@ export interface Addition {
   total: number;
 }
 
-export type Step = Correlation | Pooling | WeightedSum | Pointwise | Flattening | Softmax | Addition;
+export type CellComputation = Correlation | Pooling | WeightedSum | Pointwise | Flattening | Softmax | Addition;

@@ -1,0 +1,94 @@
+"""A network: its layers as they are computed, and as they are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypeAliasType, TypedDict
+
+from convlens.network.layers import KINDS, Add, Residual
+
+if TYPE_CHECKING:
+    Kind = str
+else:  # the list of kinds is data, which a type checker does not see
+    _COMPUTED = [kind for kind in KINDS if kind != Residual.kind] + [Add.kind]
+    Kind = TypeAliasType("Kind", Literal[tuple(_COMPUTED)])
+"""The kinds of the layers that are computed."""
+
+Shape = list[int]
+"""`(channels, height, width)`, or `(features,)`."""
+
+Input = TypeAliasType("Input", tuple[int, int, int])
+"""`(channels, height, width)` of a network's images."""
+
+Slide = TypeAliasType("Slide", tuple[int, int, int, int, int])
+"""`[kernel, stride, before, after, dilation]` along one axis."""
+
+
+class Step(TypedDict):
+    """One layer of a network as it is computed, with all that drawing a window needs."""
+
+    name: Annotated[str, Field(examples=["residual1.conv2"])]
+    kind: Annotated[Kind, Field(examples=["conv"])]
+    settings: Annotated[str, Field(examples=["8 of 3x3"])]
+    depth: Annotated[int, Field(description="how many blocks it stands in")]
+    input: Shape
+    output: Shape
+    parameters: int
+    multiply_adds: int
+    receptive_field: Annotated[
+        tuple[int, int], Field(description="rows and columns of the image that a cell depends on")
+    ]
+    jump: Annotated[tuple[int, int], Field(description="pixels between neighbouring cells")]
+    offset: Annotated[tuple[int, int], Field(description="the first pixel of cell 0")]
+    dropped: Annotated[
+        tuple[int, int], Field(description="rows and columns of the input that no window reaches")
+    ]
+    source: Annotated[
+        list[str | None], Field(description="the layers that it reads; null is the image")
+    ]
+    parameters_of: Annotated[dict[str, Shape], Field(description="its arrays")]
+    window: NotRequired[
+        Annotated[
+            tuple[Slide, Slide],
+            Field(
+                description="of convolutions and pools, along rows and along columns: "
+                "kernel, stride, padding before and after, dilation"
+            ),
+        ]
+    ]
+    groups: NotRequired[Annotated[int, Field(description="of convolutions")]]
+    constants: NotRequired[
+        Annotated[
+            dict[str, float],
+            Field(description="numbers that it was written with and is computed with"),
+        ]
+    ]
+
+
+class WrittenNetwork(TypedDict):
+    """A network as it is written."""
+
+    name: str
+    about: NotRequired[str]
+    input: Input
+    classes: NotRequired[int]
+    rounding: NotRequired[Literal["strict", "floor"]]
+    layers: list[dict[str, Any]]
+
+
+class Shapes(TypedDict):
+    """A network's table."""
+
+    layers: list[Step]
+    parameters: int
+    multiply_adds: int
+    network: WrittenNetwork
+
+
+class Zoo(TypedDict):
+    """The named networks."""
+
+    networks: list[WrittenNetwork]
+    default: Annotated[str, Field(description="the one that `convlens train` takes for digits")]
