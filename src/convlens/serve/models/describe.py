@@ -139,6 +139,8 @@ def has_samples(run: Run) -> bool:
 def _recipe(run: Run) -> dict[str, Any]:
     """Return the recipe; a model that was imported has none."""
     try:
+        if not run.recipe:  # an empty file is not the default recipe: nothing was trained here
+            return {}
         recipe = recipes.parse(run.recipe_text, "recipe.toml")
     except ConvlensError:
         return {}
