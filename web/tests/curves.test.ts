@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { apart, lossesOf } from "../src/training/curves";
+import { apart, followed, lossesOf } from "../src/training/curves";
 
 const epoch = { event: "epoch" as const, train_accuracy: 0.9, validation_accuracy: 0.9 };
 
@@ -27,4 +27,12 @@ test("labels at the ends of curves keep their order and do not touch", () => {
   expect(apart([100, 101, 99])).toEqual([100, 114, 86]);
   const moved = apart([50, 60, 75]) as number[];
   for (const [above, below] of [[0, 1], [1, 2]] as const) expect(moved[below]! - moved[above]!).toBeCloseTo(14);
+});
+
+test("epochs that are trained again after a kill replace those that were taken back", () => {
+  const at = (number: number, train_loss: number) => ({ ...epoch, epoch: number, train_loss, validation_loss: 1 });
+  const before = [at(1, 5), at(2, 4), at(3, 3)];
+  expect(followed(before, [])).toEqual(before);
+  expect(followed(before, [at(4, 2)]).map((event) => event.epoch)).toEqual([1, 2, 3, 4]);
+  expect(followed(before, [at(1, 5), at(2, 9)]).map((event) => event.train_loss)).toEqual([5, 9]);
 });

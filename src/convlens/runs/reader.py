@@ -119,7 +119,8 @@ class Run:
         Parameters
         ----------
         after : int
-            Lines to leave out at the start.
+            Lines to leave out at the start. Where there are fewer by now, a training that was
+            resumed took some back, and all lines are returned.
 
         Returns
         -------
@@ -130,8 +131,11 @@ class Run:
         if self._is_absent(METRICS):
             return []
         content = manifest.read_checked(self.folder, METRICS, MAX_METRICS_BYTES)
-        lines = content.split(b"\n")[after:-1]
-        return [(number, _event(line)) for number, line in enumerate(lines, start=after + 1)]
+        lines = content.split(b"\n")[:-1]
+        first = after if after <= len(lines) else 0
+        return [
+            (number, _event(line)) for number, line in enumerate(lines[first:], start=first + 1)
+        ]
 
     @property
     def history(self) -> History:

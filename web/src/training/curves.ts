@@ -23,6 +23,12 @@ export function lossesOf(events: EpochEvent[]): Loss[] {
   ];
 }
 
+/** Epochs with those that came in after them: a resumed training trains some of them again. */
+export function followed(before: EpochEvent[], after: EpochEvent[]): EpochEvent[] {
+  const first = after[0]?.epoch ?? Infinity;
+  return [...before.filter((event) => event.epoch < first), ...after];
+}
+
 /** How many pixels lie between two labels below each other. */
 const LINE = 14;
 

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { asProblem } from "../backend/problem";
 import type { EpochEvent, RunStatus } from "../model/contract";
 import { backend, models, problem } from "../state";
+import { followed } from "./curves";
 
 const PAUSE = 800;
 
@@ -27,7 +28,7 @@ export function watch(run: string): () => void {
       if (left) return;
       next = found.next;
       if (problem.value?.code === "offline") problem.value = null;
-      const events = [...watched.value!.events, ...found.events];
+      const events = followed(watched.value!.events, found.events);
       watched.value = { run, events, status: found.status, loaded: true };
       if (found.status.state === "running") timer = window.setTimeout(() => void ask(), PAUSE);
       else models.value = await backend.value!.models();

@@ -155,7 +155,7 @@ def epochs_after(run: Run, line: int) -> tuple[list[schemas.EpochEvent], int]:
     run : Run
         Whose; it may be training.
     line : int
-        Lines that were read before.
+        Lines that were read before; all are returned where there are fewer by now.
 
     Raises
     ------
