@@ -39,6 +39,7 @@ ASKED: dict[tuple[str, str], list[tuple[str, Any]]] = {
     ],
     ("POST", "/v1/shapes"): [("", {"network": NETWORK})],
     ("GET", "/v1/zoo"): [("", None)],
+    ("GET", "/v1/kinds"): [("", None)],
     ("GET", "/v1/datasets"): [("", None)],
     ("POST", "/v1/trainings"): [],  # asked below, on a server of its own
     ("DELETE", "/v1/trainings/{name}"): [],

@@ -51,7 +51,7 @@ def test_the_server_does_what_its_description_says(
 
         check()
         checked += 1
-    assert checked == 16
+    assert checked == 17
 
 
 def test_the_examples_of_the_description_are_answered(

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { en } from "../src/i18n/en";
-import { changed, fieldsOf, fresh, read, shown, wordOf } from "../src/workbench/fields";
+import type { Setting } from "../src/model/contract";
+import { changed, fresh, offered, read, settingsOf, shown, usual } from "../src/workbench/fields";
 import { WRITTEN_KINDS } from "../src/kinds/kinds";
 import { kindOf } from "../src/model/tree";
 import { namesOf } from "../src/workbench/names";
@@ -20,8 +20,16 @@ test("a new layer of each kind is of that kind", () => {
   for (const kind of WRITTEN_KINDS) expect(kindOf(fresh(kind))).toBe(kind);
 });
 
-test("every field has its word in the texts", () => {
-  for (const field of WRITTEN_KINDS.flatMap(fieldsOf)) expect(en, field.key).toHaveProperty([`field.${wordOf(field.key)}`]);
+test("an empty field shows the default, and that pools move by their kernel", () => {
+  const setting = (name: Setting["name"], value: Setting["default"]): Setting => ({ name, key: name, required: false, default: value });
+  offered.value = [{ kind: "max_pool", settings: [setting("stride", null)] }];
+  expect(settingsOf("max_pool").map((one) => usual(one, "as the kernel"))).toEqual(["as the kernel"]);
+  expect(settingsOf("relu")).toEqual([]);
+  expect([setting("slope", 0.01), setting("kernel", [3, 5]), setting("filters", null)].map((one) => usual(one, ""))).toEqual([
+    "0.01",
+    "3, 5",
+    "",
+  ]);
 });
 
 test("layers are numbered by kind, and keep names of their own", () => {

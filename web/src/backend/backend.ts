@@ -1,6 +1,6 @@
 /** Where the page gets its numbers from: the server, or the published folder and the browser. */
 import type { Tensor, Tensors } from "../model/tensor";
-import type { DataSet, Metrics, Model, ModelSummary, Sample, Shapes, WrittenNetwork, Zoo } from "../model/contract";
+import type { DataSet, Kinds, Metrics, Model, ModelSummary, Sample, Shapes, WrittenNetwork, Zoo } from "../model/contract";
 import type { Attribution, Method } from "../model/types";
 import type { Body } from "./addresses";
 
@@ -47,6 +47,8 @@ export interface Backend {
 
 export interface Workbench {
   zoo(): Promise<Zoo>;
+  /** The kinds of layers that a network is written with, and their settings. */
+  kinds(): Promise<Kinds["kinds"]>;
   datasets(): Promise<DataSet[]>;
   shapes(network: WrittenNetwork, signal: AbortSignal): Promise<Shapes>;
   train(request: TrainingRequest): Promise<string>;

@@ -112,6 +112,7 @@ export const served: Backend = {
 
   workbench: {
     zoo: () => get("/v1/zoo", {}),
+    kinds: async () => (await get("/v1/kinds", {})).kinds,
     datasets: async () => (await get("/v1/datasets", {})).datasets,
     shapes: (network, signal) => post("/v1/shapes", {}, json<"/v1/shapes">({ network }, signal)),
     train: async (request) => (await post("/v1/trainings", {}, json<"/v1/trainings">(request))).run,

@@ -5,7 +5,7 @@
  * has a `switch` that ends in `never`. A kind that is not here is refused (see `backend/known.ts`)
  * and not drawn as another one.
  */
-import type { Kind } from "../model/contract";
+import type { Kind, WrittenKind } from "../model/contract";
 import { never } from "./never";
 import { POINTWISE, type Pointwise, type PointwiseKind } from "./pointwise";
 
@@ -32,21 +32,12 @@ const OTHERS = {
   add: "addition",
 } as const satisfies Record<Exclude<Kind, PointwiseKind>, Family>;
 
-/** The kinds that a network is written with: a residual block is computed as its layers and a sum. */
-export type WrittenKind = Exclude<Kind, "add"> | "residual";
-
 const keys = Object.keys as <K extends string>(of: Record<K, unknown>) => K[];
 
 export const KINDS: readonly Kind[] = [...keys(OTHERS), ...keys(POINTWISE)];
 
-/** In the order in which they are offered: those with weights first. */
-export const WRITTEN_KINDS: readonly WrittenKind[] = [
-  "conv",
-  "depthwise",
-  ...keys(POINTWISE),
-  ...keys(OTHERS).filter((kind) => kind !== "conv" && kind !== "depthwise" && kind !== "add"),
-  "residual",
-];
+/** The kinds that a network is written with: a residual block is computed as its layers and a sum. */
+export const WRITTEN_KINDS: readonly WrittenKind[] = [...KINDS.filter((kind) => kind !== "add"), "residual"];
 
 export function isKind(name: string): name is Kind {
   return (KINDS as readonly string[]).includes(name);

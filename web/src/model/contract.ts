@@ -271,6 +271,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The kinds of layers that a network is written with, and their settings */
+        get: operations["kinds_v1_kinds_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets": {
         parameters: {
             query?: never;
@@ -574,6 +591,21 @@ export interface components {
         /** @enum {string} */
         Kind: "conv" | "depthwise" | "batch_norm" | "relu" | "gelu" | "silu" | "leaky_relu" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "dropout" | "flatten" | "linear" | "softmax" | "add";
         /**
+         * KindSettings
+         * @description A kind of layer as it is written.
+         */
+        KindSettings: {
+            kind: components["schemas"]["WrittenKind"];
+            settings: components["schemas"]["Setting"][];
+        };
+        /**
+         * Kinds
+         * @description The kinds that a network is written with.
+         */
+        Kinds: {
+            kinds: components["schemas"]["KindSettings"][];
+        };
+        /**
          * Metrics
          * @description Epochs since the line asked for.
          */
@@ -808,6 +840,20 @@ export interface components {
             samples: components["schemas"]["Sample"][];
         };
         /**
+         * Setting
+         * @description One setting of a kind of layer.
+         */
+        Setting: {
+            name: components["schemas"]["SettingName"];
+            /** @description under which it is written; a kind's own key has its main setting */
+            key: string;
+            required: boolean;
+            /** @description what it is where it is not written; null follows from another one */
+            default: boolean | number | number[] | string | null;
+        };
+        /** @enum {string} */
+        SettingName: "kernel" | "padding" | "filters" | "stride" | "dilation" | "groups" | "bias" | "multiplier" | "epsilon" | "momentum" | "slope" | "rate" | "features";
+        /**
          * Shapes
          * @description A network's table.
          */
@@ -963,6 +1009,8 @@ export interface components {
             maps: number[] | null;
         };
         Window: components["schemas"]["CorrelationCell"] | components["schemas"]["WeightedSumCell"] | components["schemas"]["PoolingCell"] | components["schemas"]["AdditionCell"] | components["schemas"]["ElementwiseCell"];
+        /** @enum {string} */
+        WrittenKind: "conv" | "depthwise" | "batch_norm" | "relu" | "gelu" | "silu" | "leaky_relu" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "dropout" | "flatten" | "linear" | "softmax" | "residual";
         /**
          * WrittenNetwork
          * @description A network as it is written.
@@ -1109,6 +1157,8 @@ export type ErrorParts = components['schemas']['ErrorParts'];
 export type Health = components['schemas']['Health'];
 export type Input = components['schemas']['Input'];
 export type Kind = components['schemas']['Kind'];
+export type KindSettings = components['schemas']['KindSettings'];
+export type Kinds = components['schemas']['Kinds'];
 export type Metrics = components['schemas']['Metrics'];
 export type Mistake = components['schemas']['Mistake'];
 export type Model = components['schemas']['Model'];
@@ -1125,6 +1175,8 @@ export type Region = components['schemas']['Region'];
 export type RunStatus = components['schemas']['RunStatus'];
 export type Sample = components['schemas']['Sample'];
 export type Samples = components['schemas']['Samples'];
+export type Setting = components['schemas']['Setting'];
+export type SettingName = components['schemas']['SettingName'];
 export type Shapes = components['schemas']['Shapes'];
 export type Site = components['schemas']['Site'];
 export type SiteSamples = components['schemas']['SiteSamples'];
@@ -1134,6 +1186,7 @@ export type State = components['schemas']['State'];
 export type Step = components['schemas']['Step'];
 export type WeightedSumCell = components['schemas']['WeightedSumCell'];
 export type Window = components['schemas']['Window'];
+export type WrittenKind = components['schemas']['WrittenKind'];
 export type WrittenNetwork = components['schemas']['WrittenNetwork'];
 export type Zoo = components['schemas']['Zoo'];
 export type Response400 = components['responses']['400'];
@@ -1772,6 +1825,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Zoo"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    kinds_v1_kinds_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kinds"];
                 };
             };
             400: components["responses"]["400"];

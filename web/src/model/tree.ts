@@ -1,6 +1,6 @@
 /** The rows of a network's table as the tree that they are written in: blocks and their branches. */
-import { familyOf, WRITTEN_KINDS, type WrittenKind } from "../kinds/kinds";
-import type { Step } from "./contract";
+import { familyOf, WRITTEN_KINDS } from "../kinds/kinds";
+import type { Step, WrittenKind } from "./contract";
 import type { WrittenLayer } from "./types";
 
 export interface LayerNode {

@@ -1,11 +1,10 @@
 /** A list of layers to edit: settings, order, what each gives; blocks hold lists of their own. */
 import { grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
-import { WRITTEN_KINDS, type WrittenKind } from "../kinds/kinds";
 import { kindOf } from "../model/tree";
-import type { Step } from "../model/contract";
+import type { Setting, Step, WrittenKind } from "../model/contract";
 import type { WrittenLayer } from "../model/types";
-import { changed, fieldsOf, fresh, renamed, shown, switched, wordOf, type Field } from "./fields";
+import { changed, fresh, offered, renamed, settingsOf, shown, switched, usual, widthOf } from "./fields";
 import { namesOf } from "./names";
 import { inside, markOf, type Place } from "./wrong";
 
@@ -114,45 +113,46 @@ interface SettingsProps {
 
 /** The fields of a layer's settings; what it does, where it has none. */
 function Settings({ name, kind, layer, onChange }: SettingsProps) {
-  const fields = fieldsOf(kind);
-  if (!fields.length) return <span class="quiet">{t(`does.${kind}`)}</span>;
+  const settings = settingsOf(kind);
+  if (!settings.length) return <span class="quiet">{t(`does.${kind}`)}</span>;
   return (
     <>
-      {fields.map((field) => (
-        <Setting
-          key={field.key}
-          name={name}
-          field={field}
-          value={layer[field.key]}
-          onText={(text) => onChange(changed(layer, kind, field.key, text))}
-          onSwitch={(on) => onChange(switched(layer, field.key, on))}
+      {settings.map((setting) => (
+        <Field
+          key={setting.key}
+          layer={name}
+          setting={setting}
+          value={layer[setting.key]}
+          onText={(text) => onChange(changed(layer, kind, setting.key, text))}
+          onSwitch={(on) => onChange(switched(layer, setting.key, on))}
         />
       ))}
     </>
   );
 }
 
-interface SettingProps {
-  name: string;
-  field: Field;
+interface FieldProps {
+  layer: string;
+  setting: Setting;
   value: unknown;
   onText: (text: string) => void;
   onSwitch: (on: boolean) => void;
 }
 
-function Setting({ name, field, value, onText, onSwitch }: SettingProps) {
-  const word = t(`field.${wordOf(field.key)}`);
+function Field({ layer, setting, value, onText, onSwitch }: FieldProps) {
+  const word = t(`field.${setting.name}`);
+  const normally = setting.default;
   return (
-    <label data-field={field.key} title={field.key}>
-      {field.on === undefined ? (
+    <label data-field={setting.key} title={setting.key}>
+      {typeof normally !== "boolean" ? (
         <>
           <span>{word}</span>
           <input
             type="text"
-            style={{ width: `${field.width}px` }}
+            style={{ width: `${widthOf(setting)}px` }}
             value={shown(value)}
-            placeholder={field.usual === "kernel" ? t("field.kernel") : field.usual}
-            aria-label={`${name} ${word}`}
+            placeholder={usual(setting, t("field.kernel"))}
+            aria-label={`${layer} ${word}`}
             onInput={(event) => onText(event.currentTarget.value)}
           />
         </>
@@ -160,8 +160,8 @@ function Setting({ name, field, value, onText, onSwitch }: SettingProps) {
         <>
           <input
             type="checkbox"
-            checked={(value ?? field.on) === true}
-            aria-label={`${name} ${word}`}
+            checked={(value ?? normally) === true}
+            aria-label={`${layer} ${word}`}
             onChange={(event) => onSwitch(event.currentTarget.checked)}
           />
           <span>{word}</span>
@@ -183,7 +183,7 @@ function AddLayer({ onAdd }: { onAdd: (kind: WrittenKind) => void }) {
       }}
     >
       <option value="">+ {t("workbench.add")}</option>
-      {WRITTEN_KINDS.map((kind) => (
+      {offered.value.map(({ kind }) => (
         <option key={kind} value={kind}>
           {kind} · {t(`kind.${kind}`)}
         </option>

@@ -1,12 +1,13 @@
 /** The shape workbench: edit a network, see at once what fits, train it. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Workbench as Offered } from "../backend/backend";
+import type { Workbench as Source } from "../backend/backend";
 import { asProblem, type Problem } from "../backend/problem";
 import { grouped } from "../draw/numbers";
 import { t } from "../i18n";
 import type { Shapes, WrittenNetwork, Zoo } from "../model/contract";
 import { ProblemNote } from "../shell/ProblemNote";
 import { backend, model } from "../state";
+import { offered } from "./fields";
 import { LayerList } from "./LayerList";
 import { Start } from "./Start";
 import { placesOf } from "./wrong";
@@ -14,19 +15,22 @@ import { placesOf } from "./wrong";
 const PAUSE = 160;
 
 export function Workbench() {
-  const offered = backend.value!.workbench;
+  const bench = backend.value!.workbench;
   const [zoo, setZoo] = useState<Zoo>({ networks: [], default: "" });
   const [problem, setProblem] = useState<Problem | null>(null);
   useEffect(() => {
-    void offered
-      ?.zoo()
-      .then(setZoo)
+    if (!bench) return;
+    void Promise.all([bench.zoo(), bench.kinds()])
+      .then(([found, kinds]) => {
+        setZoo(found);
+        offered.value = kinds;
+      })
       .catch((thrown: unknown) => setProblem(asProblem(thrown)));
   }, []);
-  if (!offered) return <Elsewhere />;
+  if (!bench) return <Elsewhere />;
   // where there is no run yet, a network to begin with
   const first = model.value?.network ?? zoo.networks.find((one) => one.name === zoo.default);
-  if (first) return <Bench bench={offered} zoo={zoo.networks} first={first} />;
+  if (first) return <Bench bench={bench} zoo={zoo.networks} first={first} />;
   return (
     <main class="workbench">
       {problem ? <ProblemNote problem={problem} /> : <p class="empty">{t("working")}</p>}
@@ -45,7 +49,7 @@ function Elsewhere() {
   );
 }
 
-function Bench({ bench, zoo, first }: { bench: Offered; zoo: WrittenNetwork[]; first: WrittenNetwork }) {
+function Bench({ bench, zoo, first }: { bench: Source; zoo: WrittenNetwork[]; first: WrittenNetwork }) {
   const own = model.value?.network;
   const [network, setNetwork] = useState<WrittenNetwork>(first);
   const [answer, setAnswer] = useState<Shapes | null>(null);

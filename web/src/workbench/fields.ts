@@ -1,65 +1,32 @@
-/** The settings of each kind of layer that the workbench offers, and how they are written. */
-import type { Key } from "../i18n";
-import type { WrittenKind } from "../kinds/kinds";
+/** The settings of each kind of layer, which the server lists, and how they are written. */
+import { signal } from "@preact/signals";
+import type { Kinds, Setting, WrittenKind } from "../model/contract";
 import type { WrittenLayer } from "../model/types";
 
-export interface Field {
-  key: string;
-  /** What an empty field means. */
-  usual: string;
-  width: number;
-  /** Of a switch: whether it is on where nothing is written. */
-  on?: boolean;
+/** The kinds as the server lists them, each with its settings; empty until it did. */
+export const offered = signal<Kinds["kinds"]>([]);
+
+export function settingsOf(kind: WrittenKind): readonly Setting[] {
+  return offered.value.find((one) => one.kind === kind)?.settings ?? [];
 }
 
-const STRIDE: Field = { key: "stride", usual: "1", width: 38 };
-const PADDING: Field = { key: "padding", usual: "0", width: 48 };
-const DILATION: Field = { key: "dilation", usual: "1", width: 38 };
-const KERNEL: Field = { key: "kernel", usual: "3", width: 38 };
-const BIAS: Field = { key: "bias", usual: "", width: 0, on: true };
-/** Of pools, whose windows touch where nothing else is said. */
-const POOL_STRIDE: Field = { ...STRIDE, usual: "kernel", width: 58 };
-
-/** Every setting that a layer of `convlens.network.layers` has; a test compares them. */
-const FIELDS: Partial<Record<WrittenKind, Field[]>> = {
-  conv: [
-    { key: "conv", usual: "", width: 46 },
-    ...[KERNEL, STRIDE, PADDING, DILATION],
-    { key: "groups", usual: "1", width: 38 },
-    BIAS,
-  ],
-  depthwise: [{ key: "depthwise", usual: "1", width: 52 }, KERNEL, STRIDE, PADDING, DILATION, BIAS],
-  batch_norm: [
-    { key: "epsilon", usual: "1e-5", width: 60 },
-    { key: "momentum", usual: "0.1", width: 52 },
-  ],
-  max_pool: [{ key: "max_pool", usual: "", width: 44 }, POOL_STRIDE, PADDING],
-  avg_pool: [{ key: "avg_pool", usual: "", width: 44 }, POOL_STRIDE, PADDING],
-  linear: [{ key: "linear", usual: "", width: 64 }, BIAS],
-  dropout: [{ key: "dropout", usual: "", width: 52 }],
-  leaky_relu: [{ key: "leaky_relu", usual: "0.01", width: 56 }],
-};
-
-/** What the texts call a field, `field.stride`. */
-type Word = Key extends infer K ? (K extends `field.${infer Rest}` ? Rest : never) : never;
-
-/** The word beside a field: a kind's own key carries its main setting. */
-const WORDS: Record<string, Word> = {
-  conv: "filters",
-  depthwise: "multiplier",
-  max_pool: "kernel",
-  avg_pool: "kernel",
-  linear: "features",
-  dropout: "rate",
-  leaky_relu: "slope",
-};
-
-export function fieldsOf(kind: WrittenKind): Field[] {
-  return FIELDS[kind] ?? [];
+/** What stands in an empty field, faintly: what it means. Pools move by their kernel. */
+export function usual({ name, default: value }: Setting, ofKernel: string): string {
+  return name === "stride" && value === null ? ofKernel : shown(value ?? undefined);
 }
 
-export function wordOf(key: string): Word {
-  return WORDS[key] ?? (key as Word); // a test holds every field to have its text
+/** How wide a field is, in pixels, for what is mostly written in it. */
+const WIDTHS: Partial<Record<Setting["name"], number>> = {
+  kernel: 44,
+  stride: 58,
+  dilation: 38,
+  groups: 38,
+  features: 64,
+  epsilon: 72,
+};
+
+export function widthOf(setting: Setting): number {
+  return WIDTHS[setting.name] ?? 52;
 }
 
 /** A new layer of a kind, with usual settings. */
@@ -79,6 +46,7 @@ export function fresh(kind: WrittenKind): WrittenLayer {
     case "residual":
       return { residual: [{ conv: 16, kernel: 3, padding: 1 }, { relu: true }] };
     default:
+      // the rest needs nothing; what a new kind needs, the server names
       return { [kind]: true };
   }
 }

@@ -16,6 +16,7 @@ from convlens.serve.models import describe
 from convlens.serve.models.registry import Registry
 from convlens.serve.routes.models import json_response
 from convlens.serve.services import Services
+from convlens.serve.workbench.kinds import written_kinds
 from convlens.serve.workbench.shapes import shapes_of
 from convlens.serve.workbench.trainings import available, read_order
 
@@ -35,6 +36,16 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
     )
     async def named() -> Response:
         told: schemas.Zoo = {"networks": await run(_zoo), "default": zoo.default(1)}
+        return json_response(told)
+
+    @app.get(
+        "/v1/kinds",
+        tags=["workbench"],
+        summary="The kinds of layers that a network is written with, and their settings",
+        responses=answers(schemas.Kinds),
+    )
+    async def kinds() -> Response:
+        told: schemas.Kinds = {"kinds": written_kinds()}
         return json_response(told)
 
     @app.get(

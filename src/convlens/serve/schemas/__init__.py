@@ -35,12 +35,18 @@ from convlens.serve.schemas.images import (
     Window,
 )
 from convlens.serve.schemas.networks import (
+    BRANCHES,
     Input,
     Kind,
+    Kinds,
+    KindSettings,
+    Setting,
+    SettingName,
     Shape,
     Shapes,
     Slide,
     Step,
+    WrittenKind,
     WrittenNetwork,
     Zoo,
 )
@@ -67,6 +73,7 @@ from convlens.serve.schemas.runs import (
 )
 
 __all__ = [
+    "BRANCHES",
     "ActivationLists",
     "AdditionCell",
     "AttributionMap",
@@ -84,6 +91,8 @@ __all__ = [
     "Health",
     "Input",
     "Kind",
+    "KindSettings",
+    "Kinds",
     "Metrics",
     "Mistake",
     "Model",
@@ -101,6 +110,8 @@ __all__ = [
     "RunStatus",
     "Sample",
     "Samples",
+    "Setting",
+    "SettingName",
     "Shape",
     "Shapes",
     "Site",
@@ -111,6 +122,7 @@ __all__ = [
     "Step",
     "WeightedSumCell",
     "Window",
+    "WrittenKind",
     "WrittenNetwork",
     "Zoo",
 ]

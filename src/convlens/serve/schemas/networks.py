@@ -9,12 +9,22 @@ from typing_extensions import TypeAliasType, TypedDict
 
 from convlens.network.layers import KINDS, Add, Residual
 
+BRANCHES = ("layers", "shortcut")
+"""Fields that hold layers of their own."""
+
 if TYPE_CHECKING:
     Kind = str
+    WrittenKind = str
+    SettingName = str
 else:  # the list of kinds is data, which a type checker does not see
-    _COMPUTED = [kind for kind in KINDS if kind != Residual.kind] + [Add.kind]
-    Kind = TypeAliasType("Kind", Literal[tuple(_COMPUTED)])
-"""The kinds of the layers that are computed."""
+    _WRITTEN = tuple(KINDS)
+    _COMPUTED = (*(kind for kind in _WRITTEN if kind != Residual.kind), Add.kind)
+    _FIELDS = {name: None for cls in KINDS.values() for name in cls.model_fields}
+    _SETTINGS = tuple(name for name in _FIELDS if name not in ("name", *BRANCHES))
+    Kind = TypeAliasType("Kind", Literal[_COMPUTED])
+    WrittenKind = TypeAliasType("WrittenKind", Literal[_WRITTEN])
+    SettingName = TypeAliasType("SettingName", Literal[_SETTINGS])
+"""The kinds of layers that are computed, those that are written, and their settings."""
 
 Shape = list[int]
 """`(channels, height, width)`, or `(features,)`."""
@@ -92,3 +102,30 @@ class Zoo(TypedDict):
 
     networks: list[WrittenNetwork]
     default: Annotated[str, Field(description="the one that `convlens train` takes for digits")]
+
+
+class Setting(TypedDict):
+    """One setting of a kind of layer."""
+
+    name: SettingName
+    key: Annotated[
+        str, Field(description="under which it is written; a kind's own key has its main setting")
+    ]
+    required: bool
+    default: Annotated[
+        bool | int | float | list[int] | str | None,
+        Field(description="what it is where it is not written; null follows from another one"),
+    ]
+
+
+class KindSettings(TypedDict):
+    """A kind of layer as it is written."""
+
+    kind: WrittenKind
+    settings: list[Setting]
+
+
+class Kinds(TypedDict):
+    """The kinds that a network is written with."""
+
+    kinds: list[KindSettings]

@@ -1,0 +1,37 @@
+"""The kinds that the workbench offers: every setting, with the default that the layer has."""
+
+from __future__ import annotations
+
+import pytest
+
+from convlens.network.layers import KINDS, Residual, short
+from convlens.network.reading import read_layers
+from convlens.serve.workbench.kinds import written_kinds
+
+SETTINGS = {found["kind"]: found["settings"] for found in written_kinds()}
+
+
+def test_every_kind_is_there() -> None:
+    assert list(SETTINGS) == list(KINDS)
+    assert SETTINGS["relu"] == SETTINGS[Residual.kind] == []
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_default_is_what_the_layer_has_where_nothing_is_written(kind: str) -> None:
+    if kind == Residual.kind:
+        return
+    some = 0.5 if kind == "dropout" else 2
+    needed = {found["key"]: some for found in SETTINGS[kind] if found["required"]}
+    (layer,) = read_layers([{kind: True, **needed}])
+    for found in SETTINGS[kind]:
+        if not found["required"]:
+            assert short(getattr(layer, found["name"])) == found["default"], found
+
+
+def test_a_kinds_own_key_has_its_main_setting() -> None:
+    first = {kind: settings[0]["key"] for kind, settings in SETTINGS.items() if settings}
+    assert first["conv"] == "conv"
+    assert first["batch_norm"] == "epsilon"
+    assert SETTINGS["leaky_relu"] == [
+        {"name": "slope", "key": "leaky_relu", "required": False, "default": 0.01}
+    ]
