@@ -40,8 +40,8 @@ export const inputChannel = signal<number | null>(null);
 export const attribution = signal<Attribution | null>(null);
 export const attributionMethod = signal<Method | null>(null);
 
-export const rows = computed<Map<string, Step>>(
-  () => new Map((model.value?.layers ?? []).map((row) => [row.name, row])),
+export const steps = computed<Map<string, Step>>(
+  () => new Map((model.value?.layers ?? []).map((step) => [step.name, step])),
 );
 export const tree = computed(() => treeOf(model.value?.layers ?? []));
 
@@ -50,7 +50,7 @@ export const computedNow = computed<Computed | null>(() => {
   const [now, known] = [activations.value, weights.value];
   if (!now || !known || now.version !== known.version) return null;
   return {
-    rows: rows.value,
+    steps: steps.value,
     weights: known.tensors,
     layers: now.layers,
     normalised: now.normalised,

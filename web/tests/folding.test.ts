@@ -13,7 +13,7 @@ const { fold, hostOf } = await import("../src/explore/folding");
 
 const row = (name: string, kind: string, input = [4, 8, 8], output = input) =>
   ({ name, kind, input, output, source: [] }) as unknown as Step;
-const rows = [
+const steps = [
   row("relu1", "relu"),
   row("conv1", "conv"),
   row("batch_norm1", "batch_norm"),
@@ -29,10 +29,10 @@ const rows = [
   row("linear1", "linear", [4], [10]),
 ];
 const names = (nodes: readonly LayerNode[]): string[] =>
-  nodes.flatMap((node) => [...names(node.block?.main ?? []), ...names(node.block?.shortcut ?? []), node.row.name]);
+  nodes.flatMap((node) => [...names(node.block?.main ?? []), ...names(node.block?.shortcut ?? []), node.step.name]);
 
 test("norms and activations stand with the layer before them, in blocks too", () => {
-  const folded = fold(treeOf(rows), new Set());
+  const folded = fold(treeOf(steps), new Set());
   expect(names(folded)).toEqual([
     "relu1",
     "conv1",
@@ -50,7 +50,7 @@ test("norms and activations stand with the layer before them, in blocks too", ()
 });
 
 test("a layer that is opened shows all that stood with it", () => {
-  const folded = fold(treeOf(rows), new Set(["conv1", "residual1.shortcut.conv1"]));
+  const folded = fold(treeOf(steps), new Set(["conv1", "residual1.shortcut.conv1"]));
   expect(names(folded)).toContain("batch_norm1");
   expect(names(folded)).toContain("relu2");
   expect(names(folded)).toContain("residual1.shortcut.batch_norm1");
@@ -59,12 +59,12 @@ test("a layer that is opened shows all that stood with it", () => {
 
 test("no layer is lost by folding", () => {
   for (const fixture of fixtures) {
-    const tree = treeOf(fixture.rows as unknown as Step[]);
+    const tree = treeOf(fixture.steps as unknown as Step[]);
     const all = (nodes: readonly LayerNode[]): string[] =>
       nodes.flatMap((node) => [
         ...all(node.block?.main ?? []),
         ...all(node.block?.shortcut ?? []),
-        node.row.name,
+        node.step.name,
         ...(node.folded ?? []).map((one) => one.name),
       ]);
     expect(all(fold(tree, new Set())).toSorted()).toEqual(names(tree).toSorted());

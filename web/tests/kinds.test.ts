@@ -6,7 +6,7 @@ import { familyOf, isKind, KINDS, WRITTEN_KINDS } from "../src/kinds/kinds";
 import { POINTWISE, type Pointwise } from "../src/kinds/pointwise";
 import type { Model, Step } from "../src/model/contract";
 
-const rows = fixtures.flatMap((fixture) => fixture.rows as unknown as Step[]);
+const steps = fixtures.flatMap((fixture) => fixture.steps as unknown as Step[]);
 const model = (...layers: object[]) => ({ name: "run", layers }) as unknown as Model;
 const refused = (...layers: object[]): Problem => {
   try {
@@ -18,8 +18,8 @@ const refused = (...layers: object[]): Problem => {
 };
 
 test("the fixtures have a layer of every kind, and the page knows them all", () => {
-  expect(new Set(rows.map((row) => row.kind))).toEqual(new Set(KINDS));
-  const all = model(...rows);
+  expect(new Set(steps.map((step) => step.kind))).toEqual(new Set(KINDS));
+  const all = model(...steps);
   expect(known(all)).toBe(all);
 });
 
@@ -30,7 +30,7 @@ test("a block is written as one layer and computed as a sum", () => {
 });
 
 test("a kind that the page does not know is refused with its layer's name", () => {
-  const problem = refused(rows[0]!, { name: "bend", kind: "hard_tanh" });
+  const problem = refused(steps[0]!, { name: "bend", kind: "hard_tanh" });
   expect(problem).toBeInstanceOf(Problem);
   expect(problem.code).toBe("unknown_kind");
   expect(problem.message).toContain('"bend"');

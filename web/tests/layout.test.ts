@@ -4,13 +4,13 @@ import { gridSize, hit, layOut, tileRect, type Column } from "../src/explore/lay
 import { treeOf } from "../src/model/tree";
 import type { Step } from "../src/model/contract";
 
-const rows = fixtures[0]!.rows as unknown as Step[];
+const steps = fixtures[0]!.steps as unknown as Step[];
 const CLASSES = ["left", "right", "automobile"];
-const layout = (width: number, zoom: number | null = null) => layOut(treeOf(rows), [2, 9, 10], CLASSES, width, 480, zoom);
+const layout = (width: number, zoom: number | null = null) => layOut(treeOf(steps), [2, 9, 10], CLASSES, width, 480, zoom);
 
 test("every layer has a column, but for the last softmax, which is the answer", () => {
-  const names = layout(900).columns.map((column) => column.row?.name ?? "image");
-  expect(names.toSorted()).toEqual(["image", ...rows.map((row) => row.name)].filter((name) => name !== "softmax1").toSorted());
+  const names = layout(900).columns.map((column) => column.step?.name ?? "image");
+  expect(names.toSorted()).toEqual(["image", ...steps.map((step) => step.name)].filter((name) => name !== "softmax1").toSorted());
 });
 
 test("columns on one line do not touch each other, and all stay on the stage", () => {
@@ -24,9 +24,9 @@ test("columns on one line do not touch each other, and all stay on the stage", (
 });
 
 test("a point in a map's cell is that map and that cell", () => {
-  const column = layout(900, 60).columns.find((one) => one.row?.name === "conv1") as Column;
-  const [, height, width] = column.row!.output as [number, number, number];
-  for (let channel = 0; channel < column.row!.output[0]!; channel++) {
+  const column = layout(900, 60).columns.find((one) => one.step?.name === "conv1") as Column;
+  const [, height, width] = column.step!.output as [number, number, number];
+  for (let channel = 0; channel < column.step!.output[0]!; channel++) {
     const tile = tileRect(column, channel);
     const at = { x: tile.x - column.x + (1.5 * tile.width) / width, y: tile.y - column.top + (2.5 * tile.height) / height };
     expect(hit(column, at.x, at.y)).toEqual({ channel, row: 2, column: 1 });
@@ -43,7 +43,7 @@ test("blocks hold their layers and shortcuts", () => {
 });
 
 test("maps and the image keep their proportions", () => {
-  const wide: Step = { ...rows[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null] };
+  const wide: Step = { ...steps[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null] };
   const tall: Step = { ...wide, name: "tall", output: [4, 30, 10], source: ["wide"] };
   const { columns } = layOut(treeOf([wide, tall]), [1, 20, 40], CLASSES, 900, 480, null);
   const shapes = columns.map(({ tile }) => tile.width / tile.height);
@@ -55,7 +55,7 @@ test("maps and the image keep their proportions", () => {
 });
 
 test("the names of classes have the room that they need", () => {
-  const scores: Step = { ...rows[0]!, name: "scores", kind: "linear", input: [7], output: [3], source: [null] };
+  const scores: Step = { ...steps[0]!, name: "scores", kind: "linear", input: [7], output: [3], source: [null] };
   const column = (classes: string[]) => layOut(treeOf([scores]), [1, 9, 9], classes, 900, 480, null).columns[1]!;
   expect(column(["0", "1", "2"]).label).toBeLessThan(40);
   expect(column(CLASSES).label).toBeGreaterThan(10 * 7);

@@ -6,15 +6,15 @@ import { Problem } from "./problem";
 
 /** Return a model all of whose layers the page knows; throws the problem of the first that it does not. */
 export function known(model: Model): Model {
-  for (const row of model.layers) {
-    if (!isKind(row.kind)) {
-      throw unknown(`layer "${row.name}" is of the kind "${row.kind}", which this page does not know`, KINDS);
+  for (const step of model.layers) {
+    if (!isKind(step.kind)) {
+      throw unknown(`layer "${step.name}" is of the kind "${step.kind}", which this page does not know`, KINDS);
     }
-    const constants = constantsOf(row);
-    const sent = Object.keys(row.constants ?? {});
+    const constants = constantsOf(step);
+    const sent = Object.keys(step.constants ?? {});
     if (sent.toSorted().join() !== constants.toSorted().join()) {
       throw unknown(
-        `layer "${row.name}" (${row.kind}) comes with the constants [${sent.join(", ")}], ` +
+        `layer "${step.name}" (${step.kind}) comes with the constants [${sent.join(", ")}], ` +
           `and this page computes it with [${constants.join(", ")}]`,
         constants,
       );
@@ -23,8 +23,8 @@ export function known(model: Model): Model {
   return model;
 }
 
-function constantsOf(row: Step): readonly string[] {
-  const record: Pointwise | null = isPointwise(row.kind) ? POINTWISE[row.kind] : null;
+function constantsOf(step: Step): readonly string[] {
+  const record: Pointwise | null = isPointwise(step.kind) ? POINTWISE[step.kind] : null;
   return record?.constants ?? [];
 }
 

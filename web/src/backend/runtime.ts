@@ -32,13 +32,13 @@ export class Runtime {
     const logits = found["logits"]!.data as Float32Array;
     const probabilities = Float32Array.from(softmax(logits));
     const end = endOf(this.model.layers);
-    for (const row of this.model.layers) {
+    for (const step of this.model.layers) {
       // the end of the network goes by what it is, all else by its layer's name
-      const named = found[row.name]?.data as Float32Array | undefined;
-      const last = row.kind === "softmax" ? probabilities : end.has(row.name) ? logits : undefined;
-      const data = named ?? last ?? (passesOn(row) ? layers.get(row.source[0] ?? "")?.data : undefined);
-      if (!data) throw new Error(`model.onnx gives no output of "${row.name}"`);
-      layers.set(row.name, { shape: row.output, data });
+      const named = found[step.name]?.data as Float32Array | undefined;
+      const last = step.kind === "softmax" ? probabilities : end.has(step.name) ? logits : undefined;
+      const data = named ?? last ?? (passesOn(step) ? layers.get(step.source[0] ?? "")?.data : undefined);
+      if (!data) throw new Error(`model.onnx gives no output of "${step.name}"`);
+      layers.set(step.name, { shape: step.output, data });
     }
     return { layers, logits, probabilities };
   }
@@ -59,19 +59,19 @@ export class Runtime {
 }
 
 /** Whether a layer hands its values on as they are. */
-function passesOn(row: Step): boolean {
-  const family = familyOf(row.kind);
+function passesOn(step: Step): boolean {
+  const family = familyOf(step.kind);
   return family === "passing" || family === "flattening";
 }
 
 /** The layers whose output is the logits: the last one before softmax, and what it only hands on. */
-function endOf(rows: readonly Step[]): Set<string> {
+function endOf(steps: readonly Step[]): Set<string> {
   const end = new Set<string>();
-  let row = rows.findLast((one) => one.kind !== "softmax");
-  while (row) {
-    end.add(row.name);
-    const source: string | null | undefined = passesOn(row) ? row.source[0] : null;
-    row = rows.find((one) => one.name === source);
+  let step = steps.findLast((one) => one.kind !== "softmax");
+  while (step) {
+    end.add(step.name);
+    const source: string | null | undefined = passesOn(step) ? step.source[0] : null;
+    step = steps.find((one) => one.name === source);
   }
   return end;
 }

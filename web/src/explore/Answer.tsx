@@ -76,27 +76,27 @@ function Origin({ best }: { best: number }) {
   const [now, { layers }] = [activations.value!, model.value!];
   const last = layers[layers.length - 1];
   if (last?.kind !== "softmax") return null;
-  const scores = layers.find((row) => row.name === last.source[0]);
+  const scores = layers.find((step) => step.name === last.source[0]);
   return (
     <ul class="origin">
       {scores && (
-        <Way row={scores} best={best} how={t("answer.scoreHow")}>
+        <Way step={scores} best={best} how={t("answer.scoreHow")}>
           {t("answer.score", { score: short(now.logits[best]!) })}
         </Way>
       )}
-      <Way row={last} best={best} how={t("answer.shareHow")}>
+      <Way step={last} best={best} how={t("answer.shareHow")}>
         {t("answer.share", { share: percent(now.probabilities[best]!) })}
       </Way>
     </ul>
   );
 }
 
-function Way(props: { row: Step; best: number; how: string; children: string }) {
+function Way(props: { step: Step; best: number; how: string; children: string }) {
   return (
     <li>
       <button class="plain" onClick={() => {
-          choose(props.row, props.best, 0, 0);
-          bring(props.row.kind === "softmax" ? (props.row.source[0] ?? null) : props.row.name);
+          choose(props.step, props.best, 0, 0);
+          bring(props.step.kind === "softmax" ? (props.step.source[0] ?? null) : props.step.name);
         }}>
         {props.children} <u>{props.how}</u>
       </button>

@@ -5,7 +5,7 @@ import { OVER_IMAGE } from "../draw/colour";
 import type { Size } from "../draw/proportions";
 import { t } from "../i18n";
 import { shapeText } from "../draw/numbers";
-import { activations, attribution, model, rows, selected, theme } from "../state";
+import { activations, attribution, model, steps, selected, theme } from "../state";
 import { onGrid, receptiveField, type Region } from "../windows/geometry";
 import { drawAttribution } from "../draw/overlay";
 import { wholeImage } from "../inspector/PixelsView";
@@ -14,8 +14,8 @@ import type { Column } from "./layout";
 /** The pixels that the selected cell can depend on. */
 export function seen(): Region | null {
   const place = selected.value;
-  const row = place?.layer ? rows.value.get(place.layer) : undefined;
-  return place && row ? receptiveField(row, ...onGrid(rows.value, row, place.cell)) : null;
+  const step = place?.layer ? steps.value.get(place.layer) : undefined;
+  return place && step ? receptiveField(step, ...onGrid(steps.value, step, place.cell)) : null;
 }
 
 export function ImageColumn({ column }: { column: Column }) {

@@ -13,13 +13,13 @@ import { openFolded } from "./folding";
 import { gridSize, hit, tileRect, type Column } from "./layout";
 
 export function LayerColumn({ column }: { column: Column }) {
-  const row = column.row!;
+  const step = column.step!;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [near, setNear] = useState(false);
-  const values = activations.value?.layers.get(row.name) ?? null;
-  const scale = scales.value.get(row.name) ?? 1;
+  const values = activations.value?.layers.get(step.name) ?? null;
+  const scale = scales.value.get(step.name) ?? 1;
   const shown = theme.value;
-  const focusChannel = selected.value?.layer === row.name ? selected.value.cell[0]! : null;
+  const focusChannel = selected.value?.layer === step.name ? selected.value.cell[0]! : null;
   const { width, height } = gridSize(column);
 
   // what is scrolled out of sight is not drawn
@@ -43,33 +43,33 @@ export function LayerColumn({ column }: { column: Column }) {
     const box = canvas.current!.getBoundingClientRect();
     return hit(column, event.clientX - box.left, event.clientY - box.top);
   };
-  const parameters = row.parameters ? t("layer.parameters", { n: grouped(row.parameters) }) : "";
-  const settings = settingsText(row.settings, t);
-  const fits = row.settings.length * 6.1 < column.width && row.settings !== shapeText(row.output);
+  const parameters = step.parameters ? t("layer.parameters", { n: grouped(step.parameters) }) : "";
+  const settings = settingsText(step.settings, t);
+  const fits = step.settings.length * 6.1 < column.width && step.settings !== shapeText(step.output);
   const about = fits ? settings : "";
   return (
     <div
-      class={`layer${focusChannel !== null ? " is-open" : ""}${arrived.value === row.name ? " is-arrived" : ""}`}
+      class={`layer${focusChannel !== null ? " is-open" : ""}${arrived.value === step.name ? " is-arrived" : ""}`}
       style={px({ left: column.x, top: column.y, width: column.width })}
-      data-layer={row.name}
+      data-layer={step.name}
     >
-      <header title={`${kindText(row)} ${settings}`}>
+      <header title={`${kindText(step)} ${settings}`}>
         <h3>
-          {row.name.split(".").pop()}
+          {step.name.split(".").pop()}
           {column.folded.length > 0 && (
             <button
               class="folded"
-              onClick={() => openFolded(row.name)}
-              aria-label={t("layer.unfold", { n: column.folded.length, name: row.name, names: names(column) })}
+              onClick={() => openFolded(step.name)}
+              aria-label={t("layer.unfold", { n: column.folded.length, name: step.name, names: names(column) })}
               title={t("layer.folded", { names: names(column) })}
             >
               +{column.folded.length}
             </button>
           )}
         </h3>
-        <p class="does">{doesText(row)}</p>
+        <p class="does">{doesText(step)}</p>
         {about && <p>{about}</p>}
-        <p class="shape">{shapeText(row.output)}</p>
+        <p class="shape">{shapeText(step.output)}</p>
         {!about && parameters && <p>{parameters}</p>}
       </header>
       <canvas
@@ -79,36 +79,36 @@ export function LayerColumn({ column }: { column: Column }) {
         tabIndex={0}
         role="application"
         aria-label={t("layer.label", {
-          name: row.name,
-          kind: kindText(row),
-          shape: shapeText(row.output),
-          n: row.output[0]!,
+          name: step.name,
+          kind: kindText(step),
+          shape: shapeText(step.output),
+          n: step.output[0]!,
         })}
         onPointerMove={(event) => {
           if (event.pointerType === "touch") return;
           const found = at(event);
           const now = hovered.peek();
           if (!found) hovered.value = null;
-          else if (now?.layer !== row.name || now.channel !== found.channel) {
-            hovered.value = { layer: row.name, channel: found.channel };
+          else if (now?.layer !== step.name || now.channel !== found.channel) {
+            hovered.value = { layer: step.name, channel: found.channel };
           }
         }}
         onPointerLeave={() => (hovered.value = null)}
         onClick={(event) => {
           const found = at(event);
-          if (found) choose(row, found.channel, found.row, found.column);
+          if (found) choose(step, found.channel, found.row, found.column);
         }}
         onFocus={() => {
           if (!canvas.current!.matches(":focus-visible")) return;
-          hovered.value = { layer: row.name, channel: focusChannel ?? 0 };
+          hovered.value = { layer: step.name, channel: focusChannel ?? 0 };
         }}
         onBlur={() => (hovered.value = null)}
         onKeyDown={(event) => {
           const now = hovered.peek();
-          const channel = now?.layer === row.name ? now.channel : (focusChannel ?? 0);
-          const next = movedMap(event.key, channel, column.across, row.output[0]!);
-          if (next !== null) hovered.value = { layer: row.name, channel: next };
-          else if (event.key === "Enter" || event.key === " ") choose(row, channel, ...centre(row));
+          const channel = now?.layer === step.name ? now.channel : (focusChannel ?? 0);
+          const next = movedMap(event.key, channel, column.across, step.output[0]!);
+          if (next !== null) hovered.value = { layer: step.name, channel: next };
+          else if (event.key === "Enter" || event.key === " ") choose(step, channel, ...centre(step));
           else return;
           event.preventDefault();
         }}
@@ -118,7 +118,7 @@ export function LayerColumn({ column }: { column: Column }) {
 }
 
 function names(column: Column): string {
-  return column.folded.map((row) => row.name.split(".").pop()).join(", ");
+  return column.folded.map((step) => step.name.split(".").pop()).join(", ");
 }
 
 function drawMaps(
@@ -128,7 +128,7 @@ function drawMaps(
   scale: number,
   shown: Theme,
 ): void {
-  const [count, rows, columns] = asMaps(column.row!.output);
+  const [count, rows, columns] = asMaps(column.step!.output);
   const cells = rows * columns;
   context.imageSmoothingEnabled = false;
   if (!values) {
@@ -168,7 +168,7 @@ function drawClasses(
 ): void {
   const style = getComputedStyle(document.documentElement);
   const [ink, faint] = [style.getPropertyValue("--ink"), style.getPropertyValue("--ink-3")];
-  const share = column.row!.kind === "softmax";
+  const share = column.step!.kind === "softmax";
   const { label } = column;
   const room = column.width - label - 4;
   context.textBaseline = "middle";

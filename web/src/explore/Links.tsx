@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { linkHorizontal } from "d3-shape";
 import { readsOf } from "../kinds/kinds";
 import { argmax } from "../model/tensor";
-import { activations, computedNow, hovered, inputChannel, model, rows, selected, type Place } from "../state";
+import { activations, computedNow, hovered, inputChannel, model, steps, selected, type Place } from "../state";
 import { windowRegion, type Region } from "../windows/geometry";
 import { computationOf } from "../windows/window";
 import { centre } from "./choosing";
@@ -14,28 +14,28 @@ const curve = linkHorizontal<unknown, [number, number]>();
 
 /** The window of the selected cell on the maps that it reads, or the whole map it points at. */
 function regionOf(layer: string | null, cell: readonly number[]): Region | null {
-  const row = layer ? rows.value.get(layer) : undefined;
-  if (!row || cell.length !== 3 || row.input.length !== 3) return null;
+  const step = layer ? steps.value.get(layer) : undefined;
+  if (!step || cell.length !== 3 || step.input.length !== 3) return null;
   const [, y, x] = cell as [number, number, number];
-  if (readsOf(row.kind) !== "window") {
+  if (readsOf(step.kind) !== "window") {
     return { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
   }
-  return windowRegion(row, y, x);
+  return windowRegion(step, y, x);
 }
 
 /** Where nothing is pointed at: the class that wins, among the logits. */
 function answerPlace(): { layer: string; channel: number; cell: null } | null {
   const logits = activations.value?.logits;
-  const layer = model.value?.layers.findLast((row) => row.kind === "linear");
+  const layer = model.value?.layers.findLast((step) => step.kind === "linear");
   if (!logits || layer?.output[0] !== logits.length) return null;
   return { layer: layer.name, channel: argmax(logits), cell: null };
 }
 
 /** A last softmax has no column: its class is pointed at among the logits. */
 function shownPlace(place: Place | null, columns: Map<string | null, Column>): Place | null {
-  const row = place?.layer ? rows.value.get(place.layer) : undefined;
-  if (!place || row?.kind !== "softmax" || columns.has(row.name)) return place;
-  return { layer: row.source[0] ?? null, cell: place.cell };
+  const step = place?.layer ? steps.value.get(place.layer) : undefined;
+  if (!place || step?.kind !== "softmax" || columns.has(step.name)) return place;
+  return { layer: step.source[0] ?? null, cell: place.cell };
 }
 
 export function Links({ layout }: { layout: Layout }) {
@@ -43,7 +43,7 @@ export function Links({ layout }: { layout: Layout }) {
     () =>
       new Map(
         layout.columns.flatMap((column) =>
-          [column.row, ...column.folded].map((row): [string | null, Column] => [row?.name ?? null, column]),
+          [column.step, ...column.folded].map((step): [string | null, Column] => [step?.name ?? null, column]),
         ),
       ),
     [layout],
@@ -58,12 +58,12 @@ export function Links({ layout }: { layout: Layout }) {
         : place === null
           ? answerPlace()
           : null;
-  const row = pointed ? rows.value.get(pointed.layer) : undefined;
+  const step = pointed ? steps.value.get(pointed.layer) : undefined;
   const target = pointed ? columns.get(pointed.layer) : undefined;
-  if (!pointed || !row || !target) return null;
-  const cell = pointed.cell ?? (row.output.length === 3 ? [pointed.channel, ...centre(row)] : [pointed.channel]);
-  const links = known ? linksOf(row, pointed.channel, computationOf(known, row.name, cell)) : [];
-  const region = pointed.cell ? regionOf(row.name, pointed.cell) : null;
+  if (!pointed || !step || !target) return null;
+  const cell = pointed.cell ?? (step.output.length === 3 ? [pointed.channel, ...centre(step)] : [pointed.channel]);
+  const links = known ? linksOf(step, pointed.channel, computationOf(known, step.name, cell)) : [];
+  const region = pointed.cell ? regionOf(step.name, pointed.cell) : null;
   const end = tileRect(target, pointed.channel);
   return (
     <svg class="links" width={layout.width} height={layout.height} aria-hidden="true">
@@ -74,7 +74,7 @@ export function Links({ layout }: { layout: Layout }) {
       {pointed.cell && cell.length === 3 && target.form === "maps" && (
         <rect
           class="cell"
-          {...cellRect(end, row.output, {
+          {...cellRect(end, step.output, {
             firstRow: cell[1]!,
             lastRow: cell[1]!,
             firstColumn: cell[2]!,
@@ -95,8 +95,8 @@ function Line(props: {
   const { link, columns, end, region } = props;
   const from = columns.get(link.layer);
   if (!from) return null;
-  const colours = from.row === null && model.value!.network.input[0] === 3;
-  const start = from.row
+  const colours = from.step === null && model.value!.network.input[0] === 3;
+  const start = from.step
     ? tileRect(from, link.channel)
     : { x: from.x, y: from.top, ...from.tile };
   const size = Math.abs(link.strength);
@@ -115,8 +115,8 @@ function Line(props: {
         d={path ?? ""}
         style={{ strokeWidth: 0.6 + 2.4 * size, opacity: 0.15 + 0.75 * size }}
       />
-      {from.row && region && <rect class="cell" {...cellRect(start, from.row.output, region)} />}
-      {from.row && chosen && <rect class="frame thin" {...grown(start, 1)} rx={2} />}
+      {from.step && region && <rect class="cell" {...cellRect(start, from.step.output, region)} />}
+      {from.step && chosen && <rect class="frame thin" {...grown(start, 1)} rx={2} />}
     </>
   );
 }

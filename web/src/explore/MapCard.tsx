@@ -8,7 +8,7 @@ import { t } from "../i18n";
 import { familyOf } from "../kinds/kinds";
 import { asMaps, channel as channelOf } from "../model/tensor";
 import { classOf } from "../shell/layerText";
-import { activations, hovered, rows, scales, theme, weights } from "../state";
+import { activations, hovered, steps, scales, theme, weights } from "../state";
 import { hostOf, shownTree } from "./folding";
 
 /** Of the map in large. */
@@ -20,15 +20,15 @@ export function MapCard() {
   const card = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [place, setPlace] = useState<{ left: number; top: number } | null>(null);
-  const row = over?.layer ? rows.value.get(over.layer) : undefined;
+  const step = over?.layer ? steps.value.get(over.layer) : undefined;
   const values = over?.layer ? activations.value?.layers.get(over.layer) : undefined;
   const shown = theme.value;
   useEffect(() => {
-    if (!row || !values || !canvas.current || !over || row.output.length !== 3) return;
-    const [, rowsOf, columnsOf] = asMaps(row.output);
+    if (!step || !values || !canvas.current || !over || step.output.length !== 3) return;
+    const [, rowsOf, columnsOf] = asMaps(step.output);
     const { width, height } = proportioned(rowsOf, columnsOf, SIDE);
     const context = prepare(canvas.current, width, height);
-    const scale = scales.value.get(row.name) ?? 1;
+    const scale = scales.value.get(step.name) ?? 1;
     const map = mapCanvas(channelOf(values, over.channel), columnsOf, rowsOf, shown, scale);
     context.drawImage(map, 0, 0, width, height);
   }, [over, values, shown]);
@@ -42,13 +42,13 @@ export function MapCard() {
     const { offsetWidth: width, offsetHeight: height } = card.current;
     // beside the column, on the side that leaves free what the map is made from
     const right = box.right + 14 - network.left;
-    const source = document.querySelector(`[data-layer="${CSS.escape(hostOf(shownTree.value, row?.source[0] ?? ""))}"]`);
+    const source = document.querySelector(`[data-layer="${CSS.escape(hostOf(shownTree.value, step?.source[0] ?? ""))}"]`);
     const before = Math.min(box.left, source?.getBoundingClientRect().left ?? box.left);
     const left = before - network.left - width - 14;
     const last = network.width - width - 6;
     setPlace({ left: right <= last ? right : left >= 6 ? left : last, top: Math.max(6, Math.min(box.top - network.top + 40, network.height - height - 6)) });
   }, [over?.layer]);
-  if (!over || !row || !values) return null;
+  if (!over || !step || !values) return null;
   const map = channelOf(values, over.channel);
   let [least, most, sum, zeros] = [Infinity, -Infinity, 0, 0];
   for (const value of map) {
@@ -57,18 +57,18 @@ export function MapCard() {
     sum += value;
     if (value === 0) zeros++;
   }
-  const filtered = familyOf(row.kind) === "correlation";
-  const name = classOf(row, over.channel);
+  const filtered = familyOf(step.kind) === "correlation";
+  const name = classOf(step, over.channel);
   return (
     <div class="map-card" ref={card} style={place ? px(place) : { visibility: "hidden" }} aria-live="polite">
       <strong>
-        {row.name} ·{" "}
+        {step.name} ·{" "}
         {name === null
-          ? t(filtered ? "card.filter" : row.output.length === 3 ? "card.map" : "card.feature", { n: over.channel })
+          ? t(filtered ? "card.filter" : step.output.length === 3 ? "card.map" : "card.feature", { n: over.channel })
           : t("card.class", { name })}
       </strong>
-      {row.output.length === 3 && <canvas ref={canvas} />}
-      {filtered && <Kernels layer={row.name} filter={over.channel} />}
+      {step.output.length === 3 && <canvas ref={canvas} />}
+      {filtered && <Kernels layer={step.name} filter={over.channel} />}
       {map.length > 1 ? (
         <dl>
           <dt>{t("card.least")}</dt>

@@ -48,7 +48,7 @@ export function Network() {
     if (!layout || !frame.current) return;
     const { scrollLeft, clientWidth } = frame.current;
     const found = layout.columns.filter(({ x, width }) => x + width > scrollLeft && x < scrollLeft + clientWidth - 20);
-    const names = found.flatMap(({ row, folded }) => [row, ...folded].map((one) => one?.name ?? null));
+    const names = found.flatMap(({ step, folded }) => [step, ...folded].map((one) => one?.name ?? null));
     if (names.length !== inView.size || names.some((name) => !inView.has(name))) setInView(new Set(names));
   };
   useLayoutEffect(look, [layout]);
@@ -62,7 +62,7 @@ export function Network() {
       goTo.current = { name, focus };
       return;
     }
-    const column = layout?.columns.find((one) => (one.row?.name ?? null) === name);
+    const column = layout?.columns.find((one) => (one.step?.name ?? null) === name);
     if (!column || !frame.current) return;
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     frame.current.scrollTo({
@@ -105,8 +105,8 @@ export function Network() {
           <div class="stage" style={px({ width: layout.width, height: layout.height })}>
             <Blocks layout={layout} />
             {layout.columns.map((column) =>
-              column.row ? (
-                <LayerColumn key={column.row.name} column={column} />
+              column.step ? (
+                <LayerColumn key={column.step.name} column={column} />
               ) : (
                 <ImageColumn key="image" column={column} />
               ),

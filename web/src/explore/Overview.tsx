@@ -8,7 +8,7 @@ import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
 import type { Kind } from "../model/contract";
 import type { LayerNode } from "../model/tree";
-import { model, rows, selected, tree } from "../state";
+import { model, steps, selected, tree } from "../state";
 import { kindText } from "../shell/layerText";
 import { isFolded, setFolded } from "./folding";
 import { KindMark } from "./KindMark";
@@ -28,13 +28,13 @@ function strip(nodes: readonly LayerNode[]): (string | null)[] {
     some.flatMap((node) => [
       ...names(node.block?.main ?? []),
       ...names(node.block?.shortcut ?? []),
-      node.row.name,
+      node.step.name,
     ]);
   return [null, ...names(nodes)];
 }
 
 export function Overview({ inView, onGo, zoom }: Props) {
-  const nodes = tree.value.filter((node, i, all) => i < all.length - 1 || node.row.kind !== "softmax");
+  const nodes = tree.value.filter((node, i, all) => i < all.length - 1 || node.step.kind !== "softmax");
   const order = useMemo(() => strip(nodes), [tree.value]);
   const bar = useRef<HTMLDivElement>(null);
   const [stop, setStop] = useState<string | null>(null);
@@ -74,20 +74,20 @@ export function Overview({ inView, onGo, zoom }: Props) {
       <KindMark kind={kind} />
     </button>
   );
-  const items = (some: readonly LayerNode[]) => some.map((node) => (node.block ? block(node) : item(node.row.name, node.row.kind)));
+  const items = (some: readonly LayerNode[]) => some.map((node) => (node.block ? block(node) : item(node.step.name, node.step.kind)));
   const block = (node: LayerNode) => {
     const { main, shortcut } = node.block!;
     return (
-      <span key={node.row.name} class="bracket" role="group" aria-label={node.row.name} style={{ flexGrow: wide([node]) }}>
+      <span key={node.step.name} class="bracket" role="group" aria-label={node.step.name} style={{ flexGrow: wide([node]) }}>
         <span class="lines" style={{ flexGrow: wide([node]) - 1 }}>
           <span>{items(main)}</span>
           {shortcut.length > 0 && <span class="side">{items(shortcut)}</span>}
         </span>
-        {item(node.row.name, node.row.kind)}
+        {item(node.step.name, node.step.kind)}
       </span>
     );
   };
-  const told = pointed === undefined ? t("overview.hint", { n: rows.value.size }) : textOf(pointed);
+  const told = pointed === undefined ? t("overview.hint", { n: steps.value.size }) : textOf(pointed);
   return (
     <div class="overview">
       <div
@@ -132,6 +132,6 @@ function wide(nodes: readonly LayerNode[]): number {
 
 function textOf(name: string | null): string {
   if (name === null) return `${t("image.title")} · ${shapeText(model.value!.network.input)}`;
-  const row = rows.value.get(name);
-  return row ? `${name} · ${kindText(row)} · ${shapeText(row.output)}` : name;
+  const step = steps.value.get(name);
+  return step ? `${name} · ${kindText(step)} · ${shapeText(step.output)}` : name;
 }

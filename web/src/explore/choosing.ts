@@ -13,17 +13,17 @@ export function bring(layer: string | null): void {
   wanted.value = layer;
 }
 
-export function choose(row: Step, channel: number, y: number, x: number): void {
+export function choose(step: Step, channel: number, y: number, x: number): void {
   inputChannel.value = null;
   selected.value = {
-    layer: row.name,
-    cell: row.output.length === 3 ? [channel, y, x] : [channel],
+    layer: step.name,
+    cell: step.output.length === 3 ? [channel, y, x] : [channel],
   };
 }
 
 /** The cell in the middle of a layer's maps. */
-export function centre(row: Step): [number, number] {
-  return [Math.floor((row.output[1] ?? 1) / 2), Math.floor((row.output[2] ?? 1) / 2)];
+export function centre(step: Step): [number, number] {
+  return [Math.floor((step.output[1] ?? 1) / 2), Math.floor((step.output[2] ?? 1) / 2)];
 }
 
 /** The map that an arrow key leads to in a grid `across` maps wide; null for other keys. */

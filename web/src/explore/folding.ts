@@ -36,8 +36,8 @@ export function openFolded(host: string): void {
 /** The layer whose column a layer is shown in: its own, or that of the one before it. */
 export function hostOf(nodes: readonly LayerNode[], name: string): string {
   for (const node of nodes) {
-    if (node.folded?.some((row) => row.name === name)) return node.row.name;
-    if (node.block && name.startsWith(`${node.row.name}.`)) {
+    if (node.folded?.some((step) => step.name === name)) return node.step.name;
+    if (node.block && name.startsWith(`${node.step.name}.`)) {
       return hostOf([...node.block.main, ...node.block.shortcut], name);
     }
   }
@@ -49,12 +49,12 @@ export function fold(nodes: readonly LayerNode[], open: ReadonlySet<string>): La
   const kept: LayerNode[] = [];
   for (const node of nodes) {
     const host = kept[kept.length - 1];
-    if (host && folds(node.row) && !open.has(host.row.name)) {
-      kept[kept.length - 1] = { ...host, folded: [...(host.folded ?? []), node.row] };
-    } else if (host && folds(node.row)) {
+    if (host && folds(node.step) && !open.has(host.step.name)) {
+      kept[kept.length - 1] = { ...host, folded: [...(host.folded ?? []), node.step] };
+    } else if (host && folds(node.step)) {
       kept.push(node);
       // the next ones stand with the same layer, and are open with it
-      open = new Set([...open, node.row.name]);
+      open = new Set([...open, node.step.name]);
     } else if (node.block) {
       const { main, shortcut } = node.block;
       kept.push({ ...node, block: { main: fold(main, open), shortcut: fold(shortcut, open) } });
@@ -63,8 +63,8 @@ export function fold(nodes: readonly LayerNode[], open: ReadonlySet<string>): La
   return kept;
 }
 
-function folds(row: Step): boolean {
+function folds(step: Step): boolean {
   // flattening maps of one cell changes nothing that can be seen
-  const flat = row.kind === "flatten" && row.input[1] === 1 && row.input[2] === 1;
-  return flat || isPointwise(row.kind);
+  const flat = step.kind === "flatten" && step.input[1] === 1 && step.input[2] === 1;
+  return flat || isPointwise(step.kind);
 }

@@ -9,7 +9,7 @@ import type { Step } from "../model/contract";
 
 export interface Column {
   /** null: the image. */
-  row: Step | null;
+  step: Step | null;
   x: number;
   y: number;
   width: number;
@@ -92,7 +92,7 @@ export function layOut(
   const close = place(26, CLOSE);
   if (close.width <= width) return close;
   // too long for one look: large maps where a layer has few, and scrolling
-  const most = Math.max(...nodes.map((node) => (node.row.output.length === 3 ? node.row.output[0]! : 0)));
+  const most = Math.max(...nodes.map((node) => (node.step.output.length === 3 ? node.step.output[0]! : 0)));
   return place(most <= 16 ? 52 : 34);
 }
 
@@ -106,7 +106,7 @@ function placed(
   const stage = new Stage(room);
   const start = stage.image(imageSize(input, width, height));
   // a last softmax is what the answer beside the network shows
-  const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.row.kind !== "softmax");
+  const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.step.kind !== "softmax");
   const end = stage.sequence(shown, start, 0, height);
   return { width: Math.ceil(end - room.space), height, columns: stage.columns, blocks: stage.blocks, side: room.side };
 }
@@ -129,7 +129,7 @@ class Stage {
 
   image(size: Size): number {
     const width = Math.max(NARROWEST, size.width);
-    const place = { row: null, folded: [], x: 0, y: 0, top: HEAD, label: 0 };
+    const place = { step: null, folded: [], x: 0, y: 0, top: HEAD, label: 0 };
     this.columns.push({ ...place, width, tile: size, gap: 6, across: 1, down: 1, form: "image" });
     return width + this.room.space + 8;
   }
@@ -142,9 +142,9 @@ class Stage {
   }
 
   private one(node: LayerNode, x: number, y: number, height: number): number {
-    const { row, folded = [] } = node;
-    const column = grid(row, folded.length, height - HEAD, this.room);
-    this.columns.push({ ...column, row, folded, x, y, top: y + HEAD });
+    const { step, folded = [] } = node;
+    const column = grid(step, folded.length, height - HEAD, this.room);
+    this.columns.push({ ...column, step, folded, x, y, top: y + HEAD });
     return x + column.width + this.room.space;
   }
 
@@ -166,7 +166,7 @@ class Stage {
     const sum = Math.max(mainEnd, sideEnd);
     const end = this.one(node, sum, top, inner - (own ? 0 : lower));
     this.blocks.push({
-      name: node.row.name,
+      name: node.step.name,
       x,
       y,
       width: end - this.room.space + PAD - x,
@@ -179,19 +179,19 @@ class Stage {
 }
 
 function grid(
-  row: Step,
+  step: Step,
   folded: number,
   height: number,
   room: Room,
-): Omit<Column, "row" | "folded" | "x" | "y" | "top"> {
-  const [count, rows, columns] = [row.output[0] ?? 1, row.output[1] ?? 1, row.output[2] ?? 1];
-  if (row.output.length === 1 && count === room.classes.length && count * CLASS_ROW <= height) {
+): Omit<Column, "step" | "folded" | "x" | "y" | "top"> {
+  const [count, rows, columns] = [step.output[0] ?? 1, step.output[1] ?? 1, step.output[2] ?? 1];
+  if (step.output.length === 1 && count === room.classes.length && count * CLASS_ROW <= height) {
     const longest = Math.max(...room.classes.map((name) => name.length));
     const label = Math.round(Math.min(LONGEST, Math.max(SHORTEST, longest * NAME_LETTER + 8)));
     const tile = { width: label + BARS, height: CLASS_ROW };
     return { width: tile.width, tile, gap: 0, across: 1, down: count, form: "classes", label };
   }
-  const features = row.output.length === 1 || rows * columns === 1;
+  const features = step.output.length === 1 || rows * columns === 1;
   let tile: Size;
   let gap = 4;
   if (features) {
@@ -205,7 +205,7 @@ function grid(
   const most = Math.max(1, Math.floor((height + gap) / (tile.height + gap)));
   const across = Math.ceil(count / most);
   const down = Math.ceil(count / across);
-  const name = row.name.slice(row.name.lastIndexOf(".") + 1);
+  const name = step.name.slice(step.name.lastIndexOf(".") + 1);
   const width = Math.max(NARROWEST, name.length * LETTER + (folded ? CHIP : 0), across * (tile.width + gap) - gap);
   return { width, tile, gap, across, down, form: features ? "features" : "maps", label: 0 };
 }
@@ -230,7 +230,7 @@ export function hit(
   y: number,
 ): { channel: number; row: number; column: number } | null {
   const { tile, gap } = column;
-  const shape = column.row?.output ?? [1, 1, 1];
+  const shape = column.step?.output ?? [1, 1, 1];
   const [count, rows, columns] = [shape[0] ?? 1, shape[1] ?? 1, shape[2] ?? 1];
   const [pitchX, pitchY] = [tile.width + gap, tile.height + gap];
   const [across, down] = [Math.floor(x / pitchX), Math.floor(y / pitchY)];

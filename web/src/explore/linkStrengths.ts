@@ -12,27 +12,27 @@ export interface Link {
 
 const MOST = 48;
 
-/** The links of a step's cell to the maps that it was computed from. */
-export function linksOf(row: Step, channel: number, step: CellComputation): Link[] {
-  const source = row.source[0] ?? null;
-  switch (step.family) {
+/** The links of a cell to the maps that it was computed from. */
+export function linksOf(step: Step, channel: number, computation: CellComputation): Link[] {
+  const source = step.source[0] ?? null;
+  switch (computation.family) {
     case "correlation":
-      return scaled(source, step.channelSums, (k) => step.channels[k]!);
+      return scaled(source, computation.channelSums, (k) => computation.channels[k]!);
     case "weighted-sum":
-      return scaled(source, step.products, (k) => k);
+      return scaled(source, computation.products, (k) => k);
     case "softmax":
-      return scaled(source, step.logits, (k) => k);
+      return scaled(source, computation.logits, (k) => k);
     case "addition":
-      return step.sources.map((layer, i) => ({
+      return computation.sources.map((layer, i) => ({
         layer,
         channel,
-        strength: Math.sign(step.addends[i]!) || 1,
+        strength: Math.sign(computation.addends[i]!) || 1,
       }));
     case "pooling":
-      return [{ layer: source, channel, strength: Math.sign(step.total) || 1 }];
+      return [{ layer: source, channel, strength: Math.sign(computation.total) || 1 }];
     case "pointwise":
     case "flattening":
-      return [{ layer: source, channel: step.source[0]!, strength: Math.sign(step.value) || 1 }];
+      return [{ layer: source, channel: computation.source[0]!, strength: Math.sign(computation.value) || 1 }];
   }
 }
 

@@ -13,56 +13,56 @@ import { gridHeight, NumberGrid } from "./NumberGrid";
 import { OutputMap } from "./OutputMap";
 import { Part, Then, type ViewProps } from "./Inspector";
 
-export function CorrelationView({ row, cell, step, sliding }: ViewProps<Correlation>) {
-  const source = row.source[0] ?? null;
-  const largest = step.channels[strongest(step.channelSums, 1).top[0]!.index]!;
-  const channel = step.channels.includes(inputChannel.value ?? -1) ? inputChannel.value! : largest;
-  const k = step.channels.indexOf(channel);
-  const taps = step.rows.length * step.columns.length;
+export function CorrelationView({ step, cell, computation, sliding }: ViewProps<Correlation>) {
+  const source = step.source[0] ?? null;
+  const largest = computation.channels[strongest(computation.channelSums, 1).top[0]!.index]!;
+  const channel = computation.channels.includes(inputChannel.value ?? -1) ? inputChannel.value! : largest;
+  const k = computation.channels.indexOf(channel);
+  const taps = computation.rows.length * computation.columns.length;
   const part = (values: Float64Array) => values.subarray(k * taps, (k + 1) * taps);
   const input = mapOf(source, channel);
   const name = source ?? t("image.title");
   const map = mapText(source, channel);
-  const level = gridHeight(step.rows.length, step.columns.length);
+  const level = gridHeight(computation.rows.length, computation.columns.length);
   return (
     <>
       {input && (
         <Part title={name} note={map} place="in">
           <MapView
             {...input}
-            region={windowRegion(row, cell[1]!, cell[2]!)}
+            region={windowRegion(step, cell[1]!, cell[2]!)}
             label={t("part.windowOn", { name, map })}
           />
         </Part>
       )}
-      <Part title={t("part.patch")} note={windowText(step)}>
+      <Part title={t("part.patch")} note={windowText(computation)}>
         <NumberGrid
-          values={part(step.patch)}
-          columns={step.columns.length}
+          values={part(computation.patch)}
+          columns={computation.columns.length}
           scale={input?.scale ?? 1}
-          padding={step.padding}
+          padding={computation.padding}
           testid="patch"
         />
       </Part>
       <Then sign="×" level={level}>
         <Part title={t("part.kernel")} note={t("part.filter", { n: cell[0]! })}>
-          <NumberGrid values={part(step.kernel)} columns={step.columns.length} scale={scaleOf(step.kernel)} testid="kernel" />
+          <NumberGrid values={part(computation.kernel)} columns={computation.columns.length} scale={scaleOf(computation.kernel)} testid="kernel" />
         </Part>
       </Then>
       <Then sign="=" level={level}>
-        <Part title={t("part.products")} note={t("part.sum", { value: short(step.channelSums[k]!) })}>
+        <Part title={t("part.products")} note={t("part.sum", { value: short(computation.channelSums[k]!) })}>
           <NumberGrid
-            values={part(step.products)}
-            columns={step.columns.length}
-            scale={scaleOf(step.products)}
+            values={part(computation.products)}
+            columns={computation.columns.length}
+            scale={scaleOf(computation.products)}
             testid="products"
           />
         </Part>
       </Then>
       <Then sign="→" level={level} grow>
-        <Sum step={step} chosen={channel} source={source} />
+        <Sum computation={computation} chosen={channel} source={source} />
       </Then>
-      <OutputMap row={row} cell={cell} sliding={sliding} />
+      <OutputMap step={step} cell={cell} sliding={sliding} />
     </>
   );
 }
@@ -80,19 +80,19 @@ function range(positions: readonly number[]): string {
 }
 
 /** The sum: each channel's share as a bar, the bias, the total. */
-function Sum({ step, chosen, source }: { step: Correlation; chosen: number; source: string | null }) {
-  const largest = scaleOf(step.channelSums);
+function Sum({ computation, chosen, source }: { computation: Correlation; chosen: number; source: string | null }) {
+  const largest = scaleOf(computation.channelSums);
   const list = useRef<HTMLUListElement>(null);
-  const many = step.channels.length > 1;
+  const many = computation.channels.length > 1;
   useEffect(() => {
     const on = list.current?.querySelector<HTMLElement>("[aria-pressed=true]");
     if (on && list.current) list.current.scrollTop = on.offsetTop - list.current.clientHeight / 2;
   }, [chosen]);
   return (
-    <Part title={many ? t("part.channels", { n: step.channels.length }) : t("part.total")} grow>
+    <Part title={many ? t("part.channels", { n: computation.channels.length }) : t("part.total")} grow>
       {many && (
         <ul class="channels" ref={list}>
-          {step.channels.map((channel, k) => (
+          {computation.channels.map((channel, k) => (
             <li key={channel}>
               <button
                 class="plain"
@@ -101,8 +101,8 @@ function Sum({ step, chosen, source }: { step: Correlation; chosen: number; sour
                 title={mapText(source, channel)}
               >
                 <span>{channelText(source, channel)}</span>
-                <Bar share={step.channelSums[k]! / largest} />
-                <span class="number">{short(step.channelSums[k]!)}</span>
+                <Bar share={computation.channelSums[k]! / largest} />
+                <span class="number">{short(computation.channelSums[k]!)}</span>
               </button>
             </li>
           ))}
@@ -110,10 +110,10 @@ function Sum({ step, chosen, source }: { step: Correlation; chosen: number; sour
       )}
       <Total
         terms={[
-          [many ? t("part.allChannels") : t("part.productsSum"), step.total - (step.bias ?? 0)],
-          ...(step.bias === null ? [] : [[`+ ${t("part.bias")}`, step.bias] as [string, number]]),
+          [many ? t("part.allChannels") : t("part.productsSum"), computation.total - (computation.bias ?? 0)],
+          ...(computation.bias === null ? [] : [[`+ ${t("part.bias")}`, computation.bias] as [string, number]]),
         ]}
-        total={step.total}
+        total={computation.total}
       />
     </Part>
   );

@@ -6,9 +6,9 @@ import type { Pointwise } from "../windows/computation";
 
 const SIDE = 170;
 
-export function Curve({ step }: { step: Pointwise }) {
-  const { value: x, total: y } = step;
-  const of = (at: number) => POINTWISE[step.kind].value(at, step.numbers);
+export function Curve({ computation }: { computation: Pointwise }) {
+  const { value: x, total: y } = computation;
+  const of = (at: number) => POINTWISE[computation.kind].value(at, computation.numbers);
   const reach = Math.max(2, Math.abs(x) * 1.25);
   const points = Array.from({ length: 81 }, (_, i) => -reach + (2 * reach * i) / 80);
   const values = points.map(of);

@@ -13,23 +13,23 @@ import { MapView } from "./MapView";
 const HEIGHT = 26;
 
 export function FlattenView(props: ViewProps<Flattening>) {
-  const { row, step } = props;
-  if (row.input.length === 3) return <Flattened {...props} />;
+  const { step, computation } = props;
+  if (step.input.length === 3) return <Flattened {...props} />;
   return (
-    <Part title={kindText(row)} grow>
-      <Total terms={[["x", step.value]]} total={step.total} />
+    <Part title={kindText(step)} grow>
+      <Total terms={[["x", computation.value]]} total={computation.total} />
     </Part>
   );
 }
 
-function Flattened({ row, cell, step }: ViewProps<Flattening>) {
-  const source = row.source[0] ?? null;
-  const [count, height, width] = row.input as [number, number, number];
-  const [map, y, x] = step.source as [number, number, number];
+function Flattened({ step, cell, computation }: ViewProps<Flattening>) {
+  const source = step.source[0] ?? null;
+  const [count, height, width] = step.input as [number, number, number];
+  const [map, y, x] = computation.source as [number, number, number];
   const input = mapOf(source, map);
   const cells = height * width;
   const first = map * cells;
-  const pick = (index: number) => (selected.value = { layer: row.name, cell: [first + index] });
+  const pick = (index: number) => (selected.value = { layer: step.name, cell: [first + index] });
   const [name, called] = [source ?? t("image.title"), mapText(source, map)];
   if (!input) return null;
   return (
@@ -44,7 +44,7 @@ function Flattened({ row, cell, step }: ViewProps<Flattening>) {
       </Part>
       <Then sign="→" grow>
         <Part
-          title={t("flatten.row", { n: row.output[0]! })}
+          title={t("flatten.row", { n: step.output[0]! })}
           note={t("flatten.part", { map, from: first, to: first + cells - 1 })}
           grow
         >
@@ -54,7 +54,7 @@ function Flattened({ row, cell, step }: ViewProps<Flattening>) {
             {map} × {cells} + {y} × {width} + {x} = {cell[0]}
           </p>
           <p class="say">{t("flatten.order")}</p>
-          <Total terms={[]} total={step.total} />
+          <Total terms={[]} total={computation.total} />
         </Part>
       </Then>
     </>

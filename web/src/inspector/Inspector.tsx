@@ -8,7 +8,7 @@ import { aboutText, classOf, kindText } from "../shell/layerText";
 import { settingsText } from "../shell/settingsText";
 import { cellAt } from "../windows/cells";
 import { movedCell } from "../explore/choosing";
-import { computedNow, rows, selected } from "../state";
+import { computedNow, steps, selected } from "../state";
 import { computationOf } from "../windows/window";
 import type { Step } from "../model/contract";
 import type { CellComputation } from "../windows/computation";
@@ -22,9 +22,9 @@ import { SoftmaxView } from "./SoftmaxView";
 import { WeightedSumView } from "./WeightedSumView";
 
 export interface ViewProps<S extends CellComputation = CellComputation> {
-  row: Step;
+  step: Step;
   cell: number[];
-  step: S;
+  computation: S;
   /** Whether the window is on its way over the input: what it has not reached is faint. */
   sliding: boolean;
 }
@@ -36,25 +36,25 @@ export function Inspector() {
   const place = selected.value!;
   const known = computedNow.value;
   if (place.layer === null) return <PixelsView plane={place.cell[0]!} />;
-  const row = rows.value.get(place.layer);
-  if (!known || !row) return <p class="empty">{t("working")}</p>;
-  return <OfLayer key={row.name} row={row} cell={place.cell} step={computationOf(known, row.name, place.cell)} />;
+  const step = steps.value.get(place.layer);
+  if (!known || !step) return <p class="empty">{t("working")}</p>;
+  return <OfLayer key={step.name} step={step} cell={place.cell} computation={computationOf(known, step.name, place.cell)} />;
 }
 
-function OfLayer({ row, cell, step }: { row: Step; cell: number[]; step: CellComputation }) {
+function OfLayer({ step, cell, computation }: { step: Step; cell: number[]; computation: CellComputation }) {
   const section = useRef<HTMLElement>(null);
   useEffect(() => bringIntoView(section.current!), []);
   useEffect(() => takeFocus(section.current!), []);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
-  const count = row.output.length === 3 ? row.output[1]! * row.output[2]! : row.output[0]!;
-  const index = row.output.length === 3 ? cell[1]! * row.output[2]! + cell[2]! : cell[0]!;
+  const count = step.output.length === 3 ? step.output[1]! * step.output[2]! : step.output[0]!;
+  const index = step.output.length === 3 ? cell[1]! * step.output[2]! + cell[2]! : cell[0]!;
 
   const go = (to: number) => {
     const at = (to + count) % count;
     selected.value = {
-      layer: row.name,
-      cell: row.output.length === 3 ? [cell[0]!, ...cellAt(row.output.slice(1), at)] : [at],
+      layer: step.name,
+      cell: step.output.length === 3 ? [cell[0]!, ...cellAt(step.output.slice(1), at)] : [at],
     };
   };
   useEffect(() => {
@@ -66,36 +66,36 @@ function OfLayer({ row, cell, step }: { row: Step; cell: number[]; step: CellCom
     return () => clearTimeout(timer);
   }, [playing, index, speed]);
 
-  const maps = row.output.length === 3;
-  const name = classOf(row, cell[0]!);
-  const props = { row, cell, sliding: playing };
+  const maps = step.output.length === 3;
+  const name = classOf(step, cell[0]!);
+  const props = { step, cell, sliding: playing };
   return (
     <section
       ref={section}
       class="inspector"
       tabIndex={-1}
-      aria-label={t("inspector.label", { layer: row.name })}
+      aria-label={t("inspector.label", { layer: step.name })}
       data-testid="inspector"
-      data-total={step.total}
+      data-total={computation.total}
       data-cell={cell.join(",")}
       onKeyDown={(event) => {
         if (event.target instanceof HTMLElement && event.target.closest("select, input, .channels")) return;
-        const next = movedCell(event.key, cell, row.output);
+        const next = movedCell(event.key, cell, step.output);
         if (!next) return;
         event.preventDefault();
-        selected.value = { layer: row.name, cell: next };
+        selected.value = { layer: step.name, cell: next };
       }}
     >
       <header>
         <div class="what">
           <h2>
-            {row.name}
+            {step.name}
             <small>
-              {kindText(row)}
-              {row.settings ? ` · ${settingsText(row.settings, t)}` : ""} · {shapeText(row.input)} → {shapeText(row.output)}
+              {kindText(step)}
+              {step.settings ? ` · ${settingsText(step.settings, t)}` : ""} · {shapeText(step.input)} → {shapeText(step.output)}
             </small>
           </h2>
-          <p class="about">{aboutText(row)}</p>
+          <p class="about">{aboutText(step)}</p>
         </div>
         <p class="where">
           {maps
@@ -135,30 +135,30 @@ function OfLayer({ row, cell, step }: { row: Step; cell: number[]; step: CellCom
         </button>
       </header>
       <div class="equation">
-        <Equation {...props} step={step} />
+        <Equation {...props} computation={computation} />
       </div>
     </section>
   );
 }
 
-function Equation({ step, ...props }: ViewProps) {
-  switch (step.family) {
+function Equation({ computation, ...props }: ViewProps) {
+  switch (computation.family) {
     case "correlation":
-      return <CorrelationView {...props} step={step} />;
+      return <CorrelationView {...props} computation={computation} />;
     case "pooling":
-      return <PoolingView {...props} step={step} />;
+      return <PoolingView {...props} computation={computation} />;
     case "weighted-sum":
-      return <WeightedSumView {...props} step={step} />;
+      return <WeightedSumView {...props} computation={computation} />;
     case "pointwise":
-      return <PointwiseView {...props} step={step} />;
+      return <PointwiseView {...props} computation={computation} />;
     case "flattening":
-      return <FlattenView {...props} step={step} />;
+      return <FlattenView {...props} computation={computation} />;
     case "softmax":
-      return <SoftmaxView {...props} step={step} />;
+      return <SoftmaxView {...props} computation={computation} />;
     case "addition":
-      return <AdditionView {...props} step={step} />;
+      return <AdditionView {...props} computation={computation} />;
     default:
-      return never(step);
+      return never(computation);
   }
 }
 

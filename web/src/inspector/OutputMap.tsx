@@ -1,22 +1,22 @@
-/** The map that the step's cell is in; a click or the arrow keys choose another of its cells. */
+/** The map that the cell is in; a click or the arrow keys choose another of its cells. */
 import { t } from "../i18n";
 import { selected } from "../state";
 import { mapOf } from "./maps";
 import { MapView } from "./MapView";
 import { Part, type ViewProps } from "./Inspector";
 
-export function OutputMap({ row, cell, sliding }: Pick<ViewProps, "row" | "cell" | "sliding">) {
-  const output = mapOf(row.name, cell[0]!);
+export function OutputMap({ step, cell, sliding }: Pick<ViewProps, "step" | "cell" | "sliding">) {
+  const output = mapOf(step.name, cell[0]!);
   if (!output) return null;
   const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];
   return (
-    <Part title={row.name} note={t("part.map", { n: cell[0]! })} place="out">
+    <Part title={step.name} note={t("part.map", { n: cell[0]! })} place="out">
       <MapView
         {...output}
         region={{ firstRow: y, lastRow: y, firstColumn: x, lastColumn: x }}
         reached={sliding ? y * output.width + x : undefined}
-        label={t("part.pick", { name: row.name })}
-        onPick={(down, across) => (selected.value = { layer: row.name, cell: [cell[0]!, down, across] })}
+        label={t("part.pick", { name: step.name })}
+        onPick={(down, across) => (selected.value = { layer: step.name, cell: [cell[0]!, down, across] })}
       />
     </Part>
   );

@@ -11,14 +11,14 @@ import { MapView } from "./MapView";
 import { OutputMap } from "./OutputMap";
 import { Part, Then, type ViewProps } from "./Inspector";
 
-export function PointwiseView({ row, cell, step, sliding }: ViewProps<Pointwise>) {
-  const { family, cuts }: Record = POINTWISE[step.kind];
-  const source = row.source[0] ?? null;
-  const maps = row.input.length === 3;
-  const input = maps ? mapOf(source, step.source[0]!) : null;
-  const [, y, x] = step.source as [number, number, number];
+export function PointwiseView({ step, cell, computation, sliding }: ViewProps<Pointwise>) {
+  const { family, cuts }: Record = POINTWISE[computation.kind];
+  const source = step.source[0] ?? null;
+  const maps = step.input.length === 3;
+  const input = maps ? mapOf(source, computation.source[0]!) : null;
+  const [, y, x] = computation.source as [number, number, number];
   const at = { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
-  const [name, map] = [source ?? t("image.title"), mapText(source, step.source[0]!)];
+  const [name, map] = [source ?? t("image.title"), mapText(source, computation.source[0]!)];
   return (
     <>
       {input && (
@@ -26,19 +26,19 @@ export function PointwiseView({ row, cell, step, sliding }: ViewProps<Pointwise>
           <MapView {...input} region={at} label={t("part.windowOn", { name, map })} />
         </Part>
       )}
-      <Part title={kindText(row)} grow>
-        <Formula step={step} />
+      <Part title={kindText(step)} grow>
+        <Formula computation={computation} />
         {cuts && input && <Cut values={input.values} />}
-        <Total terms={family === "passing" ? [] : [["x", step.value]]} total={step.total} />
+        <Total terms={family === "passing" ? [] : [["x", computation.value]]} total={computation.total} />
       </Part>
       {family === "activation" && (
         <Part title={t("curve.title")}>
-          <Curve step={step} />
+          <Curve computation={computation} />
         </Part>
       )}
-      {row.output.length === 3 && (
+      {step.output.length === 3 && (
         <Then sign="→" place="out">
-          <OutputMap row={row} cell={cell} sliding={sliding} />
+          <OutputMap step={step} cell={cell} sliding={sliding} />
         </Then>
       )}
     </>
@@ -46,10 +46,10 @@ export function PointwiseView({ row, cell, step, sliding }: ViewProps<Pointwise>
 }
 
 /** The kind's formula with the cell's numbers: one line, or several with what each is for. */
-function Formula({ step }: { step: Pointwise }) {
-  const record: Record = POINTWISE[step.kind];
-  const lines = record.lines(step.value, step.numbers);
-  const sentence = record.says?.(step.value);
+function Formula({ computation }: { computation: Pointwise }) {
+  const record: Record = POINTWISE[computation.kind];
+  const lines = record.lines(computation.value, computation.numbers);
+  const sentence = record.says?.(computation.value);
   if (lines.length < 2) {
     return (
       <>

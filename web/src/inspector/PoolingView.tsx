@@ -10,16 +10,16 @@ import { gridHeight, NumberGrid } from "./NumberGrid";
 import { OutputMap } from "./OutputMap";
 import { Part, Then, type ViewProps } from "./Inspector";
 
-export function PoolingView({ row, cell, step, sliding }: ViewProps<Pooling>) {
-  const source = row.source[0] ?? null;
+export function PoolingView({ step, cell, computation, sliding }: ViewProps<Pooling>) {
+  const source = step.source[0] ?? null;
   const input = mapOf(source, cell[0]!);
-  const wide = step.columns.length;
+  const wide = computation.columns.length;
   const won =
-    step.winner === null
+    computation.winner === null
       ? undefined
-      : { row: step.rows[Math.floor(step.winner / wide)]!, column: step.columns[step.winner % wide]! };
-  const real = Array.from(step.patch).filter((_, i) => !step.padding[i]);
-  const tied = won ? real.filter((value) => value === step.total).length : 1;
+      : { row: computation.rows[Math.floor(computation.winner / wide)]!, column: computation.columns[computation.winner % wide]! };
+  const real = Array.from(computation.patch).filter((_, i) => !computation.padding[i]);
+  const tied = won ? real.filter((value) => value === computation.total).length : 1;
   const [name, map] = [source ?? t("image.title"), mapText(source, cell[0]!)];
   return (
     <>
@@ -27,38 +27,38 @@ export function PoolingView({ row, cell, step, sliding }: ViewProps<Pooling>) {
         <Part title={name} note={map} place="in">
           <MapView
             {...input}
-            region={windowRegion(row, cell[1]!, cell[2]!)}
+            region={windowRegion(step, cell[1]!, cell[2]!)}
             mark={won}
             label={t("part.windowOn", { name, map })}
           />
         </Part>
       )}
-      <Part title={t("part.window")} note={windowText(step)}>
+      <Part title={t("part.window")} note={windowText(computation)}>
         <NumberGrid
-          values={step.patch}
+          values={computation.patch}
           columns={wide}
           scale={input?.scale ?? 1}
-          padding={step.padding}
-          mark={step.winner}
+          padding={computation.padding}
+          mark={computation.winner}
           testid="patch"
         />
       </Part>
-      <Then sign="→" level={gridHeight(step.rows.length, wide)} grow>
-        <Part title={step.largest ? t("pool.largest") : t("pool.mean")} grow>
+      <Then sign="→" level={gridHeight(computation.rows.length, wide)} grow>
+        <Part title={computation.largest ? t("pool.largest") : t("pool.mean")} grow>
           <p class="formula">
             {real.length <= 9
-              ? step.largest
-                ? `max(${real.map(short).join(", ")}) = ${short(step.total)}`
-                : `(${real.map(short).join(" + ")}) / ${step.counted} = ${short(step.total)}`
-              : t(step.largest ? "pool.largestOf" : "pool.meanOf", { n: step.counted })}
+              ? computation.largest
+                ? `max(${real.map(short).join(", ")}) = ${short(computation.total)}`
+                : `(${real.map(short).join(" + ")}) / ${computation.counted} = ${short(computation.total)}`
+              : t(computation.largest ? "pool.largestOf" : "pool.meanOf", { n: computation.counted })}
           </p>
           {won && <p class="say">{t("pool.won", { row: won.row, column: won.column })}</p>}
           {tied > 1 && <p class="say">{t("pool.tied", { n: tied })}</p>}
-          {step.counted < step.padding.length && <p class="say">{t("pool.padding")}</p>}
-          <Total terms={[]} total={step.total} />
+          {computation.counted < computation.padding.length && <p class="say">{t("pool.padding")}</p>}
+          <Total terms={[]} total={computation.total} />
         </Part>
       </Then>
-      <OutputMap row={row} cell={cell} sliding={sliding} />
+      <OutputMap step={step} cell={cell} sliding={sliding} />
     </>
   );
 }

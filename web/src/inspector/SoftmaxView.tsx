@@ -8,11 +8,11 @@ import { Part, type ViewProps } from "./Inspector";
 
 const MOST = 40;
 
-export function SoftmaxView({ row, cell, step }: ViewProps<Softmax>) {
+export function SoftmaxView({ step, cell, computation }: ViewProps<Softmax>) {
   const classes = model.value!.classes;
-  const order = Array.from(step.logits.keys());
-  if (order.length > MOST) order.sort((a, b) => step.logits[b]! - step.logits[a]!).splice(MOST);
-  const widest = step.logits.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);
+  const order = Array.from(computation.logits.keys());
+  if (order.length > MOST) order.sort((a, b) => computation.logits[b]! - computation.logits[a]!).splice(MOST);
+  const widest = computation.logits.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);
   return (
     <>
       <Part title={t("softmax.title")} grow dense>
@@ -23,9 +23,9 @@ export function SoftmaxView({ row, cell, step }: ViewProps<Softmax>) {
               <th scope="col" colSpan={2}>
                 {t("softmax.logit")}
               </th>
-              <th scope="col">{t("softmax.exponential", { largest: short(step.largest) })}</th>
+              <th scope="col">{t("softmax.exponential", { largest: short(computation.largest) })}</th>
               <th scope="col" colSpan={2}>
-                {t("softmax.share", { sum: short(step.sum) })}
+                {t("softmax.share", { sum: short(computation.sum) })}
               </th>
             </tr>
           </thead>
@@ -34,18 +34,18 @@ export function SoftmaxView({ row, cell, step }: ViewProps<Softmax>) {
               <tr
                 key={index}
                 class={index === cell[0] ? "is-on" : ""}
-                onClick={() => (selected.value = { layer: row.name, cell: [index] })}
+                onClick={() => (selected.value = { layer: step.name, cell: [index] })}
               >
                 <th scope="row">{classes[index] ?? index}</th>
-                <td class="number">{short(step.logits[index]!)}</td>
+                <td class="number">{short(computation.logits[index]!)}</td>
                 <td class="wide">
-                  <Bar share={step.logits[index]! / widest} />
+                  <Bar share={computation.logits[index]! / widest} />
                 </td>
-                <td class="number">{short(step.exponentials[index]!)}</td>
-                <td class="number">{percent(step.exponentials[index]! / step.sum, 2)}</td>
+                <td class="number">{short(computation.exponentials[index]!)}</td>
+                <td class="number">{percent(computation.exponentials[index]! / computation.sum, 2)}</td>
                 <td class="wide">
                   <span class="bar">
-                    <i style={{ width: `${(100 * step.exponentials[index]!) / step.sum}%` }} />
+                    <i style={{ width: `${(100 * computation.exponentials[index]!) / computation.sum}%` }} />
                   </span>
                 </td>
               </tr>
@@ -55,8 +55,8 @@ export function SoftmaxView({ row, cell, step }: ViewProps<Softmax>) {
       </Part>
       <Part title={t("softmax.why")}>
         <p class="formula">
-          e<sup>{short(step.logits[cell[0]!]!)} − {short(step.largest)}</sup> / {short(step.sum)} ={" "}
-          <b data-testid="total">{step.total.toFixed(4)}</b>
+          e<sup>{short(computation.logits[cell[0]!]!)} − {short(computation.largest)}</sup> / {short(computation.sum)} ={" "}
+          <b data-testid="total">{computation.total.toFixed(4)}</b>
         </p>
         <p class="say">{t("softmax.explained")}</p>
       </Part>

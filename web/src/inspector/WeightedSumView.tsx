@@ -15,21 +15,21 @@ import { Part, Then, type ViewProps } from "./Inspector";
 
 const SHOWN = 10;
 
-export function WeightedSumView({ row, cell, step }: ViewProps<WeightedSum>) {
-  const { top, rest } = strongest(step.products, SHOWN);
+export function WeightedSumView({ step, cell, computation }: ViewProps<WeightedSum>) {
+  const { top, rest } = strongest(computation.products, SHOWN);
   const largest = Math.abs(top[0]?.value ?? 1) || 1;
-  const answer = classOf(row, cell[0]!);
+  const answer = classOf(step, cell[0]!);
   return (
     <>
-      {step.maps && step.maps[1] * step.maps[2] > 1 && <Maps step={step} maps={step.maps} />}
-      <Part title={t("linear.strongest", { n: Math.min(SHOWN, step.products.length), of: step.products.length })} grow dense>
+      {computation.maps && computation.maps[1] * computation.maps[2] > 1 && <Maps computation={computation} maps={computation.maps} />}
+      <Part title={t("linear.strongest", { n: Math.min(SHOWN, computation.products.length), of: computation.products.length })} grow dense>
         <table class="contributions">
           <tbody>
             {top.map(({ index, value }) => (
               <tr key={index}>
-                <th scope="row">{nameOf(index, step.maps)}</th>
+                <th scope="row">{nameOf(index, computation.maps)}</th>
                 <td class="number">
-                  {short(step.patch[index]!)} × {short(step.kernel[index]!)}
+                  {short(computation.patch[index]!)} × {short(computation.kernel[index]!)}
                 </td>
                 <td class="wide">
                   <Bar share={value / largest} />
@@ -45,10 +45,10 @@ export function WeightedSumView({ row, cell, step }: ViewProps<WeightedSum>) {
           <Total
             terms={[
               [t("linear.top", { n: top.length }), top.reduce((sum, one) => sum + one.value, 0)],
-              ...(step.products.length > top.length ? [[`+ ${t("linear.rest")}`, rest] as [string, number]] : []),
-              ...(step.bias === null ? [] : [[`+ ${t("part.bias")}`, step.bias] as [string, number]]),
+              ...(computation.products.length > top.length ? [[`+ ${t("linear.rest")}`, rest] as [string, number]] : []),
+              ...(computation.bias === null ? [] : [[`+ ${t("part.bias")}`, computation.bias] as [string, number]]),
             ]}
-            total={step.total}
+            total={computation.total}
           />
         </Part>
       </Then>
@@ -63,23 +63,23 @@ function nameOf(index: number, maps: WeightedSum["maps"]): string {
 }
 
 /** The products, laid out again as the maps that flatten took apart. */
-function Maps({ step, maps }: { step: WeightedSum; maps: [number, number, number] }) {
+function Maps({ computation, maps }: { computation: WeightedSum; maps: [number, number, number] }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const shown = theme.value;
   const [count, height, width] = maps;
-  const order = strongest(byMap(step.products, maps), 24).top;
+  const order = strongest(byMap(computation.products, maps), 24).top;
   useEffect(() => {
     const tile = proportioned(height, width, 44);
     const across = 6;
     const [right, below] = [tile.width + 4, tile.height + 4];
     const context = prepare(canvas.current!, across * right - 4, Math.ceil(order.length / across) * below - 4);
-    const scale = scaleOf(step.products);
+    const scale = scaleOf(computation.products);
     order.forEach(({ index }, i) => {
-      const part = step.products.subarray(index * height * width, (index + 1) * height * width);
+      const part = computation.products.subarray(index * height * width, (index + 1) * height * width);
       const [x, y] = [(i % across) * right, Math.floor(i / across) * below];
       context.drawImage(mapCanvas(part, width, height, shown, scale), x, y, tile.width, tile.height);
     });
-  }, [step, shown]);
+  }, [computation, shown]);
   return (
     <Part title={t("linear.maps")} note={t("linear.mapsNote", { n: order.length, of: count })}>
       <canvas ref={canvas} role="img" aria-label={t("linear.maps")} />

@@ -1,35 +1,35 @@
-/** The rows of a network's table as the tree that they are written in: blocks and their branches. */
+/** The steps of a plan as the tree that they are written in: blocks and their branches. */
 import { familyOf, WRITTEN_KINDS } from "../kinds/kinds";
 import type { Step, WrittenKind } from "./contract";
 import type { WrittenLayer } from "./types";
 
 export interface LayerNode {
-  row: Step;
+  step: Step;
   /** Of a residual block: its layers, and those of its shortcut (none: the input itself). */
   block?: { main: LayerNode[]; shortcut: LayerNode[] };
   /** Layers after it that are shown with it. */
   folded?: Step[];
 }
 
-/** Build the tree; the rows come in the order of computation, a block after what is in it. */
-export function treeOf(rows: readonly Step[]): LayerNode[] {
-  return under(rows, "");
+/** Build the tree; the steps come in the order of computation, a block after what is in it. */
+export function treeOf(steps: readonly Step[]): LayerNode[] {
+  return under(steps, "");
 }
 
-function under(rows: readonly Step[], prefix: string): LayerNode[] {
+function under(steps: readonly Step[], prefix: string): LayerNode[] {
   const nodes: LayerNode[] = [];
-  for (const row of rows) {
-    if (!row.name.startsWith(prefix) || row.name.slice(prefix.length).includes(".")) continue;
-    if (familyOf(row.kind) !== "addition") {
-      nodes.push({ row });
+  for (const step of steps) {
+    if (!step.name.startsWith(prefix) || step.name.slice(prefix.length).includes(".")) continue;
+    if (familyOf(step.kind) !== "addition") {
+      nodes.push({ step });
       continue;
     }
-    const inside = rows.filter((other) => other.name.startsWith(`${row.name}.`));
-    const side = `${row.name}.shortcut.`;
+    const inside = steps.filter((other) => other.name.startsWith(`${step.name}.`));
+    const side = `${step.name}.shortcut.`;
     nodes.push({
-      row,
+      step,
       block: {
-        main: under(inside.filter((other) => !other.name.startsWith(side)), `${row.name}.`),
+        main: under(inside.filter((other) => !other.name.startsWith(side)), `${step.name}.`),
         shortcut: under(inside, side),
       },
     });

@@ -22,7 +22,7 @@ interface Snapshot {
 
 export function Filters({ epochs }: { epochs: number }) {
   const now = model.value!;
-  const layers = now.layers.filter((row) => familyOf(row.kind) === "correlation");
+  const layers = now.layers.filter((step) => familyOf(step.kind) === "correlation");
   const [layer, setLayer] = useState(layers[0]?.name ?? "");
   const [snapshots, setSnapshots] = useState<Snapshot[]>([]);
   const [at, setAt] = useState(0);
@@ -60,7 +60,7 @@ export function Filters({ epochs }: { epochs: number }) {
   if (!layers.length) return <p class="empty">{t("training.noFilters")}</p>;
   const shown = snapshots[Math.min(at, snapshots.length - 1)];
   const depth = shown?.kernels.shape[1] ?? 1;
-  const source = now.layers.find((row) => row.name === layer)?.source[0] ?? null;
+  const source = now.layers.find((step) => step.name === layer)?.source[0] ?? null;
   const play = () => {
     if (!playing && at + 1 >= snapshots.length) setAt(0);
     setPlaying(!playing);
@@ -92,8 +92,8 @@ export function Filters({ epochs }: { epochs: number }) {
               setPlaying(false);
             }}
           >
-            {layers.map((row) => (
-              <option key={row.name}>{row.name}</option>
+            {layers.map((step) => (
+              <option key={step.name}>{step.name}</option>
             ))}
           </select>
         </div>

@@ -5,19 +5,19 @@ import { positions, slides } from "./geometry";
 import type { Correlation } from "./computation";
 
 export function correlation(
-  row: Step,
+  step: Step,
   cell: readonly number[],
   maps: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,
 ): Correlation {
   const [filter, y, x] = cell as [number, number, number];
-  const [vertical, horizontal] = slides(row);
+  const [vertical, horizontal] = slides(step);
   const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
   const [, height, width] = maps.shape as [number, number, number];
   const depth = weight.shape[1]!;
   const taps = rows.length * columns.length;
-  const group = Math.floor(filter / (row.output[0]! / (row.groups ?? 1)));
+  const group = Math.floor(filter / (step.output[0]! / (step.groups ?? 1)));
   const channels = Array.from({ length: depth }, (_, k) => group * depth + k);
   const padding = rows.flatMap((r) => columns.map((c) => r < 0 || r >= height || c < 0 || c >= width));
   const patch = new Float64Array(depth * taps);

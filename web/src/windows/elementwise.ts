@@ -6,27 +6,27 @@ import { cellAt, flatIndex } from "./cells";
 import type { Flattening, Pointwise, Softmax } from "./computation";
 
 export function pointwise(
-  row: Step,
+  step: Step,
   kind: PointwiseKind,
   cell: readonly number[],
   values: Tensor,
   weights: Tensors,
 ): Pointwise {
-  const value = values.data[flatIndex(row.input, cell)]!;
-  const numbers = numbersOf(row, kind, cell[0]!, weights);
+  const value = values.data[flatIndex(step.input, cell)]!;
+  const numbers = numbersOf(step, kind, cell[0]!, weights);
   return { family: "pointwise", kind, source: [...cell], value, numbers, total: POINTWISE[kind].value(value, numbers) };
 }
 
 /** The layer's constants, and those of its weights that belong to a channel. */
-function numbersOf(row: Step, kind: PointwiseKind, channel: number, weights: Tensors): Record<string, number> {
-  const own = (name: string) => [name, weights.get(`${row.name}.${name}`)!.data[channel]!] as const;
-  return { ...row.constants, ...Object.fromEntries((POINTWISE[kind].arrays ?? []).map(own)) };
+function numbersOf(step: Step, kind: PointwiseKind, channel: number, weights: Tensors): Record<string, number> {
+  const own = (name: string) => [name, weights.get(`${step.name}.${name}`)!.data[channel]!] as const;
+  return { ...step.constants, ...Object.fromEntries((POINTWISE[kind].arrays ?? []).map(own)) };
 }
 
 /** A feature of a flattened stack of maps: the same value in another place. */
-export function flattening(row: Step, cell: readonly number[], values: Tensor): Flattening {
-  const source = cellAt(row.input, cell[0]!);
-  const value = values.data[flatIndex(row.input, source)]!;
+export function flattening(step: Step, cell: readonly number[], values: Tensor): Flattening {
+  const source = cellAt(step.input, cell[0]!);
+  const value = values.data[flatIndex(step.input, source)]!;
   return { family: "flattening", source, value, total: value };
 }
 

@@ -15,9 +15,9 @@ export function positions([kernel, stride, before, , dilation]: Slide, at: numbe
 }
 
 /** The window of a layer that slides, or of a global pool, which takes the whole map. */
-export function slides(row: Step): [Slide, Slide] {
-  if (row.window) return row.window;
-  const [, height = 1, width = 1] = row.input;
+export function slides(step: Step): [Slide, Slide] {
+  if (step.window) return step.window;
+  const [, height = 1, width = 1] = step.input;
   return [
     [height, 1, 0, 0, 1],
     [width, 1, 0, 0, 1],
@@ -25,8 +25,8 @@ export function slides(row: Step): [Slide, Slide] {
 }
 
 /** The rectangle of the layer's input that one output cell reads, padding included. */
-export function windowRegion(row: Step, y: number, x: number): Region {
-  const [vertical, horizontal] = slides(row);
+export function windowRegion(step: Step, y: number, x: number): Region {
+  const [vertical, horizontal] = slides(step);
   const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
   return {
     firstRow: rows[0]!,
@@ -37,13 +37,13 @@ export function windowRegion(row: Step, y: number, x: number): Region {
 }
 
 /** The pixels of the image that a cell can depend on; it may reach into the padding. */
-export function receptiveField(row: Step, y: number, x: number): Region {
-  const [top, left] = [row.offset[0] + y * row.jump[0], row.offset[1] + x * row.jump[1]];
+export function receptiveField(step: Step, y: number, x: number): Region {
+  const [top, left] = [step.offset[0] + y * step.jump[0], step.offset[1] + x * step.jump[1]];
   return {
     firstRow: top,
-    lastRow: top + row.receptive_field[0] - 1,
+    lastRow: top + step.receptive_field[0] - 1,
     firstColumn: left,
-    lastColumn: left + row.receptive_field[1] - 1,
+    lastColumn: left + step.receptive_field[1] - 1,
   };
 }
 
@@ -52,15 +52,15 @@ export function receptiveField(row: Step, y: number, x: number): Region {
  *
  * Features keep the grid of the maps they were until a layer that reads all of them.
  */
-export function onGrid(rows: Map<string, Step>, row: Step, cell: readonly number[]): [number, number] {
+export function onGrid(steps: Map<string, Step>, step: Step, cell: readonly number[]): [number, number] {
   if (cell.length === 3) return [cell[1]!, cell[2]!];
-  if (readsOf(row.kind) === "all") return [0, 0];
-  if (row.input.length === 3) {
-    const [, height, width] = row.input as [number, number, number];
+  if (readsOf(step.kind) === "all") return [0, 0];
+  if (step.input.length === 3) {
+    const [, height, width] = step.input as [number, number, number];
     const index = cell[0]! % (height * width);
     return [Math.floor(index / width), index % width];
   }
-  const before = row.source[0];
-  const earlier = before ? rows.get(before) : undefined;
-  return earlier ? onGrid(rows, earlier, cell) : [0, 0];
+  const before = step.source[0];
+  const earlier = before ? steps.get(before) : undefined;
+  return earlier ? onGrid(steps, earlier, cell) : [0, 0];
 }

@@ -6,9 +6,9 @@ import type { Pooling } from "./computation";
 
 type PoolingKind = "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool";
 
-export function pooling(row: Step, kind: PoolingKind, cell: readonly number[], maps: Tensor): Pooling {
+export function pooling(step: Step, kind: PoolingKind, cell: readonly number[], maps: Tensor): Pooling {
   const [channel, y, x] = cell as [number, number, number];
-  const [vertical, horizontal] = slides(row);
+  const [vertical, horizontal] = slides(step);
   const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
   const [, height, width] = maps.shape as [number, number, number];
   const padding = rows.flatMap((r) => columns.map((c) => r < 0 || r >= height || c < 0 || c >= width));

@@ -5,8 +5,8 @@ import type { Step } from "../model/contract";
 import type { WeightedSum } from "./computation";
 
 export function weightedSum(
-  rows: Map<string, Step>,
-  row: Step,
+  steps: Map<string, Step>,
+  step: Step,
   index: number,
   features: Tensor,
   weight: Tensor,
@@ -18,13 +18,13 @@ export function weightedSum(
   const products = patch.map((value, i) => value * kernel[i]!);
   const offset = bias ? bias.data[index]! : null;
   const total = products.reduce((sum, product) => sum + product, 0) + (offset ?? 0);
-  return { family: "weighted-sum", patch, kernel, products, bias: offset, maps: mapsBehind(rows, row), total };
+  return { family: "weighted-sum", patch, kernel, products, bias: offset, maps: mapsBehind(steps, step), total };
 }
 
 /** The shape of the maps that a layer's features were, if they still stand in that order. */
-export function mapsBehind(rows: Map<string, Step>, row: Step): [number, number, number] | null {
-  for (let at = row.source[0]; at; ) {
-    const before = rows.get(at);
+export function mapsBehind(steps: Map<string, Step>, step: Step): [number, number, number] | null {
+  for (let at = step.source[0]; at; ) {
+    const before = steps.get(at);
     if (!before || familyOf(before.kind) === "weighted-sum") return null;
     if (before.input.length === 3) return before.input as [number, number, number];
     at = before.source[0];

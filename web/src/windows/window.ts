@@ -1,4 +1,4 @@
-/** Any single step of a network: the numbers that one output cell is made of. */
+/** Any single cell of a network's layers: the numbers that it is made of. */
 import type { Tensor, Tensors } from "../model/tensor";
 import { isPointwise } from "../kinds/kinds";
 import { never } from "../kinds/never";
@@ -10,9 +10,9 @@ import { pooling } from "./pooling";
 import type { CellComputation } from "./computation";
 import { weightedSum } from "./weightedSum";
 
-/** What a step is computed from: the network's rows, its weights, and what one image made of it. */
+/** What a cell is computed from: the network's steps, its weights, and what one image made of it. */
 export interface Computed {
-  rows: Map<string, Step>;
+  steps: Map<string, Step>;
   weights: Tensors;
   layers: Tensors;
   normalised: Tensor;
@@ -26,33 +26,33 @@ export function sourceOf(computed: Computed, name: string | null | undefined): T
 }
 
 export function computationOf(computed: Computed, layer: string, cell: readonly number[]): CellComputation {
-  const row = computed.rows.get(layer);
-  if (!row) throw new Error(`there is no layer "${layer}"`);
-  const input = sourceOf(computed, row.source[0]);
+  const step = computed.steps.get(layer);
+  if (!step) throw new Error(`there is no layer "${layer}"`);
+  const input = sourceOf(computed, step.source[0]);
   const own = (name: string) => computed.weights.get(`${layer}.${name}`);
-  if (isPointwise(row.kind)) return pointwise(row, row.kind, cell, input, computed.weights);
-  switch (row.kind) {
+  if (isPointwise(step.kind)) return pointwise(step, step.kind, cell, input, computed.weights);
+  switch (step.kind) {
     case "conv":
     case "depthwise":
-      return correlation(row, cell, input, own("weight")!, own("bias"));
+      return correlation(step, cell, input, own("weight")!, own("bias"));
     case "max_pool":
     case "avg_pool":
     case "global_max_pool":
     case "global_avg_pool":
-      return pooling(row, row.kind, cell, input);
+      return pooling(step, step.kind, cell, input);
     case "linear":
-      return weightedSum(computed.rows, row, cell[0]!, input, own("weight")!, own("bias"));
+      return weightedSum(computed.steps, step, cell[0]!, input, own("weight")!, own("bias"));
     case "flatten":
-      return flattening(row, cell, input);
+      return flattening(step, cell, input);
     case "softmax":
       return softmaxStep(cell[0]!, input);
     case "add": {
-      const sources: [string | null, string | null] = [row.source[0] ?? null, row.source[1] ?? null];
-      const at = flatIndex(row.output, cell);
+      const sources: [string | null, string | null] = [step.source[0] ?? null, step.source[1] ?? null];
+      const at = flatIndex(step.output, cell);
       const addends = sources.map((name) => sourceOf(computed, name).data[at]!) as [number, number];
       return { family: "addition", addends, sources, total: addends[0] + addends[1] };
     }
     default:
-      return never(row.kind);
+      return never(step.kind);
   }
 }

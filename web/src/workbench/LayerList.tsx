@@ -10,14 +10,14 @@ import { inside, markOf, type Place } from "./wrong";
 
 interface Props {
   layers: WrittenLayer[];
-  rows: Map<string, Step>;
+  steps: Map<string, Step>;
   prefix: string;
   /** Where the layers stand that are wrong, such as `[3, "residual", 1]`. */
   wrong: readonly Place[];
   onChange: (layers: WrittenLayer[]) => void;
 }
 
-export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
+export function LayerList({ layers, steps, prefix, wrong, onChange }: Props) {
   const names = namesOf(layers);
   const replace = (index: number, ...by: WrittenLayer[]) => onChange(layers.toSpliced(index, 1, ...by));
   const swap = (index: number, by: number) => {
@@ -31,7 +31,7 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
         {layers.map((layer, index) => {
           const kind = kindOf(layer);
           const name = names[index]!;
-          const row = rows.get(prefix + name);
+          const step = steps.get(prefix + name);
           return (
             <li
               key={index}
@@ -57,9 +57,9 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
                     </span>
                   )}
                 </div>
-                <span class="number shape">{row ? shapeText(row.output) : "–"}</span>
-                <span class="number">{row ? grouped(row.parameters) : ""}</span>
-                <span class="number adds">{row ? grouped(row.multiply_adds) : ""}</span>
+                <span class="number shape">{step ? shapeText(step.output) : "–"}</span>
+                <span class="number">{step ? grouped(step.parameters) : ""}</span>
+                <span class="number adds">{step ? grouped(step.multiply_adds) : ""}</span>
                 <span class="moves">
                   <button disabled={index === 0} aria-label={t("workbench.up", { name })} onClick={() => swap(index, -1)}>
                     ↑
@@ -80,7 +80,7 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
                 <div class="branches">
                   <LayerList
                     layers={layer["residual"] as WrittenLayer[]}
-                    rows={rows}
+                    steps={steps}
                     prefix={`${prefix}${name}.`}
                     wrong={inside(wrong, index, "residual")}
                     onChange={(inner) => replace(index, { ...layer, residual: inner })}
@@ -88,7 +88,7 @@ export function LayerList({ layers, rows, prefix, wrong, onChange }: Props) {
                   <p class="quiet">{t("block.shortcut")}</p>
                   <LayerList
                     layers={(layer["shortcut"] as WrittenLayer[] | undefined) ?? []}
-                    rows={rows}
+                    steps={steps}
                     prefix={`${prefix}${name}.shortcut.`}
                     wrong={inside(wrong, index, "shortcut")}
                     onChange={(inner) => replace(index, { ...layer, shortcut: inner })}

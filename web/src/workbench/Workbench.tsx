@@ -75,8 +75,8 @@ function Bench({ bench, zoo, first }: { bench: Source; zoo: WrittenNetwork[]; fi
     };
   }, [network]);
 
-  const rows = useMemo(
-    () => new Map((problem ? problem.table : (answer?.layers ?? [])).map((row) => [row.name, row])),
+  const steps = useMemo(
+    () => new Map((problem ? problem.table : (answer?.layers ?? [])).map((step) => [step.name, step])),
     [answer, problem],
   );
   const side = (axis: 0 | 1 | 2, text: string) => {
@@ -140,7 +140,7 @@ function Bench({ bench, zoo, first }: { bench: Source; zoo: WrittenNetwork[]; fi
         </div>
         <LayerList
           layers={network.layers}
-          rows={rows}
+          steps={steps}
           prefix=""
           wrong={problem ? placesOf(problem) : []}
           onChange={(layers) => setNetwork({ ...network, layers })}
