@@ -37,26 +37,26 @@ function again(work: () => Promise<void>): () => void {
 
 /** Ask for the run once more; what the page shows of it changes where it did. */
 async function renew(source: Backend, now: Model): Promise<void> {
-  const found = await source.model(now.name);
-  const fresh = found.weights_version !== null && found.weights_version !== weights.value?.version;
+  const newest = await source.model(now.name);
+  const fresh = newest.weights_version !== null && newest.weights_version !== weights.value?.version;
   // the maps bring their own weights
   const first = fresh && !picture.value ? await source.weights(now.name) : null;
   if (model.value !== now) return;
   const shown = picture.value;
   if (first) weights.value = first;
-  if (!same(found, now)) model.value = found;
+  if (!same(newest, now)) model.value = newest;
   if (fresh && shown) show(() => shown);
   // of a training that has just ended, the last weights may not be open yet
-  if (now.status.state === "running" && found.status.state !== "running") {
-    setTimeout(() => void renew(source, found).catch(() => undefined), 2 * PAUSE);
+  if (now.status.state === "running" && newest.status.state !== "running") {
+    setTimeout(() => void renew(source, newest).catch(() => undefined), 2 * PAUSE);
   }
 }
 
 /** Look which runs there are: what was trained elsewhere appears among the others. */
 export async function relist(): Promise<void> {
   if (!backend.value || !model.value) return; // the first run is looked for anyway
-  const found = await backend.value.models().catch(() => []);
-  if (found.length && !same(found, models.value)) models.value = found;
+  const newest = await backend.value.models().catch(() => []);
+  if (newest.length && !same(newest, models.value)) models.value = newest;
 }
 
 function same(one: unknown, other: unknown): boolean {

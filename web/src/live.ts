@@ -33,11 +33,11 @@ async function run(): Promise<void> {
     if (!from || !to || model.value?.name !== to.name) continue;
     try {
       const taken = await source();
-      const [found, known] = await computed(from, to, taken);
+      const [now, known] = await computed(from, to, taken);
       if (model.value?.name !== to.name) continue;
       batch(() => {
         picture.value = taken;
-        activations.value = found;
+        activations.value = now;
         weights.value = known;
         problem.value = null;
       });
@@ -55,8 +55,8 @@ async function run(): Promise<void> {
 async function computed(from: Backend, to: Model, taken: Picture) {
   let known = weights.value;
   for (let left = TRIES; ; left--) {
-    const found = await from.activations(to, taken);
-    if (known?.version === found.version || !left) return [found, known] as const;
+    const now = await from.activations(to, taken);
+    if (known?.version === now.version || !left) return [now, known] as const;
     known = await from.weights(to.name);
   }
 }
@@ -70,8 +70,8 @@ export async function explain(): Promise<void> {
     return;
   }
   try {
-    const found = await from.attribution(to, taken, method, argmax(now.logits));
-    if (picture.value === taken && attributionMethod.value === method) attribution.value = found;
+    const map = await from.attribution(to, taken, method, argmax(now.logits));
+    if (picture.value === taken && attributionMethod.value === method) attribution.value = map;
   } catch (thrown) {
     problem.value = asProblem(thrown);
   }

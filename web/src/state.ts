@@ -59,12 +59,12 @@ export const computedNow = computed<Computed | null>(() => {
 
 /** The value that gets the full colour, one for each layer. */
 export const scales = computed<Map<string | null, number>>(() => {
-  const found = new Map<string | null, number>();
+  const byLayer = new Map<string | null, number>();
   const now = activations.value;
-  if (!now) return found;
-  found.set(null, scaleOf(now.normalised.data));
-  for (const [name, values] of now.layers) found.set(name, scaleOf(values.data));
-  return found;
+  if (!now) return byLayer;
+  byLayer.set(null, scaleOf(now.normalised.data));
+  for (const [name, values] of now.layers) byLayer.set(name, scaleOf(values.data));
+  return byLayer;
 });
 
 const systemDark = window.matchMedia("(prefers-color-scheme: dark)");

@@ -22,14 +22,14 @@ interface Box {
 export function boxes(height: number, width: number): Box[] {
   const [tall, wide] = [Math.ceil(height / 7), Math.ceil(width / 7)];
   const [down, across] = [Math.max(1, tall >> 1), Math.max(1, wide >> 1)];
-  const found: Box[] = [];
+  const windows: Box[] = [];
   for (let y = 0; y <= Math.ceil((height - tall) / down); y++) {
     for (let x = 0; x <= Math.ceil((width - wide) / across); x++) {
       const [top, left] = [y * down, x * across];
-      found.push({ top, left, bottom: Math.min(height, top + tall), right: Math.min(width, left + wide) });
+      windows.push({ top, left, bottom: Math.min(height, top + tall), right: Math.min(width, left + wide) });
     }
   }
-  return found;
+  return windows;
 }
 
 export async function occlusion(image: Tensor, logitOf: LogitOf): Promise<Float32Array> {

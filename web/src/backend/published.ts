@@ -33,8 +33,8 @@ export function published(site: Site): Backend {
         : { width: picture.width, height: picture.height, channels: 1 as const, data: picture.pixels };
     const { image, notes } = bring(site.preprocessing!, raster);
     const normalised = normalise(site.preprocessing!, image);
-    const found = await (await loaded()).all(normalised);
-    return { image: tensor([...site.network.input], Float32Array.from(image)), normalised, notes, version, ...found };
+    const outputs = await (await loaded()).all(normalised);
+    return { image: tensor([...site.network.input], Float32Array.from(image)), normalised, notes, version, ...outputs };
   };
 
   return {
@@ -54,9 +54,9 @@ export function published(site: Site): Backend {
     weights: async () => ({ tensors: await arrays("weights.safetensors"), version }),
     metrics: async () => (await (await file("metrics.json")).json()) as Metrics,
     samples: async (_, kind) => {
-      samples ??= file("samples.json").then((found) => found.json() as Promise<SiteSamples>);
-      const found = await samples;
-      return found[kind === "test" ? "samples" : "mistakes"];
+      samples ??= file("samples.json").then((response) => response.json() as Promise<SiteSamples>);
+      const images = await samples;
+      return images[kind === "test" ? "samples" : "mistakes"];
     },
     kernels: async (_, layer) => {
       if (site.kernels.includes(layer)) return arrays(`kernels/${layer}.safetensors`);

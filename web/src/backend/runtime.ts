@@ -18,23 +18,23 @@ export class Runtime {
     // the bundle holds its own loader: only the wasm is fetched
     ort.env.wasm.wasmPaths = { wasm: `${at}ort-wasm-simd-threaded.wasm` };
     ort.env.wasm.numThreads = 1;
-    const found = await fetch("model.onnx");
-    if (!found.ok) throw missing("model.onnx");
-    const file = await found.arrayBuffer();
+    const response = await fetch("model.onnx");
+    if (!response.ok) throw missing("model.onnx");
+    const file = await response.arrayBuffer();
     const session = await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
     return new Runtime(ort, session, model);
   }
 
   /** Every layer's output for one normalised image, with logits and probabilities. */
   async all(image: Tensor): Promise<{ layers: Tensors; logits: Float32Array; probabilities: Float32Array }> {
-    const found = await this.run(image.data, 1);
+    const outputs = await this.run(image.data, 1);
     const layers: Tensors = new Map();
-    const logits = found["logits"]!.data as Float32Array;
+    const logits = outputs["logits"]!.data as Float32Array;
     const probabilities = Float32Array.from(softmax(logits));
     const end = endOf(this.model.layers);
     for (const step of this.model.layers) {
       // the end of the network goes by what it is, all else by its layer's name
-      const named = found[step.name]?.data as Float32Array | undefined;
+      const named = outputs[step.name]?.data as Float32Array | undefined;
       const last = step.kind === "softmax" ? probabilities : end.has(step.name) ? logits : undefined;
       const data = named ?? last ?? (passesOn(step) ? layers.get(step.source[0] ?? "")?.data : undefined);
       if (!data) throw new Error(`model.onnx gives no output of "${step.name}"`);

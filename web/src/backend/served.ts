@@ -79,9 +79,9 @@ export const served: Backend = {
     const path = address("/v1/models/{name}:activations", { name: model.name });
     const file = await tensors(path, { method: "POST", ...form(picture) });
     const need = (name: string): Tensor => {
-      const found = file.tensors.get(name);
-      if (!found) throw new Problem(`the server's answer has no tensor "${name}"`);
-      return found;
+      const tensor = file.tensors.get(name);
+      if (!tensor) throw new Problem(`the server's answer has no tensor "${name}"`);
+      return tensor;
     };
     const layers = new Map<string, Tensor>();
     for (const [name, value] of file.tensors) {
@@ -100,13 +100,13 @@ export const served: Backend = {
 
   async attribution(model, picture, method, target) {
     const fields = { method, class: String(target) };
-    const found = await post("/v1/models/{name}:attribution", { name: model.name }, form(picture, fields));
+    const answer = await post("/v1/models/{name}:attribution", { name: model.name }, form(picture, fields));
     return {
-      method: found.method,
+      method: answer.method,
       class: target,
-      map: Float32Array.from(found.map.flat()),
-      height: found.map.length,
-      width: found.map[0]?.length ?? 0,
+      map: Float32Array.from(answer.map.flat()),
+      height: answer.map.length,
+      width: answer.map[0]?.length ?? 0,
     };
   },
 

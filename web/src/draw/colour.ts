@@ -34,21 +34,21 @@ const STEPS = 512;
 const TABLES = new Map<Theme, Uint8ClampedArray>();
 
 function table(theme: Theme): Uint8ClampedArray {
-  let found = TABLES.get(theme);
-  if (!found) {
+  let table = TABLES.get(theme);
+  if (!table) {
     const stops = STOPS[theme];
-    found = new Uint8ClampedArray((STEPS + 1) * 3);
+    table = new Uint8ClampedArray((STEPS + 1) * 3);
     for (let i = 0; i <= STEPS; i++) {
       const at = (i / STEPS) * (stops.length - 1);
       const low = Math.min(Math.floor(at), stops.length - 2);
       for (let c = 0; c < 3; c++) {
         const [from, to] = [stops[low]![c]!, stops[low + 1]![c]!];
-        found[3 * i + c] = from + (to - from) * (at - low);
+        table[3 * i + c] = from + (to - from) * (at - low);
       }
     }
-    TABLES.set(theme, found);
+    TABLES.set(theme, table);
   }
-  return found;
+  return table;
 }
 
 /** Paint values into RGBA pixels; `scale` is the value that gets the full colour. */

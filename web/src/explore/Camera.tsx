@@ -25,10 +25,10 @@ export function Camera({ ratio, onPicture, onClose }: Props) {
     let closed = false;
     navigator.mediaDevices
       .getUserMedia({ video: { facingMode: "environment" } })
-      .then((found) => {
-        stream = found;
-        if (closed) found.getTracks().forEach((track) => track.stop());
-        else video.current!.srcObject = found;
+      .then((opened) => {
+        stream = opened;
+        if (closed) opened.getTracks().forEach((track) => track.stop());
+        else video.current!.srcObject = opened;
       })
       .catch((thrown: unknown) => {
         if (!closed) setRefused(WHY[thrown instanceof DOMException ? thrown.name : ""] ?? "camera.failed");

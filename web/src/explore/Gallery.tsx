@@ -23,7 +23,7 @@ export function Gallery() {
     setRefused(null);
     backend.value!
       .samples(now.name, which)
-      .then((found) => !left && setSamples(found))
+      .then((images) => !left && setSamples(images))
       .catch((thrown) => !left && setRefused(asProblem(thrown)));
     return () => {
       left = true;

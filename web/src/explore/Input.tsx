@@ -84,9 +84,9 @@ export function Input() {
 
   async function firstSample() {
     if (!now.has_samples) return;
-    const found = await backend.value!.samples(now.name, "test").catch(() => []);
-    const right = found.filter((sample) => sample.label === sample.predicted);
-    const clearest = right.toSorted((a, b) => b.probability - a.probability)[0] ?? found[0];
+    const samples = await backend.value!.samples(now.name, "test").catch(() => []);
+    const right = samples.filter((sample) => sample.label === sample.predicted);
+    const clearest = right.toSorted((a, b) => b.probability - a.probability)[0] ?? samples[0];
     if (clearest && model.value?.name === now.name && !activations.value) await take(fromDataUrl(clearest.image));
   }
 

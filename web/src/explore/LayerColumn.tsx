@@ -86,17 +86,17 @@ export function LayerColumn({ column }: { column: Column }) {
         })}
         onPointerMove={(event) => {
           if (event.pointerType === "touch") return;
-          const found = at(event);
+          const place = at(event);
           const now = hovered.peek();
-          if (!found) hovered.value = null;
-          else if (now?.layer !== step.name || now.channel !== found.channel) {
-            hovered.value = { layer: step.name, channel: found.channel };
+          if (!place) hovered.value = null;
+          else if (now?.layer !== step.name || now.channel !== place.channel) {
+            hovered.value = { layer: step.name, channel: place.channel };
           }
         }}
         onPointerLeave={() => (hovered.value = null)}
         onClick={(event) => {
-          const found = at(event);
-          if (found) choose(step, found.channel, found.row, found.column);
+          const place = at(event);
+          if (place) choose(step, place.channel, place.row, place.column);
         }}
         onFocus={() => {
           if (!canvas.current!.matches(":focus-visible")) return;

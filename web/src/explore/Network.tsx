@@ -47,8 +47,8 @@ export function Network() {
   const look = () => {
     if (!layout || !frame.current) return;
     const { scrollLeft, clientWidth } = frame.current;
-    const found = layout.columns.filter(({ x, width }) => x + width > scrollLeft && x < scrollLeft + clientWidth - 20);
-    const names = found.flatMap(({ step, folded }) => [step, ...folded].map((one) => one?.name ?? null));
+    const visible = layout.columns.filter(({ x, width }) => x + width > scrollLeft && x < scrollLeft + clientWidth - 20);
+    const names = visible.flatMap(({ step, folded }) => [step, ...folded].map((one) => one?.name ?? null));
     if (names.length !== inView.size || names.some((name) => !inView.has(name))) setInView(new Set(names));
   };
   useLayoutEffect(look, [layout]);

@@ -87,7 +87,7 @@ export function Overview({ inView, onGo, zoom }: Props) {
       </span>
     );
   };
-  const told = pointed === undefined ? t("overview.hint", { n: steps.value.size }) : textOf(pointed);
+  const hint = pointed === undefined ? t("overview.hint", { n: steps.value.size }) : textOf(pointed);
   return (
     <div class="overview">
       <div
@@ -111,7 +111,7 @@ export function Overview({ inView, onGo, zoom }: Props) {
         {items(nodes)}
       </div>
       <div class="under">
-        <p>{told}</p>
+        <p>{hint}</p>
         <label>
           <input type="checkbox" checked={isFolded.value} onChange={(event) => setFolded(event.currentTarget.checked)} />
           <span>{t("overview.fold")}</span>

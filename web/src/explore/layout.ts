@@ -86,8 +86,8 @@ export function layOut(
   const place = (side: number, space = SPACE) => placed(nodes, input, width, height, { side, pixels, classes, space });
   if (zoom !== null) return place(zoom);
   for (let side = 72; side >= 26; side -= 2) {
-    const found = place(side);
-    if (found.width <= width) return found;
+    const laid = place(side);
+    if (laid.width <= width) return laid;
   }
   const close = place(26, CLOSE);
   if (close.width <= width) return close;

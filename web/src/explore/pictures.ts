@@ -8,6 +8,6 @@ export function fromDataUrl(url: string): Blob {
 
 /** The first image among what was chosen, dropped or pasted; else the first file, for the reader to be told. */
 export function imageAmong(files: FileList | null | undefined): File | null {
-  const given = Array.from(files ?? []);
-  return given.find((file) => file.type.startsWith("image/")) ?? given[0] ?? null;
+  const chosen = Array.from(files ?? []);
+  return chosen.find((file) => file.type.startsWith("image/")) ?? chosen[0] ?? null;
 }

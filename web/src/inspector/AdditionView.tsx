@@ -1,11 +1,10 @@
 /** The end of a residual block: what its layers made, plus what took the shortcut. */
 import { t } from "../i18n";
 import type { Addition } from "../windows/computation";
-import { Total } from "./CorrelationView";
 import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type ViewProps } from "./Inspector";
+import { Part, Then, Total, type ViewProps } from "./parts";
 
 export function AdditionView({ step, cell, computation, sliding }: ViewProps<Addition>) {
   const [y, x] = [cell[1] ?? 0, cell[2] ?? 0];

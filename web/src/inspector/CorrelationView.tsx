@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { scaleOf } from "../draw/colour";
 import { t } from "../i18n";
 import { inputChannel } from "../state";
-import { fixed, short } from "../draw/numbers";
+import { short } from "../draw/numbers";
 import { windowRegion } from "../windows/geometry";
 import type { Correlation } from "../windows/computation";
 import { strongest } from "../windows/weightedSum";
@@ -11,7 +11,7 @@ import { channelText, mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { gridHeight, NumberGrid } from "./NumberGrid";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type ViewProps } from "./Inspector";
+import { Bar, Part, Then, Total, type ViewProps, windowText } from "./parts";
 
 export function CorrelationView({ step, cell, computation, sliding }: ViewProps<Correlation>) {
   const source = step.source[0] ?? null;
@@ -67,18 +67,6 @@ export function CorrelationView({ step, cell, computation, sliding }: ViewProps<
   );
 }
 
-/** Where a window lies: "rows 2–4, columns 7–9". */
-export function windowText({ rows, columns }: { rows: readonly number[]; columns: readonly number[] }): string {
-  if (rows.length === 1 && columns.length === 1) return t("part.rowColumn", { row: range(rows), column: range(columns) });
-  return t("part.rowsColumns", { rows: range(rows), columns: range(columns) });
-}
-
-function range(positions: readonly number[]): string {
-  const [first, last] = [positions[0]!, positions[positions.length - 1]!];
-  const text = (n: number) => (n < 0 ? `−${-n}` : `${n}`);
-  return first === last ? text(first) : `${text(first)}–${text(last)}`;
-}
-
 /** The sum: each channel's share as a bar, the bias, the total. */
 function Sum({ computation, chosen, source }: { computation: Correlation; chosen: number; source: string | null }) {
   const largest = scaleOf(computation.channelSums);
@@ -116,36 +104,5 @@ function Sum({ computation, chosen, source }: { computation: Correlation; chosen
         total={computation.total}
       />
     </Part>
-  );
-}
-
-/** A bar that grows from the middle: to the right above zero, to the left below. */
-export function Bar({ share }: { share: number }) {
-  const size = 50 * Math.min(1, Math.abs(share));
-  return (
-    <span class="balance" aria-hidden="true">
-      <i
-        class={share < 0 ? "minus" : "plus"}
-        style={{ left: `${share < 0 ? 50 - size : 50}%`, width: `${size}%` }}
-      />
-    </span>
-  );
-}
-
-/** The last lines of a sum. */
-export function Total({ terms, total }: { terms: [string, number][]; total: number }) {
-  return (
-    <dl class="total">
-      {terms.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{fixed(value, 4)}</dd>
-        </div>
-      ))}
-      <div class="result">
-        <dt>= {t(terms.length > 1 ? "part.total" : "part.result")}</dt>
-        <dd data-testid="total">{fixed(total, 4)}</dd>
-      </div>
-    </dl>
   );
 }

@@ -5,10 +5,9 @@ import { t } from "../i18n";
 import { kindText } from "../shell/layerText";
 import { selected, theme } from "../state";
 import type { Flattening } from "../windows/computation";
-import { Total } from "./CorrelationView";
-import { Part, Then, type ViewProps } from "./Inspector";
 import { mapOf, mapText, type OneMap } from "./maps";
 import { MapView } from "./MapView";
+import { Part, Then, Total, type ViewProps } from "./parts";
 
 const HEIGHT = 26;
 

@@ -1,5 +1,4 @@
 /** The window view: how the selected cell came about, with all its numbers. */
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
@@ -20,14 +19,8 @@ import { PointwiseView } from "./PointwiseView";
 import { PoolingView } from "./PoolingView";
 import { SoftmaxView } from "./SoftmaxView";
 import { WeightedSumView } from "./WeightedSumView";
-
-export interface ViewProps<S extends CellComputation = CellComputation> {
-  step: Step;
-  cell: number[];
-  computation: S;
-  /** Whether the window is on its way over the input: what it has not reached is faint. */
-  sliding: boolean;
-}
+import { bringIntoView, takeFocus } from "./focus";
+import type { ViewProps } from "./parts";
 
 /** Steps a second while the window slides. */
 const SPEEDS = [4, 12, 40];
@@ -161,87 +154,3 @@ function Equation({ computation, ...props }: ViewProps) {
       return never(computation);
   }
 }
-
-/** From what was opened with the keyboard its focus goes into the window, and back when that closes. */
-export function takeFocus(section: HTMLElement): () => void {
-  const from = document.activeElement;
-  if (from instanceof HTMLElement && from.matches("[data-layer] :focus-visible")) {
-    const map = Array.from(section.querySelectorAll<HTMLElement>(".pickable, .pixel-frame")).at(-1);
-    (map ?? section).focus({ preventScroll: true });
-  }
-  return () => {
-    const now = document.activeElement;
-    const lost = now === document.body || section.contains(now);
-    if (lost && selected.peek() === null && from instanceof HTMLElement) from.focus({ preventScroll: true });
-  };
-}
-
-/**
- * On a phone the window opens below what was tapped, and on a low screen a part of it is below the
- * page's end: go there, and back when it is closed.
- */
-export function bringIntoView(section: HTMLElement): () => void {
-  const from = window.scrollY;
-  const phone = window.matchMedia("(max-width: 900px)").matches;
-  const { top } = section.getBoundingClientRect();
-  const { bottom } = section.parentElement!.getBoundingClientRect();
-  const away = phone ? top > window.innerHeight * 0.6 : bottom > window.innerHeight + 1;
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const behavior = still ? "auto" : "smooth";
-  if (away && phone) section.scrollIntoView({ block: "start", behavior });
-  else if (away) section.parentElement!.scrollIntoView({ block: "end", behavior });
-  return () => {
-    if (away && selected.peek() === null) window.scrollTo({ top: from, behavior });
-  };
-}
-
-/** A titled part of the equation. */
-export function Part({
-  title,
-  note,
-  children,
-  grow,
-  dense,
-  place,
-}: {
-  title: string;
-  note?: string;
-  children: ComponentChildren;
-  grow?: boolean;
-  /** The map that is read or made: on a phone both stand above the rest. */
-  place?: Place;
-  /** No room is left below the title: for tall tables. */
-  dense?: boolean;
-}) {
-  return (
-    <figure class={`part${grow ? " grow" : ""}${dense ? " dense" : ""} ${place ?? ""}`}>
-      <figcaption>
-        {title}
-        {note && <small>{note}</small>}
-      </figcaption>
-      {children}
-    </figure>
-  );
-}
-
-type Place = "in" | "out";
-
-/** A part with the sign between it and the one before; both stay on one line. */
-export function Then(props: {
-  sign: string;
-  /** The sign stands beside something so high, in pixels; as it is, beside a map. */
-  level?: number;
-  grow?: boolean;
-  place?: Place;
-  children: ComponentChildren;
-}) {
-  return (
-    <div class={`then${props.grow ? " grow" : ""} ${props.place ?? ""}`} data-sign={props.sign} style={props.level ? { "--level": `${props.level}px` } : {}}>
-      <span class="sign" aria-hidden="true">
-        {props.sign}
-      </span>
-      {props.children}
-    </div>
-  );
-}
-

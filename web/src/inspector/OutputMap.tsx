@@ -3,7 +3,7 @@ import { t } from "../i18n";
 import { selected } from "../state";
 import { mapOf } from "./maps";
 import { MapView } from "./MapView";
-import { Part, type ViewProps } from "./Inspector";
+import { Part, type ViewProps } from "./parts";
 
 export function OutputMap({ step, cell, sliding }: Pick<ViewProps, "step" | "cell" | "sliding">) {
   const output = mapOf(step.name, cell[0]!);

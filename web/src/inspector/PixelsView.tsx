@@ -8,7 +8,7 @@ import { t } from "../i18n";
 import type { Model } from "../model/contract";
 import { legendText, methodText } from "../shell/methodText";
 import { activations, attribution, selected, type Place } from "../state";
-import { bringIntoView, takeFocus } from "./Inspector";
+import { bringIntoView, takeFocus } from "./focus";
 
 /** A cell must be so wide for its number to be legible, and for three of them above each other. */
 const [LEGIBLE, LEGIBLE_RGB] = [22, 40];

@@ -4,12 +4,11 @@ import { t } from "../i18n";
 import { POINTWISE, type Pointwise as Record } from "../kinds/pointwise";
 import { kindText } from "../shell/layerText";
 import type { Pointwise } from "../windows/computation";
-import { Total } from "./CorrelationView";
 import { Curve } from "./Curve";
 import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type ViewProps } from "./Inspector";
+import { Part, Then, Total, type ViewProps } from "./parts";
 
 export function PointwiseView({ step, cell, computation, sliding }: ViewProps<Pointwise>) {
   const { family, cuts }: Record = POINTWISE[computation.kind];

@@ -3,12 +3,11 @@ import { t } from "../i18n";
 import { short } from "../draw/numbers";
 import { windowRegion } from "../windows/geometry";
 import type { Pooling } from "../windows/computation";
-import { Total, windowText } from "./CorrelationView";
 import { mapOf, mapText } from "./maps";
 import { MapView } from "./MapView";
 import { gridHeight, NumberGrid } from "./NumberGrid";
 import { OutputMap } from "./OutputMap";
-import { Part, Then, type ViewProps } from "./Inspector";
+import { Part, Then, Total, type ViewProps, windowText } from "./parts";
 
 export function PoolingView({ step, cell, computation, sliding }: ViewProps<Pooling>) {
   const source = step.source[0] ?? null;

@@ -3,8 +3,7 @@ import { percent, short } from "../draw/numbers";
 import { t } from "../i18n";
 import { model, selected } from "../state";
 import type { Softmax } from "../windows/computation";
-import { Bar } from "./CorrelationView";
-import { Part, type ViewProps } from "./Inspector";
+import { Bar, Part, type ViewProps } from "./parts";
 
 const MOST = 40;
 

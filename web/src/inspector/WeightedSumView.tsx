@@ -10,8 +10,7 @@ import { theme } from "../state";
 import type { WeightedSum } from "../windows/computation";
 import { cellAt } from "../windows/cells";
 import { byMap, strongest } from "../windows/weightedSum";
-import { Bar, Total } from "./CorrelationView";
-import { Part, Then, type ViewProps } from "./Inspector";
+import { Bar, Part, Then, Total, type ViewProps } from "./parts";
 
 const SHOWN = 10;
 

@@ -28,9 +28,9 @@ export function mapText(layer: string | null, index: number): string {
 /** One map of a layer's output (null: of the normalised image). */
 export function mapOf(layer: string | null, index: number): OneMap | null {
   const now = activations.value;
-  const found: Tensor | undefined = layer === null ? now?.normalised : now?.layers.get(layer);
-  if (!found) return null;
-  const [, height, width] = asMaps(found.shape);
-  return { values: channel(found, index), height, width, scale: scales.value.get(layer) ?? 1 };
+  const maps: Tensor | undefined = layer === null ? now?.normalised : now?.layers.get(layer);
+  if (!maps) return null;
+  const [, height, width] = asMaps(maps.shape);
+  return { values: channel(maps, index), height, width, scale: scales.value.get(layer) ?? 1 };
 }
 

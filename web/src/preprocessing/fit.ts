@@ -3,8 +3,8 @@ import { border, crop, median, paste, roundEven, type Raster } from "./raster";
 import { resize } from "./resize";
 
 /** Resize so that the image covers width x height, and cut the middle. */
-export function cover(given: Raster, width: number, height: number): Raster {
-  let image = given;
+export function cover(original: Raster, width: number, height: number): Raster {
+  let image = original;
   const short = Math.min(image.width, image.height);
   if (Math.max(image.width, image.height) > 64 * short) {
     const long = 64 * short;

@@ -3,8 +3,8 @@ import { cover } from "./fit";
 import { border, grey, median, paste, roundEven, type Raster } from "./raster";
 import { BILINEAR, BOX, reduce, resize } from "./resize";
 
-export function framed(given: Raster, width: number, height: number): Raster {
-  let image = grey(given);
+export function framed(original: Raster, width: number, height: number): Raster {
+  let image = grey(original);
   // a photo may have millions of pixels; the digit keeps its shape at a few hundred
   const shrink = Math.max(1, Math.floor(Math.min(image.width, image.height) / 256));
   if (shrink > 1) image = reduce(image, shrink);
@@ -13,7 +13,7 @@ export function framed(given: Raster, width: number, height: number): Raster {
   const ground = middle + 2 * median(edge.map((value) => Math.abs(value - middle)));
   const strokes = Float64Array.from(image.data, (value) => Math.max(0, value - ground));
   const largest = strokes.reduce((most, value) => Math.max(most, value), 0);
-  if (largest < 16) return cover(grey(given), width, height);
+  if (largest < 16) return cover(grey(original), width, height);
   const gain = 255 / largest;
   for (let i = 0; i < strokes.length; i++) {
     const value = strokes[i]! * gain;

@@ -8,10 +8,10 @@ import { border, grey, median, rgb, type Raster } from "./raster";
 const FITTING = { crop: cover, pad: letterbox, stretch, exact: cover };
 
 /** Bring a decoded image to the network's input: bytes `(C, H, W)`, and what was changed. */
-export function bring(record: Preprocessing, given: Raster): { image: Uint8Array; notes: string[] } {
+export function bring(record: Preprocessing, decoded: Raster): { image: Uint8Array; notes: string[] } {
   const [channels, height, width] = record.input;
   const notes: string[] = [];
-  let image = given;
+  let image = decoded;
   if (channels === 1 && image.channels !== 1) {
     image = grey(image);
     notes.push("colour made grey");

@@ -20,8 +20,8 @@ import {
 import { percent } from "../draw/numbers";
 import { ProblemNote } from "./ProblemNote";
 
-const Training = lazy(() => import("../training/Training").then((found) => found.Training));
-const Workbench = lazy(() => import("../workbench/Workbench").then((found) => found.Workbench));
+const Training = lazy(() => import("../training/Training").then((module) => module.Training));
+const Workbench = lazy(() => import("../workbench/Workbench").then((module) => module.Workbench));
 const VIEWS: View[] = ["explore", "training", "workbench"];
 const WITHOUT_RUN: View[] = ["explore", "workbench"];
 

@@ -9,8 +9,8 @@ export function lazy(load: () => Promise<ComponentType>): ComponentType {
     const [, ready] = useState(loaded !== null);
     useEffect(() => {
       if (!loaded) {
-        void load().then((found) => {
-          loaded = found;
+        void load().then((component) => {
+          loaded = component;
           ready(true);
         });
       }

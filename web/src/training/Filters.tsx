@@ -34,9 +34,9 @@ export function Filters({ epochs }: { epochs: number }) {
     let left = false;
     backend.value!
       .kernels(now.name, layer)
-      .then((found) => {
+      .then((recorded) => {
         if (left) return;
-        const read = Array.from(found, ([name, kernels]) => ({
+        const read = Array.from(recorded, ([name, kernels]) => ({
           epoch: name.startsWith("epoch-") ? Number(name.slice(6)) : null,
           kernels,
         })).sort((a, b) => (a.epoch ?? 0) - (b.epoch ?? 0));

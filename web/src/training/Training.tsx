@@ -26,11 +26,11 @@ const SETTINGS: Record<string, Key> = {
 export function Training() {
   const now = model.value!;
   useEffect(() => watch(now.name), [now.name]);
-  const found = watched.value;
-  if (!found || found.run !== now.name || !found.loaded) {
+  const run = watched.value;
+  if (!run || run.run !== now.name || !run.loaded) {
     return <main class="training">{problem.value ? <ProblemNote problem={problem.value} /> : <p class="empty">{t("working")}</p>}</main>;
   }
-  const { events, status } = found;
+  const { events, status } = run;
   const running = status.state === "running";
   const epochs = events.map((event) => event.epoch);
   const most = Math.max(status.epochs ?? 0, epochs[epochs.length - 1] ?? 0, 2);

@@ -24,13 +24,13 @@ export function watch(run: string): () => void {
   watched.value = { run, events: [], status: {}, loaded: false };
   const ask = async () => {
     try {
-      const found = await backend.value!.metrics(run, next);
+      const metrics = await backend.value!.metrics(run, next);
       if (left) return;
-      next = found.next;
+      next = metrics.next;
       if (problem.value?.code === "offline") problem.value = null;
-      const events = followed(watched.value!.events, found.events);
-      watched.value = { run, events, status: found.status, loaded: true };
-      if (found.status.state === "running") timer = window.setTimeout(() => void ask(), PAUSE);
+      const events = followed(watched.value!.events, metrics.events);
+      watched.value = { run, events, status: metrics.status, loaded: true };
+      if (metrics.status.state === "running") timer = window.setTimeout(() => void ask(), PAUSE);
       else models.value = await backend.value!.models();
     } catch (thrown) {
       if (left) return;

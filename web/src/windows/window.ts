@@ -20,9 +20,9 @@ export interface Computed {
 
 /** The array that a layer reads: another layer's output, or the image. */
 export function sourceOf(computed: Computed, name: string | null | undefined): Tensor {
-  const found = name ? computed.layers.get(name) : computed.normalised;
-  if (!found) throw new Error(`there are no activations of "${name}"`);
-  return found;
+  const source = name ? computed.layers.get(name) : computed.normalised;
+  if (!source) throw new Error(`there are no activations of "${name}"`);
+  return source;
 }
 
 export function computationOf(computed: Computed, layer: string, cell: readonly number[]): CellComputation {

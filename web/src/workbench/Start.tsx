@@ -25,9 +25,9 @@ export function Start({ network, fits }: { network: WrittenNetwork; fits: boolea
   useEffect(() => {
     bench
       .datasets()
-      .then((found) => {
-        setSets(found);
-        setData(found[0]?.name ?? "");
+      .then((datasets) => {
+        setSets(datasets);
+        setData(datasets[0]?.name ?? "");
       })
       .catch((thrown) => setRefused(asProblem(thrown)));
   }, []);
@@ -35,11 +35,11 @@ export function Start({ network, fits }: { network: WrittenNetwork; fits: boolea
     setStarting(true);
     setRefused(null);
     try {
-      const given = Object.entries(settings).filter(([, text]) => text.trim() !== "");
+      const filled = Object.entries(settings).filter(([, text]) => text.trim() !== "");
       const run = await bench.train({
         network,
         data,
-        settings: Object.fromEntries(given.map(([key, text]) => [key, Number(text)])),
+        settings: Object.fromEntries(filled.map(([key, text]) => [key, Number(text)])),
       });
       models.value = await backend.value!.models();
       view.value = "training";

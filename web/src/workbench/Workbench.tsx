@@ -21,8 +21,8 @@ export function Workbench() {
   useEffect(() => {
     if (!bench) return;
     void Promise.all([bench.zoo(), bench.kinds()])
-      .then(([found, kinds]) => {
-        setZoo(found);
+      .then(([networks, kinds]) => {
+        setZoo(networks);
         offered.value = kinds;
       })
       .catch((thrown: unknown) => setProblem(asProblem(thrown)));
@@ -60,8 +60,8 @@ function Bench({ bench, zoo, first }: { bench: Source; zoo: WrittenNetwork[]; fi
     const timer = setTimeout(() => {
       bench
         .shapes(network, control.signal)
-        .then((found) => {
-          setAnswer(found);
+        .then((shapes) => {
+          setAnswer(shapes);
           setProblem(null);
         })
         .catch((thrown: unknown) => {
