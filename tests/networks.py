@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from convlens.foundation.errors import NetworkError
 from convlens.network import Network
+from convlens.network.layers import ACTIVATIONS
 
 pair = st.one_of(st.integers(1, 4), st.tuples(st.integers(1, 4), st.integers(1, 4)))
 padding = st.one_of(
@@ -51,9 +52,7 @@ pool = st.builds(
 )
 simple = st.sampled_from(
     [
-        {"relu": True},
-        {"gelu": True},
-        {"silu": True},
+        *({kind.kind: True} for kind in ACTIVATIONS),
         {"leaky_relu": 0.2},
         {"batch_norm": True},
         {"batch_norm": True, "epsilon": 0.001},

@@ -14,7 +14,7 @@ from convlens.engines import Float32, Floats, check_images, plan_of
 from convlens.engines.keras_backend import keras
 from convlens.engines.keras_layers import keras_name
 from convlens.engines.keras_layers import layer as keras_layer
-from convlens.engines.keras_weights import VARIABLES, from_keras, to_keras
+from convlens.engines.keras_weights import attribute, from_keras, to_keras
 from convlens.network import Network
 from convlens.network.arithmetic import Shape
 from convlens.network.plan import IMAGE, Plan, Step
@@ -152,7 +152,7 @@ class KerasModel:
         for step in self.plan.steps:
             shapes = {**step.layer.weights(step.input), **step.layer.buffers(step.input)}
             for array, shape in shapes.items():
-                variable = getattr(self._layers[step.name], VARIABLES[step.kind][array])
+                variable = getattr(self._layers[step.name], attribute(step.layer, array))
                 yield f"{step.name}.{array}", variable, step.kind, shape
 
     def _batches(self, images: Floats) -> Iterator[Float32]:

@@ -85,23 +85,12 @@ def layer(spec: layers.AnyLayer, shape: Shape, place: str, seed: int) -> list[An
             return [keras.layers.GlobalMaxPooling2D(keepdims=True, name=name, **_MAPS)]
         case layers.GlobalAvgPool():
             return [keras.layers.GlobalAveragePooling2D(keepdims=True, name=name, **_MAPS)]
-        case layers.BatchNorm():
-            # Keras's momentum is the share that stays, the network's that of the new batch
-            return [
-                keras.layers.BatchNormalization(
-                    epsilon=spec.epsilon, momentum=1 - spec.momentum, name=name, **_PLAIN
-                )
-            ]
-        case layers.ReLU():
-            return [keras.layers.ReLU(name=name, **_PLAIN)]
-        case layers.LeakyReLU():
-            return [keras.layers.LeakyReLU(negative_slope=spec.slope, name=name, **_PLAIN)]
-        case layers.GELU():
-            return [keras.layers.Activation("gelu", name=name, **_PLAIN)]  # the exact form
-        case layers.SiLU():
-            return [keras.layers.Activation("silu", name=name, **_PLAIN)]
         case layers.Dropout():
             return [keras.layers.Dropout(spec.rate, seed=seed, name=name, **_PLAIN)]
+        case layers.Pointwise():
+            call = spec.keras(shape)
+            kind = getattr(keras.layers, call.name)
+            return [kind(*call.arguments, **call.settings, name=name, **_PLAIN)]
         case layers.Flatten():
             flatten = keras.layers.Flatten(name=name, **_MAPS)
             if len(shape) == 1 or shape[1:] == (1, 1):

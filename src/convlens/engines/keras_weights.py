@@ -11,20 +11,20 @@ import numpy as np
 
 from convlens.engines import Float32
 from convlens.network.arithmetic import Shape
+from convlens.network.layers import Layer, Pointwise
 
 _KERNEL = {"weight": "kernel", "bias": "bias"}
-VARIABLES = {
-    "conv": _KERNEL,
-    "depthwise": _KERNEL,
-    "linear": _KERNEL,
-    "batch_norm": {
-        "weight": "gamma",
-        "bias": "beta",
-        "running_mean": "moving_mean",
-        "running_var": "moving_variance",
-    },
-}
-"""The attribute of a Keras layer that holds each array of the neutral layout, by layer kind."""
+
+
+def attribute(layer: Layer, array: str) -> str:
+    """Return the attribute of a Keras layer that holds an array of the neutral layout.
+
+    >>> from convlens.network.layers import BatchNorm, Linear
+    >>> attribute(Linear(features=3), "weight"), attribute(BatchNorm(), "weight")
+    ('kernel', 'gamma')
+    """
+    return (layer.keras_arrays if isinstance(layer, Pointwise) else _KERNEL)[array]
+
 
 _FROM_KERAS = {"conv": (3, 2, 0, 1), "depthwise": (2, 3, 0, 1), "linear": (1, 0)}
 _TO_KERAS = {"conv": (2, 3, 1, 0), "depthwise": (2, 3, 0, 1), "linear": (1, 0)}

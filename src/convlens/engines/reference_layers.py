@@ -1,5 +1,7 @@
 """Every layer kind as its formula, in NumPy float64: written to be read beside a textbook.
 
+The kinds that make each value from one value carry theirs (`convlens.network.layers.Pointwise`).
+
 Maps are `(N, C, H, W)` and features `(N, F)`, as everywhere in convlens. What a window covers
 is cut out once, by `sliding`, and each layer that slides is one line on the result. All layers
 compute as in evaluation: batch norm uses its running moments and dropout does nothing.
@@ -122,56 +124,10 @@ def avg_pool(maps: Float64, windows: tuple[Window, Window]) -> Float64:
     return mean
 
 
-def batch_norm(
-    values: Float64,
-    weight: Float64,
-    bias: Float64,
-    mean: Float64,
-    variance: Float64,
-    epsilon: float,
-) -> Float64:
-    """Return `(x - mean) / sqrt(variance + epsilon) * weight + bias`, a channel or a feature.
-
-    All four arrays are `(C,)`; Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 2.
-    """
-    axes = (slice(None),) + (None,) * (values.ndim - 2)
-    normal = (values - mean[axes]) / np.sqrt(variance[axes] + epsilon)
-    return normal * weight[axes] + bias[axes]
-
-
 def linear(features: Float64, weight: Float64, bias: Float64 | None) -> Float64:
     """Return `weight @ x + bias` for `(N, F)` features and a `(G, F)` weight."""
     output: Float64 = features @ weight.T
     return output if bias is None else output + bias
-
-
-def relu(values: Float64) -> Float64:
-    """Return `max(x, 0)`."""
-    return np.maximum(values, 0.0)
-
-
-def leaky_relu(values: Float64, slope: float) -> Float64:
-    """Return `x` where it is positive and `slope * x` elsewhere."""
-    return np.where(values > 0, values, slope * values)
-
-
-def gelu(values: Float64) -> Float64:
-    """Return `x * Phi(x)`, Phi the normal distribution function `(1 + erf(x / sqrt(2))) / 2`.
-
-    Hendrycks and Gimpel 2016, arXiv:1606.08415; the exact form, not the tanh approximation.
-    """
-    from scipy.special import ndtr  # half a second to load, and few networks have it
-
-    product: Float64 = values * ndtr(values)
-    return product
-
-
-def silu(values: Float64) -> Float64:
-    """Return `x * sigmoid(x)`, with `sigmoid(x) = 1 / (1 + exp(-x))`."""
-    from scipy.special import expit
-
-    product: Float64 = values * expit(values)  # expit does not overflow where exp(-x) would
-    return product
 
 
 def softmax(logits: Float64) -> Float64:
@@ -221,19 +177,8 @@ def output(
             return np.asarray(values.max(axis=(2, 3), keepdims=True))
         case layers.GlobalAvgPool():
             return np.asarray(values.mean(axis=(2, 3), keepdims=True))
-        case layers.BatchNorm():
-            moments = arrays["running_mean"], arrays["running_var"]
-            return batch_norm(values, arrays["weight"], arrays["bias"], *moments, layer.epsilon)
-        case layers.ReLU():
-            return relu(values)
-        case layers.LeakyReLU():
-            return leaky_relu(values, layer.slope)
-        case layers.GELU():
-            return gelu(values)
-        case layers.SiLU():
-            return silu(values)
-        case layers.Dropout():
-            return values
+        case layers.Pointwise():
+            return layer.compute(values, arrays)
         case layers.Flatten():
             return values.reshape(len(values), prod(shape))
         case layers.Linear():

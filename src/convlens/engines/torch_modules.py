@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from convlens.network import layers
 from convlens.network.arithmetic import Shape, Window
+from convlens.network.layers import ACTIVATIONS
 from convlens.network.plan import IMAGE, Plan
 
 
@@ -85,17 +86,20 @@ def _computed(plan: Plan, modules: Sequence[nn.Module], images: Tensor) -> Itera
         yield output
 
 
+_RISING = tuple(getattr(nn, kind.record.torch) for kind in ACTIVATIONS if kind.record.rising)
+
+
 def _reordered(plan: Plan, modules: Sequence[nn.Module]) -> list[nn.Module]:
     """Return the modules in the order of computation: max-pool before a ReLU that precedes it.
 
-    Both are monotone, so the result is the same, and the ReLU reads a fraction of the values.
+    Both are monotone, so the result is the same, and the ReLU reads a fraction of the values. The
+    same holds for every activation that never falls.
     """
     order = list(modules[: len(plan.steps)])
     readers = Counter(position for step in plan.steps for position in step.inputs)
     for i in range(len(order) - 1):
         alone = plan.steps[i + 1].inputs == (i,) and readers[i] == 1
-        monotone = isinstance(order[i], nn.ReLU | nn.LeakyReLU)
-        if alone and monotone and isinstance(order[i + 1], MaxPool2d):
+        if alone and isinstance(order[i], _RISING) and isinstance(order[i + 1], MaxPool2d):
             order[i], order[i + 1] = order[i + 1], order[i]
     return order
 
@@ -125,19 +129,10 @@ def module(spec: layers.AnyLayer, shape: Shape) -> nn.Module:
             return nn.AdaptiveMaxPool2d(1)
         case layers.GlobalAvgPool():
             return nn.AdaptiveAvgPool2d(1)
-        case layers.BatchNorm():
-            norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
-            return norm(shape[0], eps=spec.epsilon, momentum=spec.momentum)
-        case layers.ReLU():
-            return nn.ReLU()
-        case layers.GELU():
-            return nn.GELU()
-        case layers.SiLU():
-            return nn.SiLU()
-        case layers.LeakyReLU():
-            return nn.LeakyReLU(spec.slope)
-        case layers.Dropout():
-            return nn.Dropout(spec.rate)
+        case layers.Pointwise():
+            call = spec.torch(shape)
+            pointwise: nn.Module = getattr(nn, call.name)(*call.arguments, **call.settings)
+            return pointwise
         case layers.Flatten():
             return nn.Flatten()
         case layers.Linear():

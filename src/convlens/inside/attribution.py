@@ -33,24 +33,12 @@ from convlens.inside.reasons import (
     convolutions_with_places,
 )
 from convlens.network.arithmetic import Pair, shape_text
-from convlens.network.layers import (
-    GELU,
-    Add,
-    AvgPool,
-    BatchNorm,
-    Dropout,
-    LeakyReLU,
-    MaxPool,
-    ReLU,
-    SiLU,
-)
+from convlens.network.layers import Activation, Add, AvgPool, MaxPool, Pointwise
 from convlens.network.plan import Plan
 
 INTEGRATION_STEPS = 64
 BATCH = 64
 """Most images in one pass of occlusion and of the integral."""
-
-_ACTIVATIONS = (ReLU, LeakyReLU, GELU, SiLU)
 
 
 def attribute(
@@ -160,9 +148,9 @@ def default_layer(plan: Plan) -> str:
     for step in steps[steps.index(last) + 1 :]:
         if SHORTCUT in step.name and not in_shortcut:
             continue
-        if isinstance(step.layer, _ACTIVATIONS) and step.output[1:] != (1, 1):
+        if isinstance(step.layer, Activation) and step.output[1:] != (1, 1):
             return step.name
-        if not isinstance(step.layer, BatchNorm | Dropout | MaxPool | AvgPool | Add):
+        if not isinstance(step.layer, Pointwise | MaxPool | AvgPool | Add):
             break
     return last.name
 

@@ -237,29 +237,29 @@ def _addition(
     )
 
 
-_OnOneValue = (
-    layers.BatchNorm
-    | layers.ReLU
-    | layers.LeakyReLU
-    | layers.GELU
-    | layers.SiLU
-    | layers.Dropout
-    | layers.Flatten
-    | layers.Softmax
-)
-"""The kinds that compute each cell from one value of their input."""
-
-
 def _elementwise(
-    layer: _OnOneValue, step: Step, values: Float64, arrays: Arrays, common: dict[str, Any]
+    layer: layers.Pointwise | layers.Flatten | layers.Softmax,
+    step: Step,
+    values: Float64,
+    arrays: Arrays,
+    common: dict[str, Any],
 ) -> Elementwise:
     source = cell = common["cell"]
     if isinstance(layer, layers.Flatten):
         source = tuple(int(n) for n in np.unravel_index(cell[0], step.input))
     x = float(values[source])
-    formula, constants = _formula(
-        layer, x, values, {n: float(a[cell[0]]) for n, a in arrays.items()}
-    )
+    match layer:
+        case layers.Pointwise():
+            own = {name: float(array[cell[0]]) for name, array in arrays.items()}
+            formula, constants = layer.formula(x, own)
+        case layers.Softmax():
+            largest = float(values.max())
+            formula = "exp(x - largest) / sum"
+            constants = {"largest": largest, "sum": float(np.exp(values - largest).sum())}
+        case layers.Flatten():
+            formula, constants = "x: flatten only moves it", {}
+        case _:
+            assert_never(layer)
     return Elementwise(
         **common,
         total=float(output(layer, [values[None]], arrays)[0][cell]),
@@ -268,42 +268,3 @@ def _elementwise(
         formula=formula,
         constants=constants,
     )
-
-
-def _formula(
-    layer: _OnOneValue, x: float, values: Float64, arrays: dict[str, float]
-) -> tuple[str, dict[str, float]]:
-    """Return an elementwise layer's formula and the constants in it."""
-    match layer:
-        case layers.ReLU():
-            return "max(x, 0)", {}
-        case layers.LeakyReLU():
-            return ("x, as x > 0" if x > 0 else "slope * x, as x <= 0"), {"slope": layer.slope}
-        case layers.GELU():
-            from scipy.special import ndtr
-
-            return "x * Phi(x)", {"Phi(x)": float(ndtr(x))}
-        case layers.SiLU():
-            from scipy.special import expit
-
-            return "x * sigmoid(x)", {"sigmoid(x)": float(expit(x))}
-        case layers.BatchNorm():
-            return "(x - mean) / sqrt(variance + epsilon) * weight + bias", {
-                "mean": arrays["running_mean"],
-                "variance": arrays["running_var"],
-                "epsilon": layer.epsilon,
-                "weight": arrays["weight"],
-                "bias": arrays["bias"],
-            }
-        case layers.Softmax():
-            largest = float(values.max())
-            return "exp(x - largest) / sum", {
-                "largest": largest,
-                "sum": float(np.exp(values - largest).sum()),
-            }
-        case layers.Dropout():
-            return "x: dropout works in training only", {}
-        case layers.Flatten():
-            return "x: flatten only moves it", {}
-        case _:
-            assert_never(layer)

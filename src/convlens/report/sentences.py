@@ -99,21 +99,8 @@ def does(step: Step) -> str:
             return "Each map keeps only its largest value."
         case layers.GlobalAvgPool():
             return "Each map becomes its mean."
-        case layers.BatchNorm():
-            return (
-                "Each map is shifted and scaled by the mean and variance that training "
-                "remembered, then by two learned numbers."
-            )
-        case layers.ReLU():
-            return "Negative values become 0, the others stay: the shape is kept."
-        case layers.LeakyReLU():
-            return f"Negative values are multiplied by {layer.slope:g}, the others stay."
-        case layers.GELU():
-            return "Values below 0 fade to 0 smoothly: x times the normal distribution function."
-        case layers.SiLU():
-            return "Values below 0 fade to 0 smoothly: x times its sigmoid."
-        case layers.Dropout():
-            return "Does nothing here: dropout works in training only."
+        case layers.Pointwise():
+            return layer.sentence()
         case layers.Flatten():
             return (
                 f"The {_maps(shape[0])} are read out row by row into {step.output[0]:,} features."

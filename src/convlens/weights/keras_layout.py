@@ -16,18 +16,15 @@ from numpy.typing import NDArray
 from convlens.foundation.errors import InputError
 from convlens.network import Network
 from convlens.network.arithmetic import Shape
-from convlens.network.layers import BatchNorm, Depthwise, Flatten, Linear
+from convlens.network.layers import Depthwise, Flatten, Linear, Pointwise
 from convlens.network.plan import IMAGE, Step
 from convlens.weights.tensor_file import Array
-
-_BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
-"""Keras's gamma, beta, moving_mean and moving_variance, in its order."""
 
 
 def array_names(step: Step) -> tuple[str, ...]:
     """Return the names of a layer's arrays in the order in which Keras lists its variables."""
-    if isinstance(step.layer, BatchNorm):
-        return _BATCH_NORM
+    if isinstance(step.layer, Pointwise):
+        return tuple(step.layer.keras_arrays)
     return tuple(step.layer.weights(step.input))
 
 
@@ -124,7 +121,7 @@ def _from_axes(step: Step, array: Array) -> Array:
 
 def _takes_features(step: Step, array: str) -> bool:
     """Say whether an array's last axis counts the features that the layer takes."""
-    return isinstance(step.layer, BatchNorm) or array == "weight"
+    return isinstance(step.layer, Pointwise) or array == "weight"
 
 
 def feature_orders(
@@ -160,7 +157,7 @@ def feature_orders(
                 "flatten after the sum, or start both sides with a linear layer",
             )
         order = first
-        if order is not None and isinstance(step.layer, Linear | BatchNorm):
+        if order is not None and array_names(step):
             orders[step.name] = order
         if isinstance(step.layer, Flatten) and len(step.input) == 3:
             order = None if step.name in channels_first else channels_last(step.input)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import assert_never
 
 from convlens.foundation.errors import InputError
-from convlens.interchange.code.source import Line, call, pair, render, shape_comment
+from convlens.interchange.code.source import Line, call, made, pair, render, shape_comment
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
 from convlens.network.plan import Block, Step
@@ -152,14 +152,8 @@ class _Writer:
                 return [call(f"layers.{name}", keepdims=keep)]
             case layers.Flatten():
                 return [] if _is_global(before) else ["layers.Flatten()"]
-            case layers.BatchNorm():
-                momentum = f"{1 - spec.momentum:.9g}"  # the share of the old moments
-                epsilon = repr(spec.epsilon)
-                return [call("layers.BatchNormalization", momentum=momentum, epsilon=epsilon)]
-            case layers.LeakyReLU():
-                return [f"layers.LeakyReLU(negative_slope={spec.slope})"]
-            case layers.Dropout():
-                return [f"layers.Dropout({spec.rate})"]
+            case layers.Pointwise():
+                return [made("layers", spec.keras(step.input))]
             case layers.Linear():
                 bias = None if spec.bias else "False"
                 regularizer = self.regularizer
@@ -169,12 +163,6 @@ class _Writer:
                 ]
             case layers.Softmax() | layers.Add():
                 return []  # left out; written as a sum
-            case layers.ReLU():
-                return ["layers.ReLU()"]
-            case layers.GELU():
-                return ['layers.Activation("gelu")']
-            case layers.SiLU():
-                return ['layers.Activation("silu")']
             case _:
                 assert_never(spec)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convlens.network.arithmetic import Shape
+from convlens.network.layers.notation import Call
 
 _WIDEST = 60
 """Lines longer than this do not push the comments of all others to the right."""
@@ -61,6 +63,21 @@ def call(function: str, *arguments: str, **settings: str | None) -> str:
     """
     named = [f"{key}={value}" for key, value in settings.items() if value is not None]
     return f"{function}({', '.join([*arguments, *named])})"
+
+
+def made(library: str, layer: Call) -> str:
+    """Write the call that makes a layer.
+
+    >>> made("layers", Call("Activation", ("gelu",)))
+    'layers.Activation("gelu")'
+    """
+    arguments = map(_literal, layer.arguments)
+    settings = {name: _literal(value) for name, value in layer.settings.items()}
+    return call(f"{library}.{layer.name}", *arguments, **settings)
+
+
+def _literal(value: object) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def file_name(name: str) -> str:

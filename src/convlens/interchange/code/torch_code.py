@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from convlens.interchange.code.source import Line, call, pair, render, shape_comment
+from convlens.interchange.code.source import Line, call, made, pair, render, shape_comment
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
 from convlens.network.plan import Block, Step
@@ -128,28 +128,11 @@ class _Writer:
                 return _conv(shape, filters, spec.windows(shape), shape[0], spec.bias)
             case layers.MaxPool() | layers.AvgPool():
                 return self._pool(spec, spec.windows(shape))
-            case layers.BatchNorm():
-                return [
-                    call(
-                        "nn.BatchNorm2d" if len(shape) == 3 else "nn.BatchNorm1d",
-                        str(shape[0]),
-                        eps=None if spec.epsilon == 1e-5 else repr(spec.epsilon),
-                        momentum=None if spec.momentum == 0.1 else repr(spec.momentum),
-                    )
-                ]
-            case layers.LeakyReLU():
-                return [f"nn.LeakyReLU({spec.slope})"]
-            case layers.Dropout():
-                return [f"nn.Dropout({spec.rate})"]
+            case layers.Pointwise():
+                return [made("nn", spec.torch(shape))]
             case layers.Linear():
                 bias = None if spec.bias else "False"
                 return [call("nn.Linear", str(shape[0]), str(spec.features), bias=bias)]
-            case layers.ReLU():
-                return ["nn.ReLU()"]
-            case layers.GELU():
-                return ["nn.GELU()"]
-            case layers.SiLU():
-                return ["nn.SiLU()"]
             case layers.Flatten():
                 return ["nn.Flatten()"]
             case layers.GlobalMaxPool():

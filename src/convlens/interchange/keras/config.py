@@ -20,7 +20,7 @@ from convlens.interchange.assembly import (
     Piece,
     unsupported,
 )
-from convlens.interchange.keras.layers import KINDS, READERS, Config, number
+from convlens.interchange.keras.layers import READERS, WITH_VARIABLES, Config, in_weights, number
 
 _MODULES = ("keras", "keras.layers", "keras.src.models.functional", "keras.src.models.sequential")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -277,8 +277,8 @@ def _pieces(model: KerasModel, entry: _Entry, *, first: bool, turned: bool) -> t
     if turned:
         model.channels_first.add(entry.name)
         return (Piece(found[0], {}, entry.name),)
-    if entry.kind in KINDS:
-        model.kinds[entry.name] = KINDS[entry.kind]
+    if entry.kind in WITH_VARIABLES.values():
+        model.kinds[entry.name] = in_weights(entry.kind)
         head = Piece(found[0], {}, entry.name)
         return (head, *map(Piece, found[1:]))
     return tuple(map(Piece, found))

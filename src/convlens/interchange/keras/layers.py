@@ -6,6 +6,7 @@ Source: each layer's `get_config`, https://keras.io/api/layers/.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,13 +15,22 @@ from convlens.network import layers
 
 Config = Mapping[str, Any]
 
-KINDS = {
-    "Conv2D": "conv2d",
-    "DepthwiseConv2D": "depthwise_conv2d",
-    "BatchNormalization": "batch_normalization",
-    "Dense": "dense",
+WITH_VARIABLES: dict[type[layers.Layer], str] = {
+    layers.Conv: "Conv2D",
+    layers.Depthwise: "DepthwiseConv2D",
+    layers.BatchNorm: "BatchNormalization",
+    layers.Linear: "Dense",
 }
-"""The layers with variables, and how the weights spell their kind."""
+"""The kinds with arrays, and the classes of Keras that hold their variables."""
+
+
+def in_weights(name: str) -> str:
+    """Return what the files of weights call a class.
+
+    >>> in_weights("DepthwiseConv2D")
+    'depthwise_conv2d'
+    """
+    return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower()
 
 
 def number(settings: Config, key: str) -> float:
@@ -40,24 +50,18 @@ def _activation(value: object) -> list[layers.Layer]:
     if isinstance(value, dict):
         if value.get("registered_name") is not None or value.get("module") != "keras.layers":
             raise NoLayerError("an activation of another module")
-        reader = READERS.get(str(value.get("class_name")))
-        if reader is None or value.get("class_name") not in ("ReLU", "LeakyReLU", "Softmax"):
-            raise NoLayerError(f"activation {str(value.get('class_name'))[:40]!r}")
-        return list(reader(value.get("config") or {}))
-    plain: dict[str, list[layers.Layer]] = {
-        "linear": [],
-        "relu": [layers.ReLU()],
-        "silu": [layers.SiLU()],
-        "swish": [layers.SiLU()],
-        "softmax": [layers.Softmax()],
-        "leaky_relu": [layers.LeakyReLU(slope=0.2)],
-        "gelu": [layers.GELU()],
-    }
-    if value is None:
+        name = str(value.get("class_name"))
+        if name not in _ACTIVATION_CLASSES:
+            raise NoLayerError(f"activation {name[:40]!r}")
+        return list(READERS[name](value.get("config") or {}))
+    if value is None or value == "linear":
         return []
-    if not isinstance(value, str) or value not in plain:
+    if value == "softmax":
+        return [layers.Softmax()]
+    if not isinstance(value, str) or value not in _FUNCTIONS:
         raise NoLayerError(f"activation {value!r:.40}")
-    return list(plain[value])
+    kind, settings = _FUNCTIONS[value]
+    return [kind(**settings)]
 
 
 def _sliding(settings: Config, size: str) -> dict[str, Any]:
@@ -133,8 +137,15 @@ def _relu(settings: Config) -> list[layers.Layer]:
     return [make_layer(layers.LeakyReLU, slope=slope) if slope else layers.ReLU()]
 
 
-def _leaky_relu(settings: Config) -> list[layers.Layer]:
-    return [make_layer(layers.LeakyReLU, slope=settings.get("negative_slope", 0.3))]
+def _activation_layer(kind: type[layers.Activation]) -> Callable[[Config], list[layers.Layer]]:
+    """Return the reader of an activation that has a class of its own in Keras."""
+    known = kind.record.keras.settings
+
+    def read(settings: Config) -> list[layers.Layer]:
+        values = {own: settings.get(key, usual) for key, (own, usual) in known.items()}
+        return [make_layer(kind, **values)]
+
+    return read
 
 
 def _softmax(settings: Config) -> list[layers.Layer]:
@@ -170,8 +181,12 @@ READERS: dict[str, Callable[[Config], Any]] = {
     "GlobalMaxPooling2D": _global_pool(layers.GlobalMaxPool),
     "GlobalAveragePooling2D": _global_pool(layers.GlobalAvgPool),
     "Activation": lambda settings: _activation(settings.get("activation")),
-    "ReLU": _relu,
-    "LeakyReLU": _leaky_relu,
+    **{
+        kind.record.keras.layer: _activation_layer(kind)
+        for kind in layers.ACTIVATIONS
+        if kind.record.keras.layer
+    },
+    "ReLU": _relu,  # Keras's has settings that make another kind of it
     "Softmax": _softmax,
     "Dropout": lambda settings: [make_layer(layers.Dropout, rate=settings.get("rate"))],
     "Flatten": lambda settings: [layers.Flatten()],
@@ -180,3 +195,10 @@ READERS: dict[str, Callable[[Config], Any]] = {
     "Rescaling": lambda settings: [],
     "Add": lambda settings: [],
 }
+_ACTIVATION_CLASSES = {kind.record.keras.layer for kind in layers.ACTIVATIONS} - {""} | {"Softmax"}
+_FUNCTIONS = {
+    name: (kind, settings)
+    for kind in layers.ACTIVATIONS
+    for name, settings in kind.record.keras.functions.items()
+}
+"""The names of `keras.activations`: which kind each is, and with which settings."""

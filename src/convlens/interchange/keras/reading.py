@@ -17,9 +17,10 @@ from convlens.foundation.errors import InputError, WeightsError
 from convlens.interchange.assembly import assemble, build
 from convlens.interchange.imported import Imported, network_name, read_facts
 from convlens.interchange.keras.config import KerasModel, read_config
+from convlens.interchange.keras.layers import WITH_VARIABLES, in_weights
 from convlens.interchange.keras.weights import KerasWeights, match_groups
 from convlens.network import Network
-from convlens.network.layers import BatchNorm, Conv, Depthwise, Flatten, Linear
+from convlens.network.layers import Flatten
 from convlens.weights import check_arrays
 from convlens.weights.keras_layout import from_keras, keras_shapes
 from convlens.weights.tensor_file import quote, require_file
@@ -30,12 +31,6 @@ _LIMITS = {
     "model.weights.h5": 8 * 10**9,
 }
 """The members of a `.keras` file, and the most bytes of each."""
-_KINDS = {
-    Conv: "conv2d",
-    Depthwise: "depthwise_conv2d",
-    BatchNorm: "batch_normalization",
-    Linear: "dense",
-}
 
 
 def read_keras(path: Path, input_shape: tuple[int, int, int] | None = None) -> Imported:
@@ -98,7 +93,7 @@ def read_keras_weights(path: Path, network: Network) -> Imported:
     require_file(path)
     shapes = keras_shapes(network)
     steps = [step for step in network.plan().steps if step.name in shapes]
-    kinds = {step.name: _KINDS[type(step.layer)] for step in steps}
+    kinds = {step.name: in_weights(WITH_VARIABLES[type(step.layer)]) for step in steps}
     with closing(KerasWeights(path, str(path))) as file:
         groups = match_groups(file.groups, shapes, kinds, str(path))
         variables = {layer: file.read(group) for layer, group in groups.items()}

@@ -73,13 +73,6 @@ class Call:
             raise NoLayerError(f"{self.node.op_type} with {kind} weights {list(tensor.dims)}")
         return np.asarray(numpy_helper.to_array(tensor)).astype(np.float32)
 
-    def number(self) -> float | None:
-        """Return the one constant among the inputs where it is a single number."""
-        held = [name for name in self.given if name in self.constants]
-        if len(held) != 1 or math.prod(self.constants[held[0]].dims) != 1:
-            return None
-        return float(numpy_helper.to_array(self.constants[held[0]]).item())
-
     def integers(self, place: int) -> list[int]:
         """Return a constant input as whole numbers."""
         tensor = self._constant(place)
@@ -114,3 +107,12 @@ def _attribute(attribute: AttributeProto) -> Any:
     if attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS, AttributeProto.TENSOR):
         return None  # refused where a layer would need it
     return helper.get_attribute_value(attribute)
+
+
+def decimal(value: float) -> float:
+    """Return the short decimal that a float32 was made of.
+
+    >>> decimal(float(np.float32(0.1)))
+    0.1
+    """
+    return float(f"{value:.6g}")

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
+from convlens.network.layers import notation
 from convlens.network.plan import IMAGE, Plan, Step
 from convlens.weights.tensor_file import Array
 
@@ -136,24 +137,17 @@ class _Writer:
                     epsilon=spec.epsilon,
                     momentum=1 - spec.momentum,  # ONNX counts the share of the old moments
                 )
-            case layers.SiLU():
-                gate = self.node("Sigmoid", f"{name}/sigmoid", inputs, f"{name}/sigmoid")
-                return self.node("Mul", name, [*sources, gate], output)
-            case layers.LeakyReLU():
-                return self.node("LeakyRelu", name, inputs, output, alpha=spec.slope)
             case layers.Dropout():  # does nothing: only told, so that the layer is not lost
                 rate = self.constant(f"{name}/rate", np.asarray(spec.rate, np.float32))
                 return self.node("Dropout", name, [*sources, rate], output)
+            case layers.Pointwise():
+                return self.operation(spec.onnx()[0], step, sources[0], name, output)
             case layers.Flatten():
                 return self.node("Flatten", name, inputs, output, axis=1)
             case layers.Linear():
                 return self.node("Gemm", name, inputs, output, transB=1)
             case layers.Softmax():
                 return self.node("Softmax", name, inputs, output, axis=1)
-            case layers.ReLU():
-                return self.node("Relu", name, inputs, output)
-            case layers.GELU():
-                return self.node("Gelu", name, inputs, output)
             case layers.GlobalMaxPool():
                 return self.node("GlobalMaxPool", name, inputs, output)
             case layers.GlobalAvgPool():
@@ -162,6 +156,34 @@ class _Writer:
                 return self.node("Add", name, inputs, output)
             case _:
                 assert_never(spec)
+
+    def operation(self, of: notation.Operation, step: Step, x: str, name: str, output: str) -> str:
+        """Write what a kind's own form says, the innermost operator first; return the output."""
+
+        def tensor(operand: notation.Operand) -> str:
+            match operand:
+                case notation.Input():
+                    return x
+                case notation.Operation():
+                    inner = f"{name}/{operand.operator.lower()}"
+                    return self.operation(operand, step, x, inner, inner)
+                case notation.Array():  # meets maps channel by channel
+                    shape = (-1, *(1,) * (len(step.input) - 1))
+                    array = f"{step.name}.{operand.name}"
+                    return self.constant(array, self.weights[array].reshape(shape))
+                case _:
+                    value = np.asarray(number(operand), np.float32)
+                    return self.constant(f"{name}/{len(self.constants)}", value)
+
+        def number(operand: notation.Setting | float | bytes) -> float | bytes:
+            return (
+                getattr(step.layer, operand.name)
+                if isinstance(operand, notation.Setting)
+                else operand
+            )
+
+        attributes = {key: number(value) for key, value in of.attributes.items()}
+        return self.node(of.operator, name, [tensor(i) for i in of.inputs], output, **attributes)
 
     def _array(self, step: Step, array: str) -> str:
         name = f"{step.name}.{array}"

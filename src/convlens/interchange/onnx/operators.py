@@ -18,8 +18,8 @@ from convlens.interchange.assembly import (
     make_layer,
     unsupported,
 )
-from convlens.interchange.onnx.activations import PARTS, activation
-from convlens.interchange.onnx.call import Call
+from convlens.interchange.onnx.call import Call, decimal
+from convlens.interchange.onnx.pointwise import OPERATORS, Forms
 from convlens.network import layers
 from convlens.weights.tensor_file import quote
 
@@ -31,8 +31,7 @@ class Reader:
         self.path, self.constants, self.keep_names = path, constants, keep_names
         self.same: dict[str, str] = {}
         """Tensors that are another one under a new name."""
-        self.parts: dict[str, tuple[str, str]] = {}
-        """Tensors that are a part of an activation: which part, and of which tensor."""
+        self.forms = Forms()
         self.unbiased: dict[str, Node] = {}
         self.known: set[str] = set()
         self.nodes: list[Node] = []
@@ -61,7 +60,7 @@ class Reader:
         if node.domain not in ("", "ai.onnx"):
             raise NoLayerError(f"{node.op_type} of the domain {quote(node.domain)}")
         reader = _READERS.get(node.op_type)
-        if reader is None and node.op_type not in PARTS:
+        if reader is None and node.op_type not in OPERATORS:
             raise NoLayerError(node.op_type)
         if len(set(node.output)) != len(node.output) or any(o in self.known for o in node.output):
             raise WeightsError(
@@ -75,24 +74,35 @@ class Reader:
             raise NoLayerError(f"{node.op_type} of something that is not computed from the images")
         name = node.name if self.keep_names else ""
         call = Call(node, name, given, data, self.constants)
-        if node.op_type in PARTS or any(n in self.parts for n in data):
-            self._part(call)
-        elif reader is not None:
+        if reader is None or any(map(self.forms.is_part_only, data)):
+            self._pointwise(call)
+            return
+        try:
             reader(self, call)
+        except NoLayerError as error:
+            if node.op_type not in OPERATORS:
+                raise
+            try:
+                self._pointwise(call)
+            except NoLayerError:
+                raise error from None
 
-    def _part(self, call: Call) -> None:
-        """Keep a part of an activation, or the activation that it completes."""
-        found, of = activation(call, self.parts)
-        if isinstance(found, str):
-            self.parts[call.output] = (found, of)
-            self.known.add(call.output)
-        else:
-            self.add(call, Piece(found, {}, call.name), inputs=(of,))
+    def _pointwise(self, call: Call) -> None:
+        """Keep a part of a pointwise kind, or the layer that it completes."""
+        whole = self.forms.read(call)
+        if whole is not None:
+            piece, source = whole
+            self.add(call, piece, inputs=(source,))
+        self.known.add(call.output)
 
     def add(self, call: Call, *pieces: Piece, inputs: tuple[str, ...] | None = None) -> None:
         """Keep a node that is worth these layers."""
-        self.nodes.append(Node(call.output, inputs or (call.data[0],), pieces))
+        inputs = inputs or (call.data[0],)
+        self.nodes.append(Node(call.output, inputs, pieces))
         self.known.add(call.output)
+        last = pieces[-1].layer if pieces else None
+        vector = isinstance(last, layers.Flatten | layers.Linear) or self.forms.is_vector(inputs[0])
+        self.forms.layer(call.output, vector=vector)
 
     def alias(self, call: Call) -> None:
         """Keep a node that changes nothing."""
@@ -139,36 +149,17 @@ def _batch_norm(reader: Reader, call: Call) -> None:
     call.expect(training_mode=0, spatial=1)
     names = ("weight", "bias", "running_mean", "running_var")
     arrays = {name: call.floats(i, 1) for i, name in enumerate(names, start=1)}
-    momentum = _decimal(1 - call.get("momentum", 0.9))
-    epsilon = _decimal(call.get("epsilon", 1e-5))
+    momentum = decimal(1 - call.get("momentum", 0.9))
+    epsilon = decimal(call.get("epsilon", 1e-5))
     spec = make_layer(layers.BatchNorm, epsilon=epsilon, momentum=momentum or 1e-6)
     reader.add(call, Piece(spec, arrays, call.name))
-
-
-def _decimal(value: float) -> float:
-    """Return the short decimal that a float32 was made of: ONNX keeps 0.1 as 0.10000000149."""
-    return float(f"{value:.6g}")
-
-
-def _simple(kind: type[layers.Layer], **usual: Any) -> Any:
-    def read(reader: Reader, call: Call) -> None:
-        call.one_input()
-        call.expect(**usual)
-        reader.add(call, Piece(kind(), {}, call.name))
-
-    return read
-
-
-def _leaky_relu(reader: Reader, call: Call) -> None:
-    slope = _decimal(call.get("alpha", 0.01))
-    reader.add(call, Piece(make_layer(layers.LeakyReLU, slope=slope), {}, call.name))
 
 
 def _dropout(reader: Reader, call: Call) -> None:
     rate = call.get("ratio", None)
     if rate is None and call.has(1):
         rate = float(call.floats(1, 0, 1).ravel()[0])
-    rate = 0.5 if rate is None else _decimal(rate)
+    rate = 0.5 if rate is None else decimal(rate)
     reader.add(call, Piece(make_layer(layers.Dropout, rate=rate), {}, call.name))
 
 
@@ -253,10 +244,6 @@ def _softmax(reader: Reader, call: Call) -> None:
 _READERS: dict[str, Any] = {
     "Conv": _conv,
     "BatchNormalization": _batch_norm,
-    "Relu": _simple(layers.ReLU),
-    "LeakyRelu": _leaky_relu,
-    "Gelu": _simple(layers.GELU, approximate=b"none"),
-    "Swish": _simple(layers.SiLU, alpha=1.0),
     "MaxPool": _pool(layers.MaxPool),
     "AveragePool": _pool(layers.AvgPool),
     "GlobalMaxPool": _global_pool(layers.GlobalMaxPool, "GlobalMaxPool"),
@@ -274,4 +261,4 @@ _READERS: dict[str, Any] = {
     "Identity": lambda reader, call: reader.alias(call),
     "Pad": _pad,
 }
-_OPERATORS = (*_READERS, *PARTS)
+_OPERATORS = tuple(dict.fromkeys((*_READERS, *sorted(OPERATORS))))

@@ -6,29 +6,35 @@ and read back into the same object. Shapes are `(channels, height, width)` befor
 refuses with an `Unfit`; `convlens.network.advice` says what would fit.
 
 A file holds one family of kinds. Rooms that must know every kind match on `AnyLayer` and end in
-`assert_never`, so that the type checker names each place that a new kind is missing from.
+`assert_never`, so that the type checker names each place that a new kind is missing from. Kinds
+that make each value from one value are `Pointwise`: they carry what the rooms must know of them.
 """
 
 from __future__ import annotations
 
-from convlens.network.layers.activations import GELU, LeakyReLU, ReLU, SiLU
+from convlens.network.layers.activations import ACTIVATIONS, GELU, Activation, LeakyReLU, ReLU, SiLU
 from convlens.network.layers.base import LARGEST, Layer, Unfit, short
 from convlens.network.layers.convolution import Conv, Depthwise
 from convlens.network.layers.dense import Linear, Softmax
 from convlens.network.layers.joins import Add, Residual
 from convlens.network.layers.normalisation import BatchNorm
+from convlens.network.layers.pointwise import Pointwise, concrete
 from convlens.network.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from convlens.network.layers.regularisation import Dropout
 from convlens.network.layers.reserved import RESERVED_NAMES
 from convlens.network.layers.shapes import Flatten
 from convlens.network.layers.sliding import Sliding
-from convlens.network.layers.written import KINDS, write_layer
+from convlens.network.layers.written import write_layer
 
 __all__ = [
+    "ACTIVATIONS",
+    "COMPUTED",
     "GELU",
     "KINDS",
     "LARGEST",
+    "POINTWISE",
     "RESERVED_NAMES",
+    "Activation",
     "Add",
     "AnyLayer",
     "AvgPool",
@@ -43,6 +49,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "MaxPool",
+    "Pointwise",
     "ReLU",
     "Residual",
     "SiLU",
@@ -53,22 +60,39 @@ __all__ = [
     "write_layer",
 ]
 
+POINTWISE: tuple[type[Pointwise], ...] = concrete(BatchNorm, *ACTIVATIONS, Dropout)
+"""The kinds that make each value from one value: the rooms know them by what they carry."""
+
 AnyLayer = (
     Conv
     | Depthwise
-    | BatchNorm
-    | ReLU
-    | GELU
-    | SiLU
-    | LeakyReLU
+    | Pointwise
     | MaxPool
     | AvgPool
     | GlobalMaxPool
     | GlobalAvgPool
-    | Dropout
     | Flatten
     | Linear
     | Softmax
     | Add
 )
 """Every kind that is computed. A `Residual` is a form of writing: its sum is an `Add`."""
+
+_WRITTEN: tuple[type[Layer], ...] = (
+    Conv,
+    Depthwise,
+    *POINTWISE,
+    MaxPool,
+    AvgPool,
+    GlobalMaxPool,
+    GlobalAvgPool,
+    Flatten,
+    Linear,
+    Softmax,
+    Residual,
+)
+KINDS = {cls.kind: cls for cls in _WRITTEN}
+"""The kinds that can be written, by the key that names them."""
+
+COMPUTED = tuple(kind for kind in (*KINDS, Add.kind) if kind != Residual.kind)
+"""The kinds that the steps of a plan have, by their keys."""

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
 from pydantic import Field
 
 from convlens.network.arithmetic import Shape
-from convlens.network.layers.base import Layer
+from convlens.network.layers.notation import Call
+from convlens.network.layers.pointwise import Pointwise, per_channel
+
+if TYPE_CHECKING:
+    from convlens.network.layers.pointwise import Float64
 
 
-class BatchNorm(Layer):
-    """Batch normalisation a channel (Ioffe and Szegedy 2015, arXiv:1502.03167).
+class BatchNorm(Pointwise):
+    """Batch normalisation: `(x - mean) / sqrt(variance + epsilon) * weight + bias` per channel.
 
-    `momentum` is PyTorch's: the share of the new batch in the running moments.
+    Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 2. `momentum` is PyTorch's: the share of
+    the new batch in the running moments. Keras and ONNX count the share of the old ones.
     """
 
     kind = "batch_norm"
+    keras_arrays: ClassVar = {
+        "weight": "gamma",
+        "bias": "beta",
+        "running_mean": "moving_mean",
+        "running_var": "moving_variance",
+    }
 
     epsilon: float = Field(default=1e-5, gt=0, lt=1, allow_inf_nan=False)
     momentum: float = Field(default=0.1, gt=0, le=1, allow_inf_nan=False)
@@ -24,3 +38,41 @@ class BatchNorm(Layer):
 
     def buffers(self, shape: Shape) -> dict[str, Shape]:
         return {"running_mean": (shape[0],), "running_var": (shape[0],)}
+
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        import numpy as np
+
+        names = ("running_mean", "running_var", "weight", "bias")
+        mean, variance, weight, bias = (per_channel(arrays[name], x) for name in names)
+        return (x - mean) / np.sqrt(variance + self.epsilon) * weight + bias
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        return "(x - mean) / sqrt(variance + epsilon) * weight + bias", {
+            "mean": arrays["running_mean"],
+            "variance": arrays["running_var"],
+            "epsilon": self.epsilon,
+            "weight": arrays["weight"],
+            "bias": arrays["bias"],
+        }
+
+    def sentence(self) -> str:
+        return (
+            "Each map is shifted and scaled by the mean and variance that training "
+            "remembered, then by two learned numbers."
+        )
+
+    def torch(self, shape: Shape) -> Call:
+        usual = {"eps": 1e-5, "momentum": 0.1}
+        settings = {"eps": self.epsilon, "momentum": self.momentum}
+        return Call(
+            "BatchNorm2d" if len(shape) == 3 else "BatchNorm1d",
+            (shape[0],),
+            {name: value for name, value in settings.items() if value != usual[name]},
+        )
+
+    def keras(self, shape: Shape) -> Call:
+        momentum = float(f"{1 - self.momentum:.9g}")
+        return Call("BatchNormalization", (), {"momentum": momentum, "epsilon": self.epsilon})

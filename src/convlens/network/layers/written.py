@@ -1,32 +1,17 @@
-"""The kinds by the key that names them, and a layer as the table that a person writes."""
+"""A layer as the table that a person writes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from convlens.network.layers.activations import GELU, LeakyReLU, ReLU, SiLU
 from convlens.network.layers.base import Layer, short
-from convlens.network.layers.convolution import Conv, Depthwise
-from convlens.network.layers.dense import Linear, Softmax
 from convlens.network.layers.joins import Residual
-from convlens.network.layers.normalisation import BatchNorm
-from convlens.network.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
-from convlens.network.layers.regularisation import Dropout
-from convlens.network.layers.shapes import Flatten
-
-KINDS: dict[str, type[Layer]] = {
-    cls.kind: cls
-    for cls in (
-        *(Conv, Depthwise, BatchNorm, ReLU, GELU, SiLU, LeakyReLU, MaxPool, AvgPool),
-        *(GlobalMaxPool, GlobalAvgPool, Dropout, Flatten, Linear, Softmax, Residual),
-    )
-}
-"""The kinds that can be written, by the key that names them."""
 
 
 def write_layer(layer: Layer) -> dict[str, Any]:
     """Return the table that `convlens.network.reading` turns back into an equal layer.
 
+    >>> from convlens.network.layers import Conv
     >>> write_layer(Conv(filters=32, kernel=3, padding=1))
     {'conv': 32, 'kernel': 3, 'padding': 1}
     """

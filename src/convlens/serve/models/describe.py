@@ -9,7 +9,7 @@ from convlens.foundation.errors import ConvlensError
 from convlens.inside.reasons import possible_methods
 from convlens.network import Network
 from convlens.network.arithmetic import Window
-from convlens.network.layers import BatchNorm, Conv, Depthwise, LeakyReLU, Sliding
+from convlens.network.layers import Conv, Depthwise, Pointwise, Sliding
 from convlens.network.plan import Plan, Step
 from convlens.runs import Run
 from convlens.serve import schemas
@@ -61,10 +61,8 @@ def _step(step: Step, source: list[str | None]) -> schemas.Step:
         described["groups"] = layer.groups
     elif isinstance(layer, Depthwise):
         described["groups"] = step.input[0]
-    elif isinstance(layer, LeakyReLU):
-        described["constants"] = {"slope": layer.slope}
-    elif isinstance(layer, BatchNorm):
-        described["constants"] = {"epsilon": layer.epsilon}
+    elif isinstance(layer, Pointwise) and (constants := layer.constants()):
+        described["constants"] = constants
     return described
 
 

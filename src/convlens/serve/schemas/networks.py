@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypeAliasType, TypedDict
 
-from convlens.network.layers import KINDS, Add, Residual
+from convlens.network.layers import COMPUTED, KINDS
 
 BRANCHES = ("layers", "shortcut")
 """Fields that hold layers of their own."""
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     SettingName = str
 else:  # the list of kinds is data, which a type checker does not see
     _WRITTEN = tuple(KINDS)
-    _COMPUTED = (*(kind for kind in _WRITTEN if kind != Residual.kind), Add.kind)
     _FIELDS = {name: None for cls in KINDS.values() for name in cls.model_fields}
     _SETTINGS = tuple(name for name in _FIELDS if name not in ("name", *BRANCHES))
-    Kind = TypeAliasType("Kind", Literal[_COMPUTED])
+    Kind = TypeAliasType("Kind", Literal[COMPUTED])
     WrittenKind = TypeAliasType("WrittenKind", Literal[_WRITTEN])
     SettingName = TypeAliasType("SettingName", Literal[_SETTINGS])
 """The kinds of layers that are computed, those that are written, and their settings."""
