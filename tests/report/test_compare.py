@@ -61,3 +61,28 @@ def test_the_plain_text_lines_up_and_ends_with_the_warnings() -> None:
     assert row[column] == "9"
     assert "99.00%" in next(line for line in lines if line.startswith("test accuracy"))
     assert lines[-1].startswith("warning: choose between runs by validation accuracy")
+
+
+def imported(name: str) -> dict[str, Any]:
+    """A run as `convlens import` writes it: no data, no recipe, nothing measured."""
+    return {
+        "name": name,
+        "status": {"state": "imported", "network": "small", "data": ""},
+        "recipe": {},
+        "data": {"name": "", "fingerprint": ""},
+    }
+
+
+def test_an_imported_run_is_not_said_to_be_measured_on_other_data() -> None:
+    comparison = compare_table([run("a"), imported("b")])
+    assert comparison.warnings == (
+        "b was imported: its data and its recipe are not known, and not compared",
+    )
+
+
+def test_what_an_imported_run_does_not_know_is_no_difference() -> None:
+    comparison = compare_table([run("a"), imported("b"), run("c", epochs=9)])
+    settings = {row["name"]: row["values"] for row in comparison.rows}
+    assert settings["epochs"] == [5, None, 9]
+    assert {"seed", "data", "augmentation.flip"}.isdisjoint(settings)
+    assert any("validation accuracy" in warning for warning in comparison.warnings)

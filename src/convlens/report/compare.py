@@ -18,6 +18,9 @@ _RESULTS = {
     "parameters": ("parameters", numbers.whole),
 }
 
+KNOWN = ("network",)
+"""Settings that an imported run has too."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -64,19 +67,30 @@ def compare_table(runs: Sequence[Mapping[str, Any]]) -> Comparison:
     settings = [_flat(run) for run in runs]
     for key in dict.fromkeys(key for table in settings for key in table):
         values = [table.get(key) for table in settings]
-        if any(value != values[0] for value in values):
+        known = [v for v, run in zip(values, runs, strict=True) if key in KNOWN or _trained(run)]
+        if any(value != known[0] for value in known):
             rows.append({"name": key, "values": values})
-    warnings = []
-    if len({run["data"].get("fingerprint") for run in runs}) > 1:
+    trained = [run for run in runs if _trained(run)]
+    warnings = [
+        f"{run['name']} was imported: its data and its recipe are not known, and not compared"
+        for run in runs
+        if not _trained(run)
+    ]
+    if len({run["data"].get("fingerprint") for run in trained}) > 1:
         warnings.append(
             "these runs were measured on different data (their fingerprints differ); "
             "their accuracies do not compare"
         )
-    if any(run["status"].get("test_accuracy") is not None for run in runs):
+    if sum(run["status"].get("test_accuracy") is not None for run in runs) > 1:
         warnings.append(
             "choose between runs by validation accuracy; the test set is for the one you chose"
         )
     return Comparison(tuple(str(run["name"]) for run in runs), tuple(rows), tuple(warnings))
+
+
+def _trained(run: Mapping[str, Any]) -> bool:
+    """Say whether convlens trained the run, so that its data and recipe are known."""
+    return run["status"].get("state") != "imported"
 
 
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
