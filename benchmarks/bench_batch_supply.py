@@ -26,10 +26,10 @@ from convlens.training import optimise
 from convlens.training import recipe as recipes
 from convlens.training.augment import Draws, augment, colour, mix
 from convlens.training.augment.affine import matrices, resample
+from convlens.training.autotune import autotune
 from convlens.training.batches import TensorSet
-from convlens.training.choices import choose
-from convlens.training.loop import cross_entropy
 from convlens.training.recipe import Augmentation
+from convlens.training.targets import cross_entropy
 from measure import keep, mnist_place
 
 CPU = torch.device("cpu")
@@ -63,10 +63,10 @@ def supply() -> dict[str, Any]:
     """Time the steps and the batches of one training."""
     dataset = convlens.load_data(mnist_place())
     recipe, network = recipes.load("one-epoch"), zoo.load("fast-mnist")
-    choice = choose(network, recipe, CPU)
-    module = TorchModel(network, 0).module.to(memory_format=choice.torch_format)
+    compute = autotune(network, recipe, CPU)
+    module = TorchModel(network, 0).module.to(memory_format=compute.torch_format)
     optimizer = optimise.optimizer(module, recipe)
-    train = TensorSet(dataset.train, dataset.preprocessing, CPU, choice.torch_format)
+    train = TensorSet(dataset.train, dataset.preprocessing, CPU, compute.torch_format)
     indices = torch.randperm(len(train)).split(SIZE)[: TURNS * BATCHES]
     draws, augmentation = Draws(0, 0), recipes.load("digits").augmentation
     ready = [train.batch(index) for index in indices[:BATCHES]]
@@ -80,7 +80,7 @@ def supply() -> dict[str, Any]:
     def step() -> None:
         images, labels = next(made)
         optimizer.zero_grad()
-        with choice.autocast(CPU):
+        with compute.autocast(CPU):
             logits = module(images)
         cross_entropy(logits.float(), labels).backward()
         optimizer.step()
@@ -101,8 +101,8 @@ def supply() -> dict[str, Any]:
             found["augmented_batch"] / (found["step"] + found["augmented_batch"]), 4
         ),
         "milliseconds": found,
-        "precision": choice.precision,
-        "memory_format": choice.memory_format,
+        "precision": compute.precision,
+        "memory_format": compute.memory_format,
     }
 
 

@@ -31,16 +31,14 @@ import torch
 import bench_recipes
 import bench_step_overhead
 from convlens import Dataset, data
-from convlens.engines.captured import Captured
+from convlens.engines.cuda_graph import CudaGraph
 from convlens.engines.device import choose_device, describe, synchronize
-from convlens.engines.torch_engine import TorchModel
 from convlens.network import Network, zoo
 from convlens.training import recipe as recipes
-from convlens.training import session
 from convlens.training.batches import ImageSet
-from convlens.training.loop import Fitting
 from convlens.training.recipe import Recipe
-from convlens.training.streaming import image_set
+from convlens.training.settling import settle
+from convlens.training.torch_training import TorchTraining
 from measure import keep
 
 STEPS = (
@@ -62,7 +60,7 @@ TRAININGS = {
 GPU = "cuda"
 
 
-def steps_of(training: Fitting, images: ImageSet) -> Iterator[Callable[[], None]]:
+def steps_of(training: TorchTraining, images: ImageSet) -> Iterator[Callable[[], None]]:
     """Yield whole steps of a training for ever; an epoch's shorter last batch is left out."""
     recipe, epoch = training.recipe, 0
 
@@ -81,24 +79,24 @@ def steps_of(training: Fitting, images: ImageSet) -> Iterator[Callable[[], None]
 
 def milliseconds(network: Network, dataset: Dataset, recipe: Recipe) -> float:
     """Return what a whole step takes."""
-    device, choice = session.prepare(network, dataset, recipe, GPU)
-    training = Fitting(TorchModel(network).module, recipe, len(dataset.train), device, choice)
-    images = image_set(dataset.train, dataset.preprocessing, device, choice.torch_format)
+    job = settle(network, dataset, recipe, GPU)
+    training = TorchTraining.begin(job)
+    images = job.image_set(dataset.train)
     training.module.train()
     steps = steps_of(training, images)
     for step in islice(steps, 20):
         step()
-    synchronize(device)
+    synchronize(job.device)
     started = time.perf_counter()
     for step in islice(steps, 120):
         step()
-    synchronize(device)
+    synchronize(job.device)
     return 1000 * (time.perf_counter() - started) / 120
 
 
 def unrecorded() -> Any:
     """Within it, what would be recorded is computed as it is."""
-    return mock.patch.object(Captured, "__call__", lambda self, *given: self._function(*given))
+    return mock.patch.object(CudaGraph, "__call__", lambda self, *inputs: self._function(*inputs))
 
 
 def measured_step(network: str, place: str, recipe_name: str) -> dict[str, Any]:

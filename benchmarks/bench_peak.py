@@ -25,7 +25,7 @@ from convlens.engines.device import supports_bfloat16
 from convlens.network import Network
 from convlens.studies.trial import Trial
 from convlens.training import recipe as recipes
-from convlens.training import session
+from convlens.training.settling import settle
 from measure import keep, machine, mnist_place
 
 NAME = sys.argv[1] if len(sys.argv) > 1 else "fast-mnist"
@@ -85,26 +85,26 @@ def main() -> None:
     machine()
     recipe = recipes.load("one-epoch")
     network, dataset, _ = adapted_to_data(NAME, "mnist", recipe)
-    device, choice = session.prepare(network, dataset, recipe, "cpu")
+    job = settle(network, dataset, recipe, "cpu")
     kinds = {"float32": torch.float32}
-    if supports_bfloat16(device):
+    if supports_bfloat16(job.device):
         kinds["bfloat16"] = torch.bfloat16
-    with choice.in_threads():
+    with job.compute.in_threads():
         peaks = {name: peak(kind) for name, kind in kinds.items()}
-    steps = Steps(Trial(network, dataset, recipe, device, choice))
+    steps = Steps(Trial(job))
     steps.take(WARM)
     seconds = steps.take(STEPS)
     reached = operations(network) * STEPS * recipe.batch_size / seconds
-    own = steps.trial.training.standing
+    own = steps.trial.training.progress
     keep(
         "peak",
         {
             "network": NAME,
             "batch": recipe.batch_size,
-            "computed": choice.settled(),
+            "computed": job.compute.as_recipe(),
             "peak_gflops": {name: round(value / 1e9, 1) for name, value in peaks.items()},
             "training_gflops": round(reached / 1e9, 2),
-            "share_of_peak": round(reached / peaks[choice.precision], 4),
+            "share_of_peak": round(reached / peaks[job.compute.precision], 4),
             "images_per_second": round(STEPS * recipe.batch_size / seconds),
             "steps_done": own.step,
             "profile": profiled(steps),

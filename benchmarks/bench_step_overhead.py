@@ -22,14 +22,15 @@ from convlens.engines.device import synchronize
 from convlens.network import zoo
 from convlens.training import optimise
 from convlens.training import recipe as recipes
-from convlens.training.choices import Choice, choose
+from convlens.training.autotune import autotune
+from convlens.training.compute_settings import ComputeSettings
 from measure import keep, mnist_place
 
 CPU = torch.device("cpu")
 
 
 def hand_written(
-    dataset: convlens.Dataset, choice: Choice, seed: int, device: torch.device = CPU
+    dataset: convlens.Dataset, compute: ComputeSettings, seed: int, device: torch.device = CPU
 ) -> float:
     """Train one epoch; return seconds."""
     torch.manual_seed(seed)
@@ -45,7 +46,7 @@ def hand_written(
         nn.Linear(800, 256),
         nn.ReLU(),
         nn.Linear(256, 10),
-    ).to(device, memory_format=choice.torch_format)
+    ).to(device, memory_format=compute.torch_format)
     images = torch.from_numpy(dataset.train.images).to(device)
     labels = torch.from_numpy(dataset.train.labels).to(device)
     mean, std = dataset.preprocessing.mean[0] * 255, dataset.preprocessing.std[0] * 255
@@ -59,9 +60,9 @@ def hand_written(
     for step, index in enumerate(batches):
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * factor(step)
         x = (images[index].float() - mean) / std
-        x = x.contiguous(memory_format=choice.torch_format)
+        x = x.contiguous(memory_format=compute.torch_format)
         optimizer.zero_grad(set_to_none=True)
-        with choice.autocast(device):
+        with compute.autocast(device):
             logits = model(x)
         F.cross_entropy(logits.float(), labels[index]).backward()
         optimizer.step()
@@ -78,27 +79,29 @@ def ours(place: str, seed: int, device: str = "cpu") -> float:
         return float(run.status["train_seconds"])
 
 
-def in_turn(place: str, device: torch.device = CPU) -> tuple[dict[str, list[float]], Choice]:
+def in_turn(
+    place: str, device: torch.device = CPU
+) -> tuple[dict[str, list[float]], ComputeSettings]:
     """Train three times each; return the seconds, and what both computed in."""
     dataset = convlens.load_data(place)
-    choice = choose(zoo.load("fast-mnist"), recipes.load("one-epoch"), device)
+    compute = autotune(zoo.load("fast-mnist"), recipes.load("one-epoch"), device)
     times: dict[str, list[float]] = {"convlens": [], "hand_written": []}
     for seed in range(3):
         times["convlens"].append(ours(place, seed, device.type))
-        times["hand_written"].append(hand_written(dataset, choice, seed, device))
-    return times, choice
+        times["hand_written"].append(hand_written(dataset, compute, seed, device))
+    return times, compute
 
 
 def main() -> None:
-    times, choice = in_turn(mnist_place())
+    times, compute = in_turn(mnist_place())
     medians = {who: statistics.median(values) for who, values in times.items()}
     keep(
         "step_overhead",
         {
             "ratio": round(medians["convlens"] / medians["hand_written"], 3),
             "seconds": {who: [round(v, 2) for v in values] for who, values in times.items()},
-            "precision": choice.precision,
-            "memory_format": choice.memory_format,
+            "precision": compute.precision,
+            "memory_format": compute.memory_format,
         },
     )
 

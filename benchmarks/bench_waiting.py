@@ -60,7 +60,7 @@ def steps(way: str) -> dict[str, dict[str, float]]:
     from convlens.foundation.waiting import _now
     from convlens.network import zoo
     from convlens.training import recipe as recipes
-    from convlens.training.choices import choose
+    from convlens.training.autotune import autotune
 
     cpu = torch.device("cpu")
     if ours:
@@ -79,35 +79,35 @@ def steps(way: str) -> dict[str, dict[str, float]]:
             threads=threads,
             evaluation_batch=500,
         )
-        choice = choose(zoo.load(name), recipe, cpu)
+        compute = autotune(zoo.load(name), recipe, cpu)
         before = _now()
-        ms = _milliseconds(name, choice)
+        ms = _milliseconds(name, compute)
         elapsed, idle, own = (b - a for a, b in zip(before, _now(), strict=True))
         others = round((os.cpu_count() or 1) - (idle + own) / elapsed, 2)
-        rows[name] = {"ms": ms, "threads": choice.threads, "cores_of_others": others}
+        rows[name] = {"ms": ms, "threads": compute.threads, "cores_of_others": others}
     return rows
 
 
-def _milliseconds(name: str, choice: Any) -> float:
+def _milliseconds(name: str, compute: Any) -> float:
     import torch
     import torch.nn.functional as F
 
     from convlens.engines.torch_modules import PlanModule
     from convlens.network import zoo
 
-    with choice.in_threads():
+    with compute.in_threads():
         torch.manual_seed(0)
         network = zoo.load(name)
-        module = PlanModule(network.plan()).to(memory_format=choice.torch_format)
+        module = PlanModule(network.plan()).to(memory_format=compute.torch_format)
         optimizer = torch.optim.AdamW(module.parameters(), fused=True)
-        images = torch.randn(BATCH, *network.input).contiguous(memory_format=choice.torch_format)
+        images = torch.randn(BATCH, *network.input).contiguous(memory_format=compute.torch_format)
         labels = torch.randint(10, (BATCH,))
         taken, started = -WARM, 0.0
         while taken < 1 or time.perf_counter() - started < SECONDS:
             if taken == 0:
                 started = time.perf_counter()
             optimizer.zero_grad()
-            with choice.autocast(torch.device("cpu")):
+            with compute.autocast(torch.device("cpu")):
                 logits = module(images)
             F.cross_entropy(logits.float(), labels).backward()
             optimizer.step()

@@ -15,6 +15,7 @@ from convlens.network import Network
 from convlens.runs import Run
 from convlens.training import session
 from convlens.training.recipe import Recipe
+from convlens.training.settling import settle
 
 NETWORK = Network(
     name="two-convolutions",
@@ -47,18 +48,15 @@ def digits() -> Dataset:
 
 def train(folder: Path, recipe: Recipe, stop_after: int = 0, resumed: bool = False) -> Run:
     """Train on a few digits; `stop_after` breaks off at the end of that epoch."""
-    few = digits()
-    where, choice = session.prepare(NETWORK, few, recipe, "cpu")
+    job = settle(NETWORK, digits(), recipe, "cpu")
 
-    def event(told: dict[str, Any]) -> None:
-        if told["event"] == "epoch" and told["epoch"] == stop_after:
+    def watch(event: dict[str, Any]) -> None:
+        if event["event"] == "epoch" and event["epoch"] == stop_after:
             raise Stopped
 
     create = runs.open_existing(folder) if resumed else runs.create("net", folder=folder)
     with create as writer:
         saved = writer.load_checkpoint() if resumed else None
-        if not resumed:
-            session.describe_run(writer, NETWORK, few, recipe, where, choice, "test")
-        session.train(writer, NETWORK, few, recipe, where, choice, saved=saved, on_event=event)
+        session.train(writer, job, command="test", saved=saved, on_event=watch)
         writer.seal()
     return open_run(folder)

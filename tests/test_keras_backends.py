@@ -13,7 +13,7 @@ pytest.importorskip("keras", reason="needs the extra keras")
 
 HERE = Path(__file__).parent
 FILES = ["engines/test_keras_engine.py", "training/test_keras_optimise.py"]
-FILES += ["training/test_keras_loop.py"]
+FILES += ["training/test_keras_training.py"]
 
 
 @pytest.mark.slow

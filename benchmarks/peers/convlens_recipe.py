@@ -22,9 +22,7 @@ from mnist_of_a_peer import Arguments, Clock  # noqa: E402
 from convlens.api.adapting import adapted_to_data  # noqa: E402
 from convlens.studies.trial import Trial  # noqa: E402
 from convlens.training import recipe as recipes  # noqa: E402
-from convlens.training import session  # noqa: E402
-from convlens.training.loop import predict  # noqa: E402
-from convlens.training.streaming import image_set  # noqa: E402
+from convlens.training.settling import settle  # noqa: E402
 
 
 def main() -> None:
@@ -33,15 +31,15 @@ def main() -> None:
     recipe = recipe.changed({"seed": args.seed, "epochs": args.epochs})
     network, dataset, _ = adapted_to_data(own.network, "mnist", recipe)
     assert np.array_equal(dataset.test.images[:, 0], args.test_images)
-    device, choice = session.prepare(network, dataset, recipe, "cpu")
-    print(choice, flush=True)
-    trial = Trial(network, dataset, recipe, device, choice)
-    held_out = image_set(dataset.test, dataset.preprocessing, device, choice.torch_format)
+    job = settle(network, dataset, recipe, "cpu")
+    print(job.compute, flush=True)
+    trial = Trial(job)
+    held_out = job.image_set(dataset.test)
     clock = Clock(args.budget)
 
     def accuracy() -> float:
-        with choice.in_threads():
-            logits = predict(trial.training.evaluated, held_out, choice.evaluation_batch)
+        with job.compute.in_threads():
+            logits = trial.training.logits(held_out)
         return float((logits.argmax(1) == held_out.labels).double().mean())
 
     for epoch in range(1, recipe.epochs + 1):

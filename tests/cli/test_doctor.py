@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convlens.cli import doctor
-from convlens.training import kept_choices
+from convlens.training import autotune_cache
 
 
 def test_doctor_lists_what_was_measured_for_each_network(
@@ -26,8 +26,8 @@ def test_doctor_lists_what_was_measured_for_each_network(
         "measured_ms": measured,
         "crowded": True,
     }
-    path = kept_choices.file_of({})
-    kept_choices.keep(path, network="small", batch_size=8, device="cpu", choice=choice)
+    path = autotune_cache.file_of({})
+    autotune_cache.keep(path, network="small", batch_size=8, device="cpu", choice=choice)
     doctor.app(["--choices"], standalone_mode=False)
     shown = capsys.readouterr().out
     assert "small, batch 8, cpu" in shown

@@ -34,7 +34,7 @@ def stopped(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def save_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convlens.training.session.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("convlens.training.saving.SAVE_SECONDS", 0.0)
 
 
 def resume(folder: Path) -> list[dict[str, Any]]:

@@ -260,9 +260,9 @@ def test_fault_57_a_disk_too_small_for_a_run_is_found_before_training(full_disk:
 def test_fault_57_what_is_counted_before_training_is_what_the_run_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convlens.training import room, session
+    from convlens.training import room, saving, session
 
-    monkeypatch.setattr(session, "SAVE_SECONDS", 0.0)  # so that there are two checkpoints
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)  # so that there are two checkpoints
     counted: list[int] = []
 
     def count(folder: Path, training: Any, recorder: Any) -> None:
@@ -282,12 +282,11 @@ def test_fault_57_what_is_counted_before_training_is_what_the_run_takes(
 def test_fault_57_a_disk_too_small_is_found_when_a_training_resumes(full_disk: Path) -> None:
     with pytest.raises(Stopped):
         train(full_disk / "run", RECIPE.changed({"record_kernels": 0}), stop_after=1)
-    from convlens.training import session
+    from convlens.training.engine import begin
+    from convlens.training.settling import settle
 
     with runs.open_existing(full_disk / "run") as writer:
-        where, choice = session.prepare(NETWORK, digits(), RECIPE, "cpu")
-        model = session.build(NETWORK, 0)
-        training, _ = session.fitting(model, RECIPE, len(digits().train), where, choice)
+        training = begin(settle(NETWORK, digits(), RECIPE, "cpu"))
         writer.save_checkpoint(*training.state())
     left = shutil.disk_usage(full_disk).free
     (full_disk / "ballast").write_bytes(bytes(max(0, left - 12 * 4096)))
@@ -301,11 +300,10 @@ def test_fault_57_a_disk_too_small_is_found_when_a_training_resumes(full_disk: P
 def test_fault_57_where_the_checkpoint_does_not_fit_the_weights_are_there(
     full_disk: Path,
 ) -> None:
-    few = digits()
     from convlens.training import session
+    from convlens.training.settling import settle
 
-    recipe = RECIPE.changed({"epochs": 2, "record_kernels": 0})
-    where, choice = session.prepare(NETWORK, few, recipe, "cpu")
+    job = settle(NETWORK, digits(), RECIPE.changed({"epochs": 2, "record_kernels": 0}), "cpu")
     bytes_of_weights = sum(
         4 * torch.Size(shape).numel() for shape in NETWORK.plan().weight_shapes().values()
     )
@@ -316,10 +314,9 @@ def test_fault_57_where_the_checkpoint_does_not_fit_the_weights_are_there(
             room = 3 * bytes_of_weights + 3 * 4096 + 8192
             (full_disk / "ballast").write_bytes(bytes(max(0, left - room)))
 
-    with runs.create("net", folder=full_disk / "run") as writer:
-        session.describe_run(writer, NETWORK, few, recipe, where, choice, "test")
-        with pytest.raises(StorageError, match="the disk is full"):
-            session.train(writer, NETWORK, few, recipe, where, choice, on_event=fill)
+    full = pytest.raises(StorageError, match="the disk is full")
+    with runs.create("net", folder=full_disk / "run") as writer, full:
+        session.train(writer, job, on_event=fill)
     (full_disk / "ballast").unlink()
     run = open_run(full_disk / "run")
     assert set(run.weights()) == set(run.weights("last"))

@@ -20,8 +20,9 @@ from convlens.data import Dataset, Split
 from convlens.engines import device
 from convlens.foundation.errors import DataError, InputError
 from convlens.network import zoo
-from convlens.training import choices, session
+from convlens.training import autotune, session
 from convlens.training.recipe import Recipe
+from convlens.training.settling import settle
 
 TRAIN = [sys.executable, "-m", "convlens", "train"]
 
@@ -95,9 +96,7 @@ def small(count: int = 120, test_seed: int = 9) -> Dataset:
 def trained(folder: Path, dataset: Dataset, recipe: Recipe) -> runs.Run:
     network = zoo.load("fast-mnist")
     with runs.create("fast-mnist", folder=folder) as writer:
-        where, choice = session.prepare(network, dataset, recipe, "cpu")
-        session.describe_run(writer, network, dataset, recipe, where, choice, "test")
-        session.train(writer, network, dataset, recipe, where, choice)
+        session.train(writer, settle(network, dataset, recipe, "cpu"))
     return open_run(folder)
 
 
@@ -173,11 +172,11 @@ def test_fault_26_a_device_that_is_absent_exits_2(tmp_path: Path) -> None:
 def test_fault_26_bfloat16_without_support_is_refused_and_auto_does_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(choices, "supports_bfloat16", lambda where: False)
+    monkeypatch.setattr(autotune, "supports_bfloat16", lambda where: False)
     network, where = zoo.load("fast-mnist"), device.choose_device("cpu")
     with pytest.raises(InputError, match="bfloat16 is not supported"):
-        choices.choose(network, Recipe(precision="bfloat16"), where)
-    assert choices.choose(network, Recipe(), where).precision == "float32"
+        autotune.autotune(network, Recipe(precision="bfloat16"), where)
+    assert autotune.autotune(network, Recipe(), where).precision == "float32"
 
 
 def test_fault_31_a_resumed_run_keeps_its_own_settings(tmp_path: Path) -> None:
@@ -273,4 +272,4 @@ def test_a_network_and_data_that_do_not_go_together_are_refused() -> None:
         preprocessing=replace(dataset.preprocessing, input=(1, 27, 27)),
     )
     with pytest.raises(InputError, match="1x28x28 and the images are 1x27x27"):
-        session.prepare(zoo.load("fast-mnist"), other, Recipe(batch_size=10), "cpu")
+        settle(zoo.load("fast-mnist"), other, Recipe(batch_size=10), "cpu")

@@ -7,9 +7,9 @@ from typing import Any
 
 from convlens.studies.journal import Journal
 from convlens.studies.study import Bench, Options, Subject
-from convlens.training import session
 from convlens.training.interrupt import Interrupt
 from convlens.training.recipe import Recipe
+from convlens.training.settling import settle
 from recorded_runs import NETWORK, digits
 
 RECIPE = Recipe(
@@ -19,8 +19,8 @@ RECIPE = Recipe(
 
 
 def subject(recipe: Recipe = RECIPE, network: Any = NETWORK) -> Subject:
-    device, choice = session.prepare(network, digits(), recipe, "cpu")
-    return Subject(network, digits(), recipe, device, choice, lambda recipe: digits())
+    job = settle(network, digits(), recipe, "cpu")
+    return Subject(**vars(job), reload=lambda recipe: digits())
 
 
 def bench(folder: Path, study: str = "test", **options: Any) -> Bench:

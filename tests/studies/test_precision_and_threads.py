@@ -12,7 +12,7 @@ from convlens.foundation.errors import InputError, TrainingError
 from convlens.foundation.machine import available_cores
 from convlens.studies import child, precision, threads
 from convlens.studies.study import Bench, Options, Subject
-from convlens.training import session
+from convlens.training.settling import settle
 from recorded_runs import NETWORK
 from studies.example import RECIPE, bench, subject
 
@@ -31,8 +31,8 @@ def whole_digits(tmp_path: Path) -> Bench:
     """A bench on data that a process of its own can read again, as it must."""
     dataset = data.load("digits-5k", validation=0.5)
     recipe = RECIPE.changed({"epochs": 1, "batch_size": 200})
-    device, choice = session.prepare(NETWORK, dataset, recipe, "cpu")
-    small = Subject(NETWORK, dataset, recipe, device, choice, lambda recipe: dataset)
+    job = settle(NETWORK, dataset, recipe, "cpu")
+    small = Subject(**vars(job), reload=lambda recipe: dataset)
     first = bench(tmp_path)
     return Bench("threads", small, Options(("1",), 1, 1), first.journal, first.interrupt)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from convlens.studies.trial import Trial
@@ -9,14 +11,13 @@ from studies.example import RECIPE, subject
 
 
 def trial() -> Trial:
-    s = subject()
-    return Trial(s.network, s.dataset, RECIPE.changed({"epochs": 3}), s.device, s.choice)
+    return Trial(replace(subject(), recipe=RECIPE.changed({"epochs": 3})))
 
 
 def test_stopping_and_looking_changes_no_weight() -> None:
     unbroken, broken = trial(), trial()
     unbroken.go_on()
-    while broken.training.standing.epoch < 3:
+    while broken.training.progress.epoch < 3:
         broken.go_on(seconds=broken.seconds + 1e-9)  # a step at a time
         broken.validate()
     for name, array in unbroken.training.weights().items():
@@ -27,12 +28,12 @@ def test_stopping_and_looking_changes_no_weight() -> None:
 def test_it_stops_after_epochs_and_counts_updates() -> None:
     one = trial()
     one.go_on(epochs=1)
-    assert (one.training.standing.epoch, one.training.standing.step) == (1, 0)
+    assert (one.training.progress.epoch, one.training.progress.step) == (1, 0)
     assert one.updates == one.training.steps_per_epoch
     one.go_on(epochs=1)
     assert one.updates == one.training.steps_per_epoch
     one.go_on()
-    assert one.training.standing.epoch == 3
+    assert one.training.progress.epoch == 3
 
 
 def test_it_looks_at_the_validation_images_as_the_training_does() -> None:

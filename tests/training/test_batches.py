@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convlens.data import Preprocessing, Split
-from convlens.training.augment import Draws, MixedLabels
+from convlens.training.augment import Draws
 from convlens.training.batches import TensorSet, batch_sizes
 from convlens.training.recipe import Augmentation
 
@@ -35,14 +35,15 @@ def test_batch_sizes_cover_the_set_and_leave_no_image_alone(images: int, size: i
 
 @given(st.integers(2, 60), st.integers(1, 20), st.integers(0, 5))
 def test_an_epoch_has_every_image_once(count: int, size: int, epoch: int) -> None:
-    seen = torch.cat([y for _, y in numbered(count).shuffled(size, Augmentation(), 0, epoch)])
+    batches = numbered(count).shuffled(size, Augmentation(), 0, epoch)
+    seen = torch.cat([y.labels for _, y in batches])
     assert sorted(seen.tolist()) == list(range(count))
 
 
 def test_epochs_differ_and_repeat_with_their_seed() -> None:
     def order(seed: int, epoch: int) -> list[int]:
         batches = numbered(50).shuffled(10, Augmentation(), seed, epoch)
-        return torch.cat([y for _, y in batches]).tolist()
+        return torch.cat([y.labels for _, y in batches]).tolist()
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1)
@@ -56,7 +57,7 @@ def test_an_epoch_entered_late_goes_on_with_the_same_batches() -> None:
     assert len(late) == len(whole) - 4
     for (x, y), (images, labels) in zip(whole[4:], late, strict=True):
         assert torch.equal(x, images)
-        assert torch.equal(y, labels)
+        assert torch.equal(y.labels, labels.labels)
 
 
 def test_batches_are_normalised_per_channel() -> None:
@@ -100,7 +101,7 @@ def seen(batch_size: int, seed: int, epoch: int, first: int = 0) -> dict[int, to
     return {
         int(own): image
         for images, targets in batches
-        for image, own in zip(images, targets.own, strict=True)  # type: ignore[union-attr]
+        for image, own in zip(images, targets.labels, strict=True)
     }
 
 
@@ -118,9 +119,9 @@ def test_a_mixed_image_has_its_own_and_its_partners_label_and_pixels() -> None:
     images = numbered(40)
     settings, draws = Augmentation(mixup=1.0), Draws(1, 0)
     mixed, targets = images.augmented(torch.arange(40), settings, draws)
-    assert isinstance(targets, MixedLabels)
-    assert targets.own.tolist() == list(range(40))
-    assert len(set(targets.other.tolist())) > 15
+    assert targets.others is not None
+    assert targets.labels.tolist() == list(range(40))
+    assert len(set(targets.others.tolist())) > 15
     # each image's pixels are its number, so the mixture says how it was made
-    expected = targets.share * targets.own + (1 - targets.share) * targets.other
+    expected = targets.shares * targets.labels + (1 - targets.shares) * targets.others
     torch.testing.assert_close(mixed[:, 0, 2, 2], (expected / 255 - 0.25) / 0.5)

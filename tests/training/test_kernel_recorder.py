@@ -12,7 +12,7 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import RecipeError, WeightsError
 from convlens.network import Network
 from convlens.runs import Run
-from convlens.training import session
+from convlens.training import saving
 from convlens.training.kernel_recorder import plan
 from convlens.training.recipe import Recipe
 from recorded_runs import NETWORK, RECIPE, Stopped, train
@@ -64,7 +64,7 @@ def test_recording_does_not_change_the_training_by_a_bit(recorded: Run, tmp_path
 def test_a_resumed_run_goes_on_recording_and_ends_with_the_same_files(
     recorded: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "SAVE_SECONDS", 0.0)  # a checkpoint after every epoch
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)  # a checkpoint after every epoch
     with pytest.raises(Stopped):
         train(tmp_path / "broken", RECIPE, stop_after=3)
     broken = open_run(tmp_path / "broken")

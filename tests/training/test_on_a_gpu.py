@@ -11,14 +11,16 @@ import torch
 
 from convlens.data import Preprocessing, Split
 from convlens.engines import build
-from convlens.engines.captured import Captured
+from convlens.engines.cuda_graph import CudaGraph
 from convlens.engines.device import compute_repeatably
 from convlens.engines.torch_engine import TorchModel
 from convlens.network import Network, zoo
 from convlens.training.batches import TensorSet
-from convlens.training.choices import Choice
-from convlens.training.loop import Fitting, Weights, fit, predict
+from convlens.training.compute_settings import ComputeSettings
+from convlens.training.job import Weights
+from convlens.training.loop import fit
 from convlens.training.recipe import Augmentation, Recipe
+from convlens.training.torch_training import TorchTraining, predict
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -57,9 +59,9 @@ NETWORK = Network(
 )
 WITHOUT_DROPOUT = NETWORK.model_copy(update={"layers": (*NETWORK.layers[:7], *NETWORK.layers[8:])})
 RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.01, ema=0.9, augmentation=EVERYTHING)
-CHOICES = [
-    Choice("float32", "contiguous"),
-    Choice("bfloat16", "channels_last"),
+SETTINGS = [
+    ComputeSettings("float32", "contiguous"),
+    ComputeSettings("bfloat16", "channels_last"),
 ]
 
 
@@ -77,13 +79,18 @@ def photos(count: int, seed: int, shape: tuple[int, int, int] = (3, 10, 10)) -> 
     return TensorSet(split, Preprocessing(input=shape, mean=means, std=means), GPU)
 
 
-def fitting(recipe: Recipe, choice: Choice, network: Network = NETWORK) -> Fitting:
-    return Fitting(TorchModel(network, recipe.seed).module, recipe, 100, GPU, choice)
+def begin(recipe: Recipe, compute: ComputeSettings, network: Network = NETWORK) -> TorchTraining:
+    return TorchTraining(TorchModel(network, recipe.seed), recipe, 100, GPU, compute)
 
 
-def trained(training: Fitting, stopped: Any = lambda: False) -> Weights:
+def trained(training: TorchTraining, stopped: Any = lambda: False) -> Weights:
     fit(training, photos(100, 0), photos(60, 1), lambda event: None, stopped)
     return training.weights()
+
+
+def computed_directly(graph: CudaGraph[Any], *inputs: Any) -> Any:
+    """What a call of the graph gives without recording, one kernel after another."""
+    return graph._function(*inputs)
 
 
 def check_equal(found: Weights, expected: Weights) -> None:
@@ -92,23 +99,23 @@ def check_equal(found: Weights, expected: Weights) -> None:
         np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=str)
+@pytest.mark.parametrize("compute", SETTINGS, ids=str)
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "muon", "sgd"])
 def test_a_recorded_training_is_the_unrecorded_one_bit_for_bit(
-    optimizer: str, choice: Choice, monkeypatch: pytest.MonkeyPatch
+    optimizer: str, compute: ComputeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = RECIPE.model_copy(update={"optimizer": optimizer})
     # 100 images in batches of 16: the last batch of each epoch has a shape of its own
-    recorded = trained(fitting(recipe, choice, WITHOUT_DROPOUT))
-    monkeypatch.setattr(Captured, "__call__", lambda self, *inputs: self._function(*inputs))
-    check_equal(recorded, trained(fitting(recipe, choice, WITHOUT_DROPOUT)))
+    recorded = trained(begin(recipe, compute, WITHOUT_DROPOUT))
+    monkeypatch.setattr(CudaGraph, "__call__", computed_directly)
+    check_equal(recorded, trained(begin(recipe, compute, WITHOUT_DROPOUT)))
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=str)
-def test_one_seed_gives_the_same_weights_bit_for_bit(choice: Choice) -> None:
-    first = trained(fitting(RECIPE, choice))
-    check_equal(trained(fitting(RECIPE, choice)), first)
-    other = trained(fitting(RECIPE.changed({"seed": 1}), choice))
+@pytest.mark.parametrize("compute", SETTINGS, ids=str)
+def test_one_seed_gives_the_same_weights_bit_for_bit(compute: ComputeSettings) -> None:
+    first = trained(begin(RECIPE, compute))
+    check_equal(trained(begin(RECIPE, compute)), first)
+    other = trained(begin(RECIPE.changed({"seed": 1}), compute))
     assert any(not np.array_equal(array, first[name]) for name, array in other.items())
 
 
@@ -118,13 +125,13 @@ def test_a_resumed_training_ends_bit_for_bit_where_an_unbroken_one_does(
     optimizer: str, steps: int
 ) -> None:
     recipe = RECIPE.model_copy(update={"optimizer": optimizer})
-    unbroken = trained(fitting(recipe, CHOICES[0]))
+    unbroken = trained(begin(recipe, SETTINGS[0]))
     calls = itertools.count(1)
-    broken = fitting(recipe, CHOICES[0])
+    broken = begin(recipe, SETTINGS[0])
     trained(broken, stopped=lambda: next(calls) >= steps)
     arrays, values = broken.state()
     torch.manual_seed(99)
-    resumed = fitting(recipe, CHOICES[0])
+    resumed = begin(recipe, SETTINGS[0])
     resumed.resume(arrays, values)
     check_equal(trained(resumed), unbroken)
 
@@ -139,8 +146,8 @@ def test_every_network_of_the_zoo_is_recorded(name: str, monkeypatch: pytest.Mon
     for recorded in (True, False):
         torch.manual_seed(0)
         if not recorded:
-            monkeypatch.setattr(Captured, "__call__", lambda self, *inputs: self._function(*inputs))
-        training = fitting(recipe, CHOICES[0], network)
+            monkeypatch.setattr(CudaGraph, "__call__", computed_directly)
+        training = begin(recipe, SETTINGS[0], network)
         for layer in training.module.modules():
             if isinstance(layer, torch.nn.Dropout):  # whose numbers a recording counts differently
                 layer.p = 0.0
@@ -162,6 +169,6 @@ def test_float32_is_float32() -> None:
 
 def test_predictions_do_not_depend_on_the_batch() -> None:
     images = photos(60, 1)
-    training = fitting(RECIPE, CHOICES[0])
+    training = begin(RECIPE, SETTINGS[0])
     whole, parts = (predict(training.module, images, size) for size in (60, 7))
     torch.testing.assert_close(whole, parts, rtol=1e-5, atol=1e-6)

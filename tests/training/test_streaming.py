@@ -19,10 +19,11 @@ from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import DataError
 from convlens.network import zoo
 from convlens.training.batches import TensorSet, batch_sizes
-from convlens.training.choices import Choice
-from convlens.training.loop import Fitting, fit, predict
+from convlens.training.compute_settings import ComputeSettings
+from convlens.training.loop import fit
 from convlens.training.recipe import Augmentation, Recipe
 from convlens.training.streaming import StreamedSet, image_set
+from convlens.training.torch_training import TorchTraining, predict
 from pictures import digit_folder
 
 CPU = torch.device("cpu")
@@ -43,7 +44,8 @@ def streamed(count: int, memory: int, rank: int = 0, world_size: int = 1) -> Str
 
 
 def labels(found: StreamedSet, size: int, epoch: int = 0, seed: int = 0) -> list[int]:
-    return torch.cat([y for _, y in found.shuffled(size, Augmentation(), seed, epoch)]).tolist()
+    batches = found.shuffled(size, Augmentation(), seed, epoch)
+    return torch.cat([y.labels for _, y in batches]).tolist()
 
 
 @given(st.integers(2, 300), st.integers(1, 40), st.integers(1, 20_000), st.integers(0, 3))
@@ -51,10 +53,10 @@ def test_an_epoch_has_every_image_once_in_batches_of_the_size(
     count: int, size: int, memory: int, epoch: int
 ) -> None:
     batches = list(streamed(count, memory).shuffled(size, Augmentation(), 0, epoch))
-    assert [len(y) for _, y in batches] == batch_sizes(count, size)
-    assert sorted(torch.cat([y for _, y in batches]).tolist()) == list(range(count))
+    assert [len(x) for x, _ in batches] == batch_sizes(count, size)
+    assert sorted(torch.cat([y.labels for _, y in batches]).tolist()) == list(range(count))
     for x, y in batches[:2]:
-        expected = ((y % 256) / 255 - 0.25) / 0.5
+        expected = ((y.labels % 256) / 255 - 0.25) / 0.5
         torch.testing.assert_close(x[:, 0, 2, 2], expected.float())
 
 
@@ -67,7 +69,7 @@ def test_an_epoch_entered_late_goes_on_with_the_same_batches(
     assert len(late) == max(0, len(whole) - first)
     for (x, y), (images, numbers) in zip(whole[first:], late, strict=True):
         assert torch.equal(x, images)
-        assert torch.equal(y, numbers)
+        assert torch.equal(y.labels, numbers.labels)
 
 
 def test_epochs_and_seeds_differ_and_repeat() -> None:
@@ -96,7 +98,7 @@ def test_the_processes_of_a_world_share_the_batches_of_one(world_size: int) -> N
     for (images, numbers), *shares in zip(alone, *world, strict=True):
         for rank, (x, y) in enumerate(shares):
             torch.testing.assert_close(x, images[rank::world_size])
-            assert torch.equal(y, numbers[rank::world_size])
+            assert torch.equal(y.labels, numbers.labels[rank::world_size])
 
 
 def test_in_order_is_what_a_set_in_memory_gives() -> None:
@@ -119,12 +121,12 @@ def test_the_loop_trains_on_a_streamed_folder(folder: Path) -> None:
     assert isinstance(dataset.train.images, StoredImages)
     network = zoo.load("fast-mnist").adapted((1, 28, 28), 3)
     recipe = Recipe(epochs=4, batch_size=16, precision="float32", memory_format="contiguous")
-    training = Fitting(
-        TorchModel(network, 0).module,
+    training = TorchTraining(
+        TorchModel(network, 0),
         recipe,
         len(dataset.train),
         CPU,
-        Choice("float32", "contiguous"),
+        ComputeSettings("float32", "contiguous"),
     )
     train, validation, test = (
         image_set(dataset.part(part), dataset.preprocessing, CPU, memory=dataset.memory)

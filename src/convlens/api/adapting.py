@@ -18,10 +18,7 @@ def recipe_for(reference: str | Path | Recipe | None, data: str | Path | InMemor
     """Return a recipe by name, file or value; by default the one that suits the data."""
     if isinstance(reference, Recipe):
         return reference
-    if reference is None:
-        name = data.source if isinstance(data, Dataset) else data
-        reference = recipes.suiting(name if isinstance(name, str | Path) else "")
-    return recipes.load(reference)
+    return recipes.load(recipes.suiting(data) if reference is None else reference)
 
 
 def adapted_to_data(

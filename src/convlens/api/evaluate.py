@@ -77,10 +77,10 @@ def evaluations(
 ) -> list[Evaluation]:
     """Measure as `evaluate` does, once for each choice of views; run and data are read once."""
     check_engine(engine)
-    from convlens.training import session
+    from convlens.training.evaluating import evaluate_model
 
     run = store.find(run, runs)
     network = Network.from_toml(run.network_text)
     model = with_weights(build(network, engine=engine), run, weights)
     dataset = datasets.load_like(run.data, data)
-    return [session.evaluate_model(model, dataset, split, views=views) for views in ways]
+    return [evaluate_model(model, dataset, split, views=views) for views in ways]

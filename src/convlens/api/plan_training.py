@@ -1,53 +1,57 @@
 """What a training would do: everything settled as `train` settles it, nothing trained or written.
 
-The time is estimated from the trial steps that choose how the network computes fastest.
+`train` begins with this. The time is estimated from the trial steps that settle how the network
+computes fastest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from convlens import weights as weight_files
 from convlens.api.adapting import adapted_to_data, recipe_for
-from convlens.data import Dataset
 from convlens.data.arrays import InMemory
 from convlens.engines import check_engine
 from convlens.foundation.machine import parse_size
 from convlens.foundation.progress import shown
 from convlens.network import Network
 from convlens.runs import runs_root
-from convlens.training import recipe as recipes
-from convlens.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    import torch
-
-    from convlens.training.choices import Choice
+from convlens.training.job import Job
+from convlens.training.recipe import Recipe, suiting
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
-    """A training that was settled and not begun; `steps` are of all epochs."""
+@dataclass(frozen=True, eq=False)
+class TrainingPlan(Job):
+    """A training that was settled and not begun.
 
-    network: Network
-    dataset: Dataset
-    recipe: Recipe
-    origins: dict[str, str]
+    Beside what is said here it has the parts of the training: `network`, `dataset`, `recipe`,
+    `device`, `engine`, `weights` to start from, and `compute`, how it computes.
+    """
+
+    origins: dict[str, str] = field(kw_only=True)
     """Where each value of the recipe comes from: "default", a recipe, or who changed it."""
-    device: torch.device
-    choice: Choice
-    engine: str
-    folder: str
-    notes: tuple[str, ...]
-    steps: int
+    folder: str = field(kw_only=True)
+    """Where the run would be written."""
+    notes: tuple[str, ...] = field(kw_only=True)
+    """What was adapted, and what is worth knowing about the data."""
+    started_from: str | None = field(kw_only=True)
+    """The file of the weights to start from."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of all epochs."""
+        from convlens.training.batches import epoch_sizes
+
+        return self.recipe.epochs * len(epoch_sizes(len(self.dataset.train), self.recipe))
 
     @property
     def seconds(self) -> float | None:
         """Estimated seconds of the steps, where trial steps were measured."""
-        computing = f"{self.choice.precision} {self.choice.memory_format}"
-        ms = (self.choice.measured_ms or {}).get(computing)
+        computing = f"{self.compute.precision} {self.compute.memory_format}"
+        ms = (self.compute.measured_ms or {}).get(computing)
         return None if ms is None else self.steps * ms / 1000
 
     def __str__(self) -> str:
@@ -71,7 +75,8 @@ class TrainingPlan:
                 "recipe",
                 *(f"  {key} = {values[key]}  ({origin})" for key, origin in self.origins.items()),
                 "",
-                f"{self.engine} on {self.device.type}: {self.choice}",
+                f"{self.engine} on {self.device.type}: {self.compute}",
+                f"weights {self.started_from or f'drawn by seed {self.recipe.seed}'}",
                 f"{self.steps:,} steps, {estimate} of training steps, validation not counted",
                 f"run {self.folder}",
                 "a dry run: nothing was trained, and no run was written",
@@ -90,6 +95,7 @@ def plan_training(
     out: str | Path | None = None,
     name: str | None = None,
     runs: str | Path | None = None,
+    weights: str | Path | None = None,
     bad_images: str = "fail",
     input_shape: tuple[int, int, int] | None = None,
     fit: str | None = None,
@@ -103,8 +109,10 @@ def plan_training(
 
     Parameters
     ----------
-    network, data, recipe, device, engine, out, name, runs, bad_images, input_shape, fit, memory
-        As `convlens.train` takes them; `on_event`, `progress` and `settings` too.
+    network, data, recipe, device, engine, out, name, runs, weights
+        As `convlens.train` takes them.
+    bad_images, input_shape, fit, memory, on_event, progress, settings
+        As `convlens.train` takes them.
     changed_by : str
         What `TrainingPlan.origins` says of the values in `settings`.
 
@@ -119,52 +127,49 @@ def plan_training(
         Whatever would stop the training before its first step.
     """
     check_engine(engine, trains=True)
-    before = recipe_for(recipe, data)
-    chosen = before.changed(settings)
-    reading = {
-        "bad_images": bad_images,
-        "input_shape": input_shape,
-        "fit": fit,
-        "memory": None if memory is None else parse_size(memory, "--memory"),
-        "on_event": on_event,
-    }
-    adapted, dataset, notes = adapted_to_data(network, data, chosen, **reading)
-    from convlens.training import session
-    from convlens.training.batches import epoch_sizes
+    asked = recipe_for(recipe, data)
+    settled_recipe = asked.changed(settings)
+    adapted, dataset, notes = adapted_to_data(
+        network,
+        data,
+        settled_recipe,
+        bad_images=bad_images,
+        input_shape=input_shape,
+        fit=fit,
+        memory=None if memory is None else parse_size(memory, "--memory"),
+        on_event=on_event,
+    )
+    start = None
+    if weights is not None:
+        start = weight_files.read_weights(Path(weights), adapted.plan().weight_shapes())
+        weight_files.check_finite(start, str(weights))
+    from convlens.training.settling import settle
 
-    target, choice = session.prepare(adapted, dataset, chosen, device, engine)
+    job = settle(adapted, dataset, settled_recipe, device, engine, start)
     root = runs_root(None if runs is None else Path(runs))
     return TrainingPlan(
-        adapted,
-        dataset,
-        chosen,
-        _origins(before, chosen, _recipe_name(recipe, data), settings, changed_by),
-        target,
-        choice,
-        engine,
-        str(out or root / (name or f"<date>-<time>-{adapted.name}")),
-        (*dataset.notes, *notes),
-        chosen.epochs * len(epoch_sizes(len(dataset.train), chosen)),
+        **vars(job),
+        origins=_origins(asked, settled_recipe, _recipe_name(recipe, data), settings, changed_by),
+        folder=str(out or root / (name or f"<date>-<time>-{adapted.name}")),
+        notes=(*dataset.notes, *notes),
+        started_from=None if weights is None else str(weights),
     )
 
 
 def _recipe_name(recipe: str | Path | Recipe | None, data: str | Path | InMemory) -> str:
-    if isinstance(recipe, Recipe):
-        return "that was passed"
-    source = data.source if isinstance(data, Dataset) else data
-    return str(recipe or recipes.suiting(source if isinstance(source, str | Path) else ""))
+    return "that was passed" if isinstance(recipe, Recipe) else str(recipe or suiting(data))
 
 
 def _origins(
-    before: Recipe, chosen: Recipe, name: str, settings: dict[str, Any], changed_by: str
+    asked: Recipe, settled: Recipe, name: str, settings: dict[str, Any], changed_by: str
 ) -> dict[str, str]:
-    """Say where each value comes from."""
-    fresh = Recipe()
+    """Say where each value of a recipe comes from; `asked` is what it was before `settings`."""
+    defaults = Recipe()
     changed = {key.partition(".")[0] for key in settings}
 
     def origin(key: str) -> str:
         if key in changed:
             return changed_by
-        return f"recipe {name}" if getattr(before, key) != getattr(fresh, key) else "default"
+        return f"recipe {name}" if getattr(asked, key) != getattr(defaults, key) else "default"
 
-    return {key: origin(key) for key in type(chosen).model_fields}
+    return {key: origin(key) for key in type(settled).model_fields}

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from convlens import data as datasets
 from convlens import runs as store
-from convlens import weights as weight_files
-from convlens.api.adapting import adapted_to_data, recipe_for
+from convlens.api.plan_training import plan_training
 from convlens.api.report import command_line, write_report
 from convlens.data.arrays import InMemory
 from convlens.engines import check_engine
 from convlens.foundation import waiting
-from convlens.foundation.machine import parse_size
 from convlens.foundation.progress import wanted
 from convlens.foundation.spelling import renamed
 from convlens.network import Network
@@ -109,7 +106,7 @@ def train(
         Such as "2GB": images of a folder that would take more are read from disk while it
         trains. Half of the free memory by default.
     on_event : callable, optional
-        Receives progress events; see `convlens.training.loop.fit`.
+        Receives progress events; see `convlens.training.events`.
     progress : bool, optional
         Show on stderr how far it is; by default on a terminal and in a notebook, unless
         `on_event` takes the events.
@@ -121,49 +118,29 @@ def train(
     ConvlensError
         One of its children, with what to do about it.
     """
-    check_engine(engine, trains=True)
-    chosen_recipe = recipe_for(recipe, data).changed(settings)
-    reading = {
-        "bad_images": bad_images,
-        "input_shape": input_shape,
-        "fit": fit,
-        "memory": None if memory is None else parse_size(memory, "--memory"),
-        "on_event": on_event,
-    }
-    chosen_network, dataset, notes = adapted_to_data(network, data, chosen_recipe, **reading)
+    plan = plan_training(
+        network,
+        data,
+        recipe=recipe,
+        device=device,
+        engine=engine,
+        weights=weights,
+        bad_images=bad_images,
+        input_shape=input_shape,
+        fit=fit,
+        memory=memory,
+        on_event=on_event,
+        progress=False,  # its events say how far it is
+        **settings,
+    )
     from convlens.training import session
 
-    start = None
-    if weights is not None:
-        expected = chosen_network.plan().weight_shapes()
-        start = weight_files.read_weights(Path(weights), expected)
-        weight_files.check_finite(start, str(weights))
-    target, choice = session.prepare(chosen_network, dataset, chosen_recipe, device, engine)
-    writer = store.create(
-        chosen_network.name,
-        root=runs,
-        name=name,
-        folder=None if out is None else Path(out),
-    )
-    with writer, choice.in_threads():
-        for note in (*dataset.notes, *notes, *waiting.notes()):
-            on_event({"event": "note", "message": note})
-        session.describe_run(
-            writer, chosen_network, dataset, chosen_recipe, target, choice, command_line(), engine
-        )
-        on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
-        with _Reported(writer):
-            session.train(
-                writer,
-                chosen_network,
-                dataset,
-                chosen_recipe,
-                target,
-                choice,
-                engine=engine,
-                initial=start,
-                on_event=on_event,
-            )
+    for note in (*plan.notes, *waiting.notes()):
+        on_event({"event": "note", "message": note})
+    folder = None if out is None else Path(out)
+    writer = store.create(plan.network.name, root=runs, name=name, folder=folder)
+    with writer, _Reported(writer):
+        session.train(writer, plan, command=command_line(), on_event=on_event)
     return Run.open(writer.folder)
 
 
@@ -208,9 +185,10 @@ def resume(
         on_event({"event": "note", "message": f"{run.folder} is already complete"})
         return run
     from convlens.training import resuming, session
+    from convlens.training.settling import settle
 
     resuming.refuse_diverged(str(run.status.get("state")), run.folder)
-    with store.open_existing(run.folder) as writer, ExitStack() as stack:
+    with store.open_existing(run.folder) as writer:
         saved = writer.load_checkpoint(previous=from_previous)
         network = Network.from_toml(run.network_text)
         recipe = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
@@ -218,22 +196,9 @@ def resume(
         engine = str(run.status.get("engine", "torch"))
         check_engine(engine, trains=True)
         resuming.refuse_other_precision(run.folder, recipe, device)
-        target, choice = session.prepare(network, dataset, recipe, device, engine)
-        stack.enter_context(choice.in_threads())
-        writer.status(state="running", message="")
-        on_event({"event": "run", "folder": str(writer.folder), "choice": choice})
+        job = settle(network, dataset, recipe, device, engine)
         with _Reported(writer):
-            session.train(
-                writer,
-                network,
-                dataset,
-                recipe,
-                target,
-                choice,
-                engine=engine,
-                saved=saved,
-                on_event=on_event,
-            )
+            session.train(writer, job, saved=saved, on_event=on_event)
     return Run.open(run.folder)
 
 

@@ -13,8 +13,8 @@ from convlens.data.folders import cache
 from convlens.engines.device import choose_device, describe, limit_threads, supports_bfloat16
 from convlens.foundation.machine import size_text
 from convlens.report.text_table import Table
-from convlens.training import kept_choices
-from convlens.training.kept_choices import Kept
+from convlens.training import autotune_cache
+from convlens.training.autotune_cache import Measured
 
 app = new_command()
 
@@ -29,7 +29,9 @@ def doctor(
     choices: Annotated[
         bool,
         typer.Option(
-            "--choices", help="Show how networks compute fastest here, and what was measured."
+            "--compute-settings",
+            "--choices",
+            help="Show how networks compute fastest here, and what was measured.",
         ),
     ] = False,
     as_json: Json = False,
@@ -63,29 +65,29 @@ def doctor(
 
 
 def _show_choices(*, as_json: bool) -> None:
-    """Print every kept choice: what it is for, and each candidate's milliseconds."""
-    kept = kept_choices.all_kept()
+    """Print all measured compute settings: what they are for, and each candidate's milliseconds."""
+    kept = autotune_cache.all_kept()
     if as_json:
-        print_json({"place": str(kept_choices.place()), "choices": [vars(one) for one in kept]})
+        print_json({"place": str(autotune_cache.place()), "choices": [vars(one) for one in kept]})
         return
     if not kept:
-        typer.echo(f"nothing has been measured yet; a training does it ({kept_choices.place()})")
+        typer.echo(f"nothing has been measured yet; a training does it ({autotune_cache.place()})")
     for one in kept:
-        typer.echo(_choice_table(one))
+        typer.echo(_candidates(one))
 
 
-def _choice_table(kept: Kept) -> Table:
+def _candidates(kept: Measured) -> Table:
     """Return a table of the candidates; a star marks those that were taken."""
-    choice: Any = kept.choice
+    settings: Any = kept.choice
     taken = {
-        f"{choice['precision']} {choice['memory_format']}",
-        f"threads {choice['threads']}",
-        f"evaluation {choice['evaluation_batch']}",
+        f"{settings['precision']} {settings['memory_format']}",
+        f"threads {settings['threads']}",
+        f"evaluation {settings['evaluation_batch']}",
     }
-    crowded = ", beside other programs, kept for an hour" if choice["crowded"] else ""
+    crowded = ", beside other programs, kept for an hour" if settings["crowded"] else ""
     rows = [
         (f"{name} *" if name in taken else name, f"{ms:.1f}")
-        for name, ms in (choice["measured_ms"] or {}).items()
+        for name, ms in (settings["measured_ms"] or {}).items()
     ]
     title = f"{kept.network}, batch {kept.batch_size}, {kept.device}, {kept.measured}{crowded}"
     return Table(title, ("candidate (* taken)", "ms"), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -101,27 +102,8 @@ def train(
             options: dict[str, Any] = {"epochs": epochs, "patience": patience, "seed": seed}
             options |= {"batch_size": batch_size, "learning_rate": learning_rate}
             changes |= {key: value for key, value in options.items() if value is not None}
-            if dry_run:
-                plan = plan_training(
-                    net,
-                    data or "digits-5k",
-                    recipe=recipe,
-                    device=device,
-                    engine=engine or "torch",
-                    out=out,
-                    name=name,
-                    runs=runs,
-                    bad_images=bad_images,
-                    input_shape=parse_shape(input_shape) if input_shape else None,
-                    fit=fit,
-                    memory=memory,
-                    on_event=progress,
-                    changed_by="command line",
-                    **changes,
-                )
-                _tell_plan(plan, as_json=as_json)
-                return
-            run = convlens.train(
+            verb = partial(plan_training, changed_by="command line") if dry_run else convlens.train
+            done = verb(
                 net,
                 data or "digits-5k",
                 recipe=recipe,
@@ -138,6 +120,10 @@ def train(
                 on_event=progress,
                 **changes,
             )
+            if isinstance(done, TrainingPlan):
+                _tell_plan(done, as_json=as_json)
+                return
+            run = done
     result = _result(run)
     if as_json:
         print_json(result)

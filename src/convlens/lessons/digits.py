@@ -13,7 +13,7 @@ from convlens.data import Dataset
 from convlens.data.split import random_order
 from convlens.engines.device import limit_threads
 from convlens.training.batches import TensorSet
-from convlens.training.loop import predict
+from convlens.training.torch_training import predict
 
 CPU = torch.device("cpu")
 """Lessons run where every learner can run them, and give the same numbers each time."""

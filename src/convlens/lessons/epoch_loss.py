@@ -50,7 +50,8 @@ def train(data: digits.Digits, seed: int, epochs: int) -> list[Epoch]:
     optimizer = torch.optim.Adam(module.parameters(), 0.001)
     history = []
     for epoch in track(range(epochs), "epochs trained"):
-        batches = list(data.train.shuffled(BATCH_SIZE, None, seed, epoch))
+        shuffled = data.train.shuffled(BATCH_SIZE, None, seed, epoch)
+        batches = [(images, targets.labels) for images, targets in shuffled]
         steps = []
         for images, labels in batches:
             optimizer.zero_grad()

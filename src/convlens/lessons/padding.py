@@ -109,9 +109,9 @@ def train(data: digits.Digits, seed: int) -> TorchModel:
     model = TorchModel(DIGITS, seed)
     optimizer = torch.optim.Adam(model.module.parameters(), 0.003)
     batches = data.train.shuffled(50, None, seed, epoch=0)
-    for images, labels in track(batches, "batches trained", -(-len(data.train) // 50)):
+    for images, targets in track(batches, "batches trained", -(-len(data.train) // 50)):
         optimizer.zero_grad()
-        F.cross_entropy(model.module(images), labels).backward()
+        F.cross_entropy(model.module(images), targets.labels).backward()
         optimizer.step()
     return model
 

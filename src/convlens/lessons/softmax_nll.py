@@ -1,7 +1,7 @@
 """Softmax into NLL without the log: the loss it reports, and what it does to learning.
 
 The wrong loop is written out here on purpose. convlens itself trains with cross-entropy on the
-logits (`convlens.training.loop.fit`).
+logits (`convlens.training.torch_training.Step`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from convlens.lessons.lesson import Lesson
 from convlens.network import zoo
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
-from convlens.training.loop import predict
+from convlens.training.torch_training import predict
 
 BATCH_SIZE = 100
 OPTIMIZERS: dict[str, Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]] = {
@@ -78,9 +78,9 @@ def train(
     for epoch in track(range(epochs), "epochs trained"):
         module.train()
         losses = []
-        for images, labels in data.train.shuffled(BATCH_SIZE, None, seed, epoch):
+        for images, targets in data.train.shuffled(BATCH_SIZE, None, seed, epoch):
             optimizer.zero_grad()
-            loss = loss_function(module(images), labels)
+            loss = loss_function(module(images), targets.labels)
             loss.backward()
             gradients.append(_norm(module))
             optimizer.step()

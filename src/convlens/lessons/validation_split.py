@@ -22,9 +22,11 @@ from convlens.network import Network
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
 from convlens.training.batches import TensorSet
-from convlens.training.choices import Choice
-from convlens.training.loop import Event, Fitting, fit
+from convlens.training.compute_settings import ComputeSettings
+from convlens.training.events import Event
+from convlens.training.loop import fit
 from convlens.training.recipe import Recipe
+from convlens.training.torch_training import TorchTraining
 
 SMALL = Network(
     name="small",
@@ -44,9 +46,9 @@ def accuracy(train: Split, held: Split, recipe: Recipe) -> float:
     """Train the small network on one part and return its accuracy on the other."""
     mean, std = mean_std(train.images)
     preprocessing = Preprocessing(SMALL.input, mean, std)
-    module = TorchModel(SMALL, recipe.seed).module
-    choice = Choice("float32", "contiguous")
-    training = Fitting(module, recipe, len(train), digits.CPU, choice)
+    model = TorchModel(SMALL, recipe.seed)
+    plain = ComputeSettings("float32", "contiguous")
+    training = TorchTraining(model, recipe, len(train), digits.CPU, plain)
     events: list[Event] = []
     fit(
         training,

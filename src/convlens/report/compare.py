@@ -90,7 +90,7 @@ def compare_table(runs: Sequence[Mapping[str, Any]]) -> Comparison:
 
 def _trained(run: Mapping[str, Any]) -> bool:
     """Say whether convlens trained the run, so that its data and recipe are known."""
-    return run["status"].get("state") != "imported"
+    return bool(run["status"].get("state") != "imported")
 
 
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:

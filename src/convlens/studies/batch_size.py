@@ -17,8 +17,8 @@ from convlens.report.text_table import Table
 from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
+from convlens.training.autotune import autotune
 from convlens.training.batches import batch_sizes
-from convlens.training.choices import choose
 from convlens.training.memory import is_out_of_memory
 from convlens.training.recipe import Recipe
 
@@ -92,20 +92,20 @@ def _trial(bench: Bench, size: int, seed: int, epochs: int, seconds: float, most
         needed = 3 * size * bench.subject.network.plan().activation_bytes
         if needed > available_memory():
             return {"failed": f"a batch needs about {needed / 1e9:.1f} GB of memory"}
-        computing = choose(bench.subject.network, recipe, bench.subject.device)
-        trial = bench.begin(recipe, choice=computing)
+        computing = autotune(bench.subject.network, recipe, bench.subject.device)
+        trial = bench.begin(recipe, compute=computing)
         result: Values = {}
         try:
             # equal time first, then equal epochs, or the other way round: whichever is sooner
             trial.go_on(epochs=epochs, seconds=min(seconds, most))
-            if trial.training.standing.epoch >= epochs:
+            if trial.training.progress.epoch >= epochs:
                 result["after_epochs"] = _look(trial)
                 trial.go_on(seconds=seconds)
                 result["after_seconds"] = _look(trial)
             else:
                 result["after_seconds"] = _look(trial)
                 trial.go_on(epochs=epochs, seconds=most)
-                done = trial.training.standing.epoch >= epochs
+                done = trial.training.progress.epoch >= epochs
                 result["after_epochs"] = _look(trial) if done else None
         except ValueError as error:  # batch norm on one value a channel
             return {"failed": str(error)}
@@ -117,7 +117,7 @@ def _trial(bench: Bench, size: int, seed: int, epochs: int, seconds: float, most
         return {
             **result,
             "learning_rate": recipe.learning_rate,
-            "computed": computing.settled(),
+            "computed": computing.as_recipe(),
             "updates": trial.updates,
             "train_seconds": round(trial.seconds, 4),
             "seconds_an_update": trial.seconds / trial.updates,

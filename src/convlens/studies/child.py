@@ -23,7 +23,8 @@ from convlens.network import Network
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench, Subject, outcome
 from convlens.studies.trial import Trial
-from convlens.training.choices import Choice
+from convlens.training.compute_settings import ComputeSettings
+from convlens.training.job import Job
 from convlens.training.recipe import Recipe
 
 POLL_SECONDS = 0.2
@@ -93,9 +94,9 @@ def _packed(subject: Subject, recipe: Recipe, threads: int) -> Values:
         "recipe": recipe.model_dump(mode="json"),
         "device": subject.device.type,
         "threads": threads,
-        "precision": subject.choice.precision,
-        "memory_format": subject.choice.memory_format,
-        "evaluation_batch": subject.choice.evaluation_batch,
+        "precision": subject.compute.precision,
+        "memory_format": subject.compute.memory_format,
+        "evaluation_batch": subject.compute.evaluation_batch,
     }
 
 
@@ -104,17 +105,16 @@ def main() -> None:
     work = json.load(sys.stdin)
     limit_threads()
     torch.set_num_threads(work["threads"])
-    dataset = data.load_like(work["data"])
-    choice = Choice(
-        work["precision"], work["memory_format"], work["threads"], work["evaluation_batch"]
+    job = Job(
+        network=Network.read(work["network"]),
+        dataset=data.load_like(work["data"]),
+        recipe=Recipe.read(work["recipe"]),
+        device=torch.device(work["device"]),
+        compute=ComputeSettings(
+            work["precision"], work["memory_format"], work["threads"], work["evaluation_batch"]
+        ),
     )
-    trial = Trial(
-        Network.read(work["network"]),
-        dataset,
-        Recipe.read(work["recipe"]),
-        torch.device(work["device"]),
-        choice,
-    )
+    trial = Trial(job)
     started, waited = time.perf_counter(), waited_seconds()
     trial.go_on()
     share = (waited_seconds() - waited) / (time.perf_counter() - started)

@@ -20,9 +20,9 @@ from convlens.studies import STUDIES, page
 from convlens.studies.findings import Findings
 from convlens.studies.journal import Journal
 from convlens.studies.study import Bench, Options, Subject
-from convlens.training import session
 from convlens.training.interrupt import Interrupt
 from convlens.training.recipe import Recipe
+from convlens.training.settling import settle
 
 SMALL_SET = 20_000
 HELD_OUT = 0.25
@@ -90,7 +90,7 @@ def run(
             "see convlens study",
         )
     options = options or Options()
-    subject = settle(name, network, data, recipe, changes or {}, device)
+    subject = subject_of(name, network, data, recipe, changes or {}, device)
     folder = out or Path(f"study-{name}-{subject.network.name}-{subject.dataset.name}")
     study: Callable[[Bench], Findings] = import_module(
         f"convlens.studies.{name.replace('-', '_')}"
@@ -127,7 +127,7 @@ def with_warning(findings: Findings, bench: Bench) -> Findings:
     )
 
 
-def settle(
+def subject_of(
     name: str,
     network: str | Path | Network | None,
     data: str | Path,
@@ -148,8 +148,7 @@ def settle(
     def reload(other: Recipe) -> Dataset:
         return adapted_to_data(fitted, str(data), other)[1]
 
-    target, choice = session.prepare(fitted, dataset, chosen, device)
-    return Subject(fitted, dataset, chosen, target, choice, reload)
+    return Subject(**vars(settle(fitted, dataset, chosen, device)), reload=reload)
 
 
 def _hint(name: str) -> str:

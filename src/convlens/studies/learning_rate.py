@@ -25,8 +25,8 @@ from convlens.report.text_table import Table
 from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
-from convlens.training.batches import Targets
-from convlens.training.loop import Diverged
+from convlens.training.monitor import Diverged
+from convlens.training.targets import Targets
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = {False: 120, True: 400}

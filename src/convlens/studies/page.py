@@ -24,7 +24,7 @@ def render(name: str, subject: Subject, findings: Findings, command: str, hint: 
         network=subject.network.name,
         data=subject.dataset.name,
         machine=subject.facts["machine"],
-        computing=str(subject.choice),
+        computing=str(subject.compute),
         recipe=subject.recipe.to_toml(),
         train=numbers.whole(len(subject.dataset.train)),
         validation=numbers.whole(len(subject.dataset.validation)),

@@ -20,7 +20,7 @@ from convlens.studies.findings import (
 )
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
-from convlens.training.choices import Layout, Precision
+from convlens.training.compute_settings import Layout, Precision
 
 
 def study(bench: Bench) -> Findings:
@@ -36,13 +36,13 @@ def study(bench: Bench) -> Findings:
     rows = []
     for precision in precisions:
         for layout in layouts:
-            choice = replace(subject.choice, precision=precision, memory_format=layout)
+            compute = replace(subject.compute, precision=precision, memory_format=layout)
             results = [
                 bench.training(
                     f"{precision} {layout}",
                     {"precision": precision, "memory_format": layout},
                     recipe=subject.recipe.changed({"epochs": epochs, "seed": seed}),
-                    choice=choice,
+                    compute=compute,
                 )
                 for seed in repeats
             ]

@@ -10,10 +10,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-
-import torch
 
 from convlens.data import Dataset
 from convlens.engines.device import describe
@@ -23,9 +21,11 @@ from convlens.foundation.progress import stage
 from convlens.network import Network
 from convlens.studies.journal import Journal, Values
 from convlens.studies.trial import Trial
-from convlens.training.choices import CROWDED, Choice
+from convlens.training.autotune import CROWDED
+from convlens.training.compute_settings import ComputeSettings
 from convlens.training.interrupt import Interrupt
-from convlens.training.loop import Diverged
+from convlens.training.job import Job
+from convlens.training.monitor import Diverged
 from convlens.training.recipe import Recipe
 
 PLACE_OF_SEED = ("seed", "epochs")
@@ -93,16 +93,11 @@ class Options:
         return [int(number) for number in numbers]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is studied: a network and data that fit each other, a recipe, and how to compute."""
+@dataclass(frozen=True, eq=False)
+class Subject(Job):
+    """What is studied: a training, of which a study changes one thing after the other."""
 
-    network: Network
-    dataset: Dataset
-    recipe: Recipe
-    device: torch.device
-    choice: Choice
-    reload: Callable[[Recipe], Dataset]
+    reload: Callable[[Recipe], Dataset] = field(kw_only=True)
     """Return the data as another recipe divides and normalises it."""
 
     @cached_property
@@ -112,7 +107,7 @@ class Subject:
         return {
             "network": self.network.to_dict(),
             "data": {"name": self.dataset.name, "fingerprint": self.dataset.fingerprint},
-            "recipe": {**recipe, **self.choice.settled()},
+            "recipe": {**recipe, **self.compute.as_recipe()},
             "machine": describe(self.device),
         }
 
@@ -238,7 +233,7 @@ class Bench:
         recipe: Recipe,
         network: Network | None = None,
         dataset: Dataset | None = None,
-        choice: Choice | None = None,
+        compute: ComputeSettings | None = None,
     ) -> Values:
         """Train once to the recipe's end, if that was never done, and return what came out.
 
@@ -247,7 +242,7 @@ class Bench:
         what = {**what, "epochs": recipe.epochs, "seed": recipe.seed}
 
         def measure() -> Values:
-            trial = self.begin(recipe, network=network, dataset=dataset, choice=choice)
+            trial = self.begin(recipe, network=network, dataset=dataset, compute=compute)
             trial.go_on()
             self._refuse_interrupted()
             return outcome(trial)
@@ -260,18 +255,17 @@ class Bench:
         *,
         network: Network | None = None,
         dataset: Dataset | None = None,
-        choice: Choice | None = None,
+        compute: ComputeSettings | None = None,
     ) -> Trial:
         """Return a training that has not taken a step; what is not given is the subject's."""
-        subject = self.subject
-        return Trial(
-            network or subject.network,
-            dataset or subject.dataset,
-            recipe.changed({"patience": 0}),  # a study compares equal epochs or times
-            subject.device,
-            choice or subject.choice,
-            self.interrupt,
+        job = replace(
+            self.subject,
+            network=network or self.subject.network,
+            dataset=dataset or self.subject.dataset,
+            recipe=recipe.changed({"patience": 0}),  # a study compares equal epochs or times
+            compute=compute or self.subject.compute,
         )
+        return Trial(job, self.interrupt)
 
     def _refuse_interrupted(self) -> None:
         if self.interrupt.signal_number is not None:

@@ -7,9 +7,8 @@ more than the training of a small network, are not there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Protocol, overload
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,12 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from convlens.data import Preprocessing, Split
-from convlens.engines.captured import Captured
-from convlens.training.augment import Draws, MixedLabels, augment, mix, partners
+from convlens.engines.cuda_graph import recorded
+from convlens.training.augment import Draws, augment, mix, partners
 from convlens.training.recipe import Augmentation, Recipe
-
-Targets = Tensor | MixedLabels
-"""Labels int64 `(B,)`, or the labels of mixed images and their shares."""
+from convlens.training.targets import Targets
 
 
 class ImageSet(Protocol):
@@ -103,15 +100,15 @@ class TensorSet:
     def augmented(
         self, index: Tensor, settings: Augmentation, draws: Draws
     ) -> tuple[Tensor, Targets]:
-        """Return a batch as `batch` does, changed at random; labels are mixed where images are."""
+        """Return a batch as `batch` does, changed at random, and what it shows."""
         number = self._numbers(index)
         images = augment(self.pixels(index), number, settings, draws, self.fill)
-        targets: Targets = self.labels[index]
+        targets = Targets(self.labels[index])
         if settings.mixes:
             second = partners(number, len(self), draws)
             others = augment(self.pixels(second), self._numbers(second), settings, draws, self.fill)
             images, share = mix(images, others, number, settings, draws)
-            targets = MixedLabels(self.labels[index], self.labels[second], share)
+            targets = Targets(targets.labels, self.labels[second], share)
         return self._normalised(images), targets
 
     def _numbers(self, index: Tensor) -> Tensor:
@@ -126,16 +123,6 @@ class TensorSet:
         """Yield the whole set once, unchanged and in its own order."""
         for index in torch.arange(len(self), device=self.images.device).split(batch_size):
             yield self.batch(index)
-
-    @overload
-    def shuffled(
-        self, batch_size: int, augmentation: None, seed: int, epoch: int, first: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]: ...
-
-    @overload
-    def shuffled(
-        self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
-    ) -> Iterator[tuple[Tensor, Targets]]: ...
 
     def shuffled(
         self,
@@ -154,18 +141,23 @@ class TensorSet:
         Parameters
         ----------
         augmentation : Augmentation, optional
-            How to change the images; None leaves them alone, and their labels plain.
+            How to change the images; None leaves them alone.
         first : int
             Batches to leave out at the start, when resuming.
         """
         device = self.images.device
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         order = torch.randperm(len(self), generator=generator).to(device)
-        supply: Callable[[Tensor], tuple[Tensor, Targets]] = self.batch
-        if augmentation is not None and augmentation.active:
-            supply = partial(self.augmented, settings=augmentation, draws=Draws(seed, epoch))
-            if device.type == "cuda":
-                supply = Captured(supply, warm_up=1)
+        settings, draws = augmentation or Augmentation(), Draws(seed, epoch)
+
+        def augmented(index: Tensor) -> tuple[Tensor, Targets]:
+            return self.augmented(index, settings, draws)
+
+        def plain(index: Tensor) -> tuple[Tensor, Targets]:
+            images, labels = self.batch(index)
+            return images, Targets(labels)
+
+        supply = recorded(augmented, device, warm_up=1) if settings.active else plain
         for index in order.split(batch_sizes(len(self), batch_size))[first:]:
             yield supply(index)
 

@@ -8,7 +8,7 @@ from math import prod
 from convlens.inside.learned_kernels import kernel_layers
 from convlens.network import Network
 from convlens.runs import RunWriter
-from convlens.training.loop import Training
+from convlens.training.engine import Training
 from convlens.training.recipe import Recipe
 
 MAX_BYTES = 200_000_000
@@ -54,13 +54,13 @@ class KernelRecorder:
 
     def record(self) -> None:
         """Write a snapshot if this moment, before training or after an epoch, is one for it."""
-        standing, recipe = self.training.standing, self.training.recipe
-        between_epochs = standing.step == 0  # a resumed run may begin in the middle of an epoch
-        due = self.every and (standing.epoch % self.every == 0 or standing.is_over(recipe))
+        progress, recipe = self.training.progress, self.training.recipe
+        between_epochs = progress.step == 0  # a resumed run may begin in the middle of an epoch
+        due = self.every and (progress.epoch % self.every == 0 or progress.is_over(recipe))
         if between_epochs and due:
             weights = self.training.weights()
             kernels = {name: weights[name] for name in self.arrays}
-            self.writer.write_kernels(standing.epoch, kernels)
+            self.writer.write_kernels(progress.epoch, kernels)
 
 
 def plan(

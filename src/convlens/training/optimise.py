@@ -20,7 +20,7 @@ def optimizer(
 
     Decaying those does not make a network simpler (He et al. 2018, "Bag of tricks",
     arXiv:1812.01187). `dtype` is that of Muon's matrix products. On a CUDA GPU the learning rate
-    is a tensor there, and a step can be recorded (`engines.captured`).
+    is a tensor there, and a step can be recorded (`engines.cuda_graph`).
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     muon, decay = recipe.optimizer == "muon", recipe.weight_decay

@@ -206,13 +206,22 @@ def names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml"))
 
 
-def suiting(data: str | Path) -> str:
-    """Return the name of the recipe that suits a data set, where none is asked for.
+def suiting(data: object) -> str:
+    """Return the name of the recipe that suits data, where none is asked for.
 
+    Parameters
+    ----------
+    data : str, Path, Dataset or arrays
+        Whatever a training takes as data.
+
+    Examples
+    --------
     >>> suiting("digits-5k"), suiting("my-photos")
     ('digits', 'default')
     """
-    return "digits" if str(data) == "digits-5k" else "default"
+    source = getattr(data, "source", data)  # a data set knows where it comes from
+    is_name = isinstance(source, str | Path)
+    return "digits" if is_name and str(source) == "digits-5k" else "default"
 
 
 def load(reference: str | Path) -> Recipe:

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from convlens.foundation.errors import StorageError
+from convlens.training.engine import Training
 from convlens.training.kernel_recorder import KernelRecorder
-from convlens.training.loop import Training
 
 
 def require_room(folder: Path, training: Training, recorder: KernelRecorder) -> None:

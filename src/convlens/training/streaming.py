@@ -18,8 +18,9 @@ from torch import Tensor
 
 from convlens.data import Preprocessing, Split, StoredImages
 from convlens.training.augment import Draws
-from convlens.training.batches import ImageSet, Targets, TensorSet, batch_sizes, epoch_seed
+from convlens.training.batches import ImageSet, TensorSet, batch_sizes, epoch_seed
 from convlens.training.recipe import Augmentation
+from convlens.training.targets import Targets
 
 BUFFERS = 3
 """Parts of the memory: a buffer in use, one that is ready, and one being read."""
@@ -138,7 +139,8 @@ class StreamedSet:
                 if augmentation.active:
                     yield images.augmented(share, augmentation, draws)
                 else:
-                    yield images.batch(share)
+                    pixels, labels = images.batch(share)
+                    yield pixels, Targets(labels)
             before += len(batch_sizes(len(index), batch_size))
 
     def order(self, batch_size: int, generator: torch.Generator) -> list[Tensor]:

@@ -24,8 +24,8 @@ from convlens.runs import Run
 from convlens.training import recipe as recipes
 from convlens.training.augment import Draws, augment, mix
 from convlens.training.batches import TensorSet, epoch_seed
-from convlens.training.loop import cross_entropy
 from convlens.training.recipe import Augmentation, Recipe
+from convlens.training.targets import cross_entropy
 
 CONSTRAINTS = Path(__file__).parents[3] / "constraints.txt"
 SMALL = Network(

@@ -19,8 +19,9 @@ from convlens.training.augment import Draws, augment, mix, partners
 from convlens.training.augment import colour as colours
 from convlens.training.augment.affine import input_places, resample
 from convlens.training.augment.crop import crop
-from convlens.training.augment.mix import MixedLabels, larger_shares
+from convlens.training.augment.mix import larger_shares
 from convlens.training.recipe import Augmentation
+from convlens.training.targets import Targets
 
 DRAWS = Draws(seed=2, epoch=4)
 INDEX = torch.arange(32) * 7
@@ -189,7 +190,7 @@ def test_mixtures_keep_at_least_half_of_their_own_and_shares_sum_to_one(
     assert share.min() >= 0.5 - 0.02  # a box is rounded to whole pixels
     assert share.max() <= 1
     labels = torch.from_numpy(trained.digits().train.labels[:200])
-    soft = MixedLabels(labels, labels[second], share).soft(10)
+    soft = Targets(labels, labels[second], share).probabilities(10)
     torch.testing.assert_close(soft.sum(1), torch.ones(200))
     assert (soft >= 0).all()
     order = torch.randperm(200)

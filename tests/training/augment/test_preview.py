@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import trained
-from convlens.training.augment import Draws, MixedLabels
+from convlens.training.augment import Draws
 from convlens.training.augment.preview import preview
 from convlens.training.batches import TensorSet
 from convlens.training.recipe import Augmentation
@@ -22,10 +22,10 @@ def test_the_preview_is_what_training_sees() -> None:
         seen, targets = train.augmented(torch.from_numpy(index), settings, Draws(9, epoch))
         pixels = (seen - train.offset) / train.scale
         np.testing.assert_allclose(pixels.numpy(), shown.after[:, epoch], atol=0.51)
-        assert isinstance(targets, MixedLabels)
+        assert targets.others is not None
         partners = digits.train.labels[shown.partners[:, epoch]]
-        np.testing.assert_array_equal(targets.other.numpy(), partners)
-        np.testing.assert_array_equal(targets.share.numpy(), shown.shares[:, epoch])
+        np.testing.assert_array_equal(targets.others.numpy(), partners)
+        np.testing.assert_array_equal(targets.shares.numpy(), shown.shares[:, epoch])
 
 
 def test_without_settings_nothing_changes_and_nothing_is_mixed() -> None:

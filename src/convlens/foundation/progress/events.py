@@ -84,9 +84,9 @@ class TrainingProgress:
             )
 
     def _run(self, event: dict[str, Any]) -> None:
-        choice = event["choice"]
-        why = "; why: convlens doctor --choices" if choice.measured_ms else ""
-        self._line(f"run {event['folder']}; {choice}{why}")
+        compute = event["choice"]
+        why = "; why: convlens doctor --choices" if compute.measured_ms else ""
+        self._line(f"run {event['folder']}; {compute}{why}")
 
     def _start(self, event: dict[str, Any]) -> None:
         self.epochs = event["epochs"]

@@ -84,7 +84,7 @@ def read_order(asked: Mapping[str, Any], limits: Limits) -> Order:
     fitted.plan(limits=network_limits(limits))
     recipe = asked.get("recipe")
     if recipe is None:
-        recipe = "digits" if name == "digits-5k" else "default"
+        recipe = recipes.suiting(name)
     if not isinstance(recipe, str) or recipe not in recipes.names():
         raise wrong("recipe", "there is no such recipe", "one of " + ", ".join(recipes.names()))
     settings = _settings(asked.get("settings") or {})

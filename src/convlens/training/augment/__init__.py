@@ -27,10 +27,10 @@ from convlens.training.augment.crop import crop
 from convlens.training.augment.draw import Draws
 from convlens.training.augment.erase import erase
 from convlens.training.augment.flip import flip
-from convlens.training.augment.mix import MixedLabels, mix, partners
+from convlens.training.augment.mix import mix, partners
 from convlens.training.recipe import Augmentation
 
-__all__ = ["Draws", "MixedLabels", "augment", "mix", "partners"]
+__all__ = ["Draws", "augment", "mix", "partners"]
 
 
 def augment(

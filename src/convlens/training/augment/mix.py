@@ -12,12 +12,10 @@ Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers", ICCV 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from convlens.training.augment.box import boxes
@@ -25,32 +23,6 @@ from convlens.training.augment.draw import Draws, Purpose
 from convlens.training.recipe import Augmentation
 
 _LEVELS = 4096
-
-
-@dataclass(frozen=True)
-class MixedLabels:
-    """What a batch of mixed images shows.
-
-    Parameters
-    ----------
-    own, other : Tensor, int64 (B,)
-        Labels of the larger and of the smaller part.
-    share : Tensor, float32 (B,)
-        How much of each image is its own: 0.5 to 1.
-    """
-
-    own: Tensor
-    other: Tensor
-    share: Tensor
-
-    def __len__(self) -> int:
-        return len(self.own)
-
-    def soft(self, classes: int) -> Tensor:
-        """Return the shares as targets, float32 (B, classes); each row sums to 1."""
-        own, other = (F.one_hot(label, classes) for label in (self.own, self.other))
-        share = self.share[:, None]
-        return own * share + other * (1 - share)
 
 
 def partners(index: Tensor, images: int, draws: Draws) -> Tensor:

@@ -16,8 +16,10 @@ import convlens
 from convlens.engines.device import supports_bfloat16
 from convlens.foundation.machine import available_cores
 from convlens.network import zoo
-from convlens.training import choices, kept_choices
-from convlens.training.choices import Choice, choose
+from convlens.training import autotune as tuning
+from convlens.training import autotune_cache
+from convlens.training.autotune import autotune
+from convlens.training.compute_settings import EVALUATION_BATCH, ComputeSettings
 from convlens.training.recipe import Recipe
 from recorded_runs import NETWORK
 
@@ -33,22 +35,22 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def count_measurements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     counted: list[str] = []
-    real = choices._milliseconds
+    real = tuning._milliseconds
 
     def counting(*arguments: Any) -> float:
         counted.append(arguments[-1])
         return real(*arguments)
 
-    monkeypatch.setattr(choices, "_milliseconds", counting)
+    monkeypatch.setattr(tuning, "_milliseconds", counting)
     return counted
 
 
 def test_what_was_measured_once_is_not_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = count_measurements(monkeypatch)
-    first = choose(NETWORK, SMALL, CPU)
+    first = autotune(NETWORK, SMALL, CPU)
     assert counted
     counted.clear()
-    assert choose(NETWORK, SMALL, CPU) == first
+    assert autotune(NETWORK, SMALL, CPU) == first
     assert counted == []
 
 
@@ -57,16 +59,16 @@ def test_what_was_measured_beside_other_work_is_kept_for_an_hour(
     crowded: bool, monkeypatch: pytest.MonkeyPatch, empty_cache: Path
 ) -> None:
     waited = itertools.count(0, 1000 if crowded else 0)
-    monkeypatch.setattr(choices, "waited_seconds", lambda: float(next(waited)))
-    monkeypatch.setattr(choices, "_milliseconds", lambda *_: 1.0)
-    first = choose(NETWORK, SMALL, CPU)
+    monkeypatch.setattr(tuning, "waited_seconds", lambda: float(next(waited)))
+    monkeypatch.setattr(tuning, "_milliseconds", lambda *_: 1.0)
+    first = autotune(NETWORK, SMALL, CPU)
     assert first.crowded == crowded
-    monkeypatch.setattr(choices, "_milliseconds", lambda *_: 2.0)
-    assert choose(NETWORK, SMALL, CPU) == first
+    monkeypatch.setattr(tuning, "_milliseconds", lambda *_: 2.0)
+    assert autotune(NETWORK, SMALL, CPU) == first
     [note] = empty_cache.rglob("*.json")
-    long_ago = time.time() - kept_choices.CROWDED_SECONDS - 1
+    long_ago = time.time() - autotune_cache.CROWDED_SECONDS - 1
     os.utime(note, (long_ago, long_ago))
-    again = choose(NETWORK, SMALL, CPU)
+    again = autotune(NETWORK, SMALL, CPU)
     assert again.measured_ms is not None
     assert set(again.measured_ms.values()) == ({2.0} if crowded else {1.0})
 
@@ -77,21 +79,21 @@ def test_a_batch_that_a_gpu_has_no_room_for_is_left_to_the_training(
     def full(*_: Any) -> float:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(choices, "_milliseconds", full)
-    found = choose(NETWORK, SMALL, CPU)
-    assert (found.precision, found.memory_format) == ("float32", "contiguous")
+    monkeypatch.setattr(tuning, "_milliseconds", full)
+    settings = autotune(NETWORK, SMALL, CPU)
+    assert (settings.precision, settings.memory_format) == ("float32", "contiguous")
     assert not list(empty_cache.rglob("*.json"))
 
 
 def test_a_damaged_or_foreign_note_in_the_cache_is_measured_anew(
     monkeypatch: pytest.MonkeyPatch, empty_cache: Path
 ) -> None:
-    choose(NETWORK, SMALL, CPU)
+    autotune(NETWORK, SMALL, CPU)
     [note] = empty_cache.rglob("*.json")
     for text in ("{", "[]", json.dumps({"precision": "float8", "memory_format": "contiguous"})):
         note.write_text(text)
         counted = count_measurements(monkeypatch)
-        assert choose(NETWORK, SMALL, CPU).precision in ("float32", "bfloat16")
+        assert autotune(NETWORK, SMALL, CPU).precision in ("float32", "bfloat16")
         assert counted
 
 
@@ -100,73 +102,81 @@ def test_what_the_recipe_says_is_taken_and_nothing_is_measured(
 ) -> None:
     counted = count_measurements(monkeypatch)
     said = {"precision": "float32", "memory_format": "contiguous", "evaluation_batch": 77}
-    found = choose(NETWORK, SMALL.changed({**said, "threads": 1}), CPU)
-    assert found == Choice("float32", "contiguous", 1, 77)
+    settings = autotune(NETWORK, SMALL.changed({**said, "threads": 1}), CPU)
+    assert settings == ComputeSettings("float32", "contiguous", 1, 77)
     assert counted == []
 
 
 def test_threads_never_pass_the_cores_that_the_process_may_use() -> None:
-    found = choose(NETWORK, SMALL.changed({"threads": 4096}), CPU)
-    assert found.threads == available_cores()
+    settings = autotune(NETWORK, SMALL.changed({"threads": 4096}), CPU)
+    assert settings.threads == available_cores()
 
 
 def test_each_question_is_measured_and_the_fastest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pretended(network: Any, batch: int, device: Any, choice: Choice, kind: str) -> float:
+    def pretended(
+        network: Any, batch: int, device: Any, settings: ComputeSettings, kind: str
+    ) -> float:
         if kind == "evaluation":
-            return {250: 4.0}.get(choice.evaluation_batch, 9.0)
-        fast = choice.memory_format == "channels_last" and choice.precision == "float32"
-        return 5.0 if choice.threads == 1 and fast else 6.0 if fast else 8.0
+            return {250: 4.0}.get(settings.evaluation_batch, 9.0)
+        fast = settings.memory_format == "channels_last" and settings.precision == "float32"
+        return 5.0 if settings.threads == 1 and fast else 6.0 if fast else 8.0
 
-    monkeypatch.setattr(choices, "_milliseconds", pretended)
+    monkeypatch.setattr(tuning, "_milliseconds", pretended)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    found = choose(NETWORK, SMALL, CPU)
-    assert (found.precision, found.memory_format) == ("float32", "channels_last")
-    assert (found.threads, found.evaluation_batch) == (1, 250)
-    assert found.measured_ms is not None
-    assert found.measured_ms["threads 2"] == 6.0
-    assert found.measured_ms["threads 1"] == 5.0
+    settings = autotune(NETWORK, SMALL, CPU)
+    assert (settings.precision, settings.memory_format) == ("float32", "channels_last")
+    assert (settings.threads, settings.evaluation_batch) == (1, 250)
+    assert settings.measured_ms is not None
+    assert settings.measured_ms["threads 2"] == 6.0
+    assert settings.measured_ms["threads 1"] == 5.0
 
 
 def test_a_gain_within_the_noise_does_not_change_the_plain_choice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        choices, "_milliseconds", lambda n, b, d, choice, kind: 9.9 if choice.threads == 1 else 10.0
+        tuning,
+        "_milliseconds",
+        lambda n, b, d, settings, kind: 9.9 if settings.threads == 1 else 10.0,
     )
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    found = choose(NETWORK, SMALL, CPU)
-    assert found.threads == 2
-    assert (found.precision, found.memory_format) == ("float32", "contiguous")
-    assert found.evaluation_batch == choices.EVALUATION_BATCH
+    settings = autotune(NETWORK, SMALL, CPU)
+    assert settings.threads == 2
+    assert (settings.precision, settings.memory_format) == ("float32", "contiguous")
+    assert settings.evaluation_batch == EVALUATION_BATCH
 
 
 def test_threads_are_always_measured_and_batches_of_evaluation_only_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(choices.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(tuning.time, "perf_counter", lambda: float(next(clock)))
     monkeypatch.setattr(
-        choices, "_milliseconds", lambda n, b, d, choice, kind: 1.0 if choice.threads == 1 else 9.0
+        tuning,
+        "_milliseconds",
+        lambda n, b, d, settings, kind: 1.0 if settings.threads == 1 else 9.0,
     )
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    found = choose(NETWORK, SMALL, CPU)
-    tried = {f"{pair.precision} {pair.memory_format}" for pair in choices._pairs(SMALL, CPU)}
-    assert found.measured_ms is not None
-    assert set(found.measured_ms) == {*tried, "threads 2", "threads 1"}
-    assert (found.threads, found.evaluation_batch) == (1, choices.EVALUATION_BATCH)
+    settings = autotune(NETWORK, SMALL, CPU)
+    tried = {f"{pair.precision} {pair.memory_format}" for pair in tuning._pairs(SMALL, CPU)}
+    assert settings.measured_ms is not None
+    assert set(settings.measured_ms) == {*tried, "threads 2", "threads 1"}
+    assert (settings.threads, settings.evaluation_batch) == (1, EVALUATION_BATCH)
 
 
 def test_a_large_network_is_tried_on_a_part_of_the_batch() -> None:
     network = zoo.load("bottleneck-resnet")
     operations = 6 * network.plan().multiply_adds * 128
-    assert operations > choices.TRIAL_OPERATIONS
-    taken = choices._milliseconds(network, 128, CPU, Choice("float32", "contiguous"), "step")
+    assert operations > tuning.TRIAL_OPERATIONS
+    taken = tuning._milliseconds(
+        network, 128, CPU, ComputeSettings("float32", "contiguous"), "step"
+    )
     assert taken > 0
 
 
 def test_the_threads_of_the_process_come_back() -> None:
     before = torch.get_num_threads()
-    with Choice("float32", "contiguous", 1).in_threads():
+    with ComputeSettings("float32", "contiguous", 1).in_threads():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 
@@ -199,5 +209,5 @@ def test_a_run_records_what_was_chosen_and_computes_in_it(tmp_path: Path) -> Non
 
 
 def test_bfloat16_is_only_a_candidate_where_the_hardware_multiplies_it() -> None:
-    precisions = {pair.precision for pair in choices._pairs(SMALL, CPU)}
+    precisions = {pair.precision for pair in tuning._pairs(SMALL, CPU)}
     assert precisions == ({"float32", "bfloat16"} if supports_bfloat16(CPU) else {"float32"})

@@ -10,13 +10,16 @@ import torch
 
 from convlens.data import Preprocessing, Split
 from convlens.engines import build
+from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import DataError, InputError, RunError
 from convlens.network import Network
-from convlens.training import loop
 from convlens.training.batches import TensorSet
-from convlens.training.choices import Choice
-from convlens.training.loop import Diverged, Event
+from convlens.training.compute_settings import ComputeSettings
+from convlens.training.events import Event
+from convlens.training.loop import fit
+from convlens.training.monitor import Diverged
 from convlens.training.recipe import Recipe
+from convlens.training.torch_training import TorchTraining
 
 pytest.importorskip("keras", reason="needs the extra keras")
 
@@ -48,25 +51,23 @@ def stripes(count: int, seed: int) -> TensorSet:
     return TensorSet(split, preprocessing, CPU, torch.channels_last)
 
 
-def fitting(recipe: Recipe = RECIPE, layers: list[dict[str, Any]] = NORMED) -> Any:
-    from convlens.training.keras_loop import KerasFitting
+def begin(recipe: Recipe = RECIPE, layers: list[dict[str, Any]] = NORMED) -> Any:
+    from convlens.training.keras_training import KerasTraining
 
-    return KerasFitting(build(network(layers), recipe.seed, "keras"), recipe, 100)
+    return KerasTraining(build(network(layers), recipe.seed, "keras"), recipe, 100)
 
 
 def run(training: Any, stopped: Any = lambda: False) -> list[Event]:
-    from convlens.training.keras_loop import fit
-
     events: list[Event] = []
     fit(training, stripes(100, 0), stripes(60, 1), events.append, stopped)
     return [event for event in events if event["event"] == "epoch"]
 
 
-def run_torch(recipe: Recipe, layers: list[dict[str, Any]]) -> tuple[loop.Fitting, list[Event]]:
-    module = build(network(layers), recipe.seed).module  # type: ignore[attr-defined]
-    training = loop.Fitting(module, recipe, 100, CPU, Choice("float32", "contiguous"))
+def run_torch(recipe: Recipe, layers: list[dict[str, Any]]) -> tuple[TorchTraining, list[Event]]:
+    plain = ComputeSettings("float32", "contiguous")
+    training = TorchTraining(TorchModel(network(layers), recipe.seed), recipe, 100, CPU, plain)
     events: list[Event] = []
-    loop.fit(training, stripes(100, 0), stripes(60, 1), events.append)
+    fit(training, stripes(100, 0), stripes(60, 1), events.append)
     return training, [event for event in events if event["event"] == "epoch"]
 
 
@@ -83,7 +84,7 @@ def run_torch(recipe: Recipe, layers: list[dict[str, Any]]) -> tuple[loop.Fittin
 def test_one_recipe_gives_torchs_epochs_and_weights(changes: dict[str, Any]) -> None:
     recipe = RECIPE.changed(changes)
     theirs, expected = run_torch(recipe, PLAIN)
-    ours = fitting(recipe, PLAIN)
+    ours = begin(recipe, PLAIN)
     for event, other in zip(run(ours), expected, strict=True):
         assert list(event) == list(other)
         for key in ("train_loss", "validation_loss", "learning_rate"):
@@ -92,27 +93,27 @@ def test_one_recipe_gives_torchs_epochs_and_weights(changes: dict[str, Any]) -> 
             assert event[key] == pytest.approx(other[key], abs=0.02), key
     for name, array in theirs.weights().items():
         np.testing.assert_allclose(ours.weights()[name], array, atol=2e-4, err_msg=name)
-    assert ours.standing.best_epoch == theirs.standing.best_epoch
+    assert ours.progress.best_epoch == theirs.progress.best_epoch
 
 
 def test_patience_ends_a_training_where_torchs_ends_and_when_it_is_resumed() -> None:
     recipe = RECIPE.changed(
         {"epochs": 60, "patience": 2, "schedule": "constant", "batch_size": 8, "ema": 0}
     )
-    whole = fitting(recipe)
+    whole = begin(recipe)
     events = run(whole)
-    assert len(events) == whole.standing.best_epoch + 2 < 60
-    broken = fitting(recipe)
-    run(broken, lambda: broken.standing.epoch == whole.standing.epoch - 1)
-    resumed = fitting(recipe)
+    assert len(events) == whole.progress.best_epoch + 2 < 60
+    broken = begin(recipe)
+    run(broken, lambda: broken.progress.epoch == whole.progress.epoch - 1)
+    resumed = begin(recipe)
     resumed.resume(*broken.state())
     left = run(resumed)
-    assert resumed.standing.epoch == whole.standing.epoch
+    assert resumed.progress.epoch == whole.progress.epoch
     assert left[-1]["validation_loss"] == events[-1]["validation_loss"]
 
 
 def test_an_average_takes_batch_norms_moments_with_it() -> None:
-    training = fitting(RECIPE.changed({"ema": 0.9, "epochs": 1}))
+    training = begin(RECIPE.changed({"ema": 0.9, "epochs": 1}))
     seen: list[dict[str, Any]] = []
     run(training, stopped=lambda: bool(seen.append(training.model.weights())))
     average = seen[0]
@@ -125,7 +126,7 @@ def test_an_average_takes_batch_norms_moments_with_it() -> None:
 
 def test_the_epochs_loss_is_the_mean_over_its_images() -> None:
     recipe = RECIPE.changed({"epochs": 1, "learning_rate": 1e-30, "schedule": "constant"})
-    training = fitting(recipe, PLAIN)
+    training = begin(recipe, PLAIN)
     images, labels = next(stripes(100, 0).in_order(100))
     logits = torch.from_numpy(training.model.logits(images.numpy()))
     expected = torch.nn.functional.cross_entropy(logits, labels).item()
@@ -139,25 +140,25 @@ def test_a_resumed_training_ends_bit_for_bit_where_an_unbroken_one_does(
     optimizer: str, epoch: int, step: int
 ) -> None:
     recipe = RECIPE.changed({"optimizer": optimizer, "ema": 0.9, "augmentation.shift": 0.1})
-    unbroken = fitting(recipe)
+    unbroken = begin(recipe)
     expected = run(unbroken)
-    broken = fitting(recipe)
-    standing = broken.standing
-    before = run(broken, stopped=lambda: (standing.epoch, standing.step) == (epoch, step))
-    assert (standing.epoch, standing.step) == (epoch, step)
+    broken = begin(recipe)
+    progress = broken.progress
+    before = run(broken, stopped=lambda: (progress.epoch, progress.step) == (epoch, step))
+    assert (progress.epoch, progress.step) == (epoch, step)
     arrays, values = broken.state()
-    resumed = fitting(recipe)
+    resumed = begin(recipe)
     resumed.resume(arrays, values)
     after = run(resumed)
     for name, array in unbroken.weights().items():
         np.testing.assert_array_equal(array, resumed.weights()[name])
     losses = [event["train_loss"] for event in before + after]
     assert losses == pytest.approx([event["train_loss"] for event in expected], rel=1e-6)
-    assert resumed.standing.best_epoch == unbroken.standing.best_epoch
+    assert resumed.progress.best_epoch == unbroken.progress.best_epoch
 
 
 def test_a_checkpoint_of_another_backend_or_recipe_changes_nothing() -> None:
-    training = fitting()
+    training = begin()
     arrays, values = training.state()
     before = training.weights()
     other = {name: array + 1 for name, array in arrays.items()}
@@ -172,7 +173,7 @@ def test_a_checkpoint_of_another_backend_or_recipe_changes_nothing() -> None:
 
 def test_fault_24_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_good_weights() -> None:
     changes = {"learning_rate": 100.0, "optimizer": "sgd", "schedule": "constant"}
-    training = fitting(RECIPE.changed(changes), PLAIN)
+    training = begin(RECIPE.changed(changes), PLAIN)
     training.model.load_weights({n: a * 1e15 for n, a in training.weights().items()})
     with pytest.raises(Diverged) as error:
         run(training)
@@ -181,8 +182,6 @@ def test_fault_24_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_good_wei
 
 
 def test_an_error_in_making_a_batch_comes_out_as_itself() -> None:
-    from convlens.training.keras_loop import fit
-
     class Broken(TensorSet):
         def shuffled(self, *arguments: Any) -> Any:
             for number, batch in enumerate(super().shuffled(*arguments)):
@@ -193,7 +192,7 @@ def test_an_error_in_making_a_batch_comes_out_as_itself() -> None:
     images = stripes(100, 0)
     images.__class__ = Broken
     with pytest.raises(DataError, match="image 70 is damaged"):
-        fit(fitting(), images, stripes(60, 1), lambda event: None)
+        fit(begin(), images, stripes(60, 1), lambda event: None)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +206,9 @@ def test_an_error_in_making_a_batch_comes_out_as_itself() -> None:
 def test_what_keras_does_not_do_is_refused_before_anything(
     changes: dict[str, Any], device: str, message: str
 ) -> None:
-    from convlens.training.keras_loop import settle
+    from convlens.training.keras_training import KerasTraining
 
     with pytest.raises(InputError, match=f"does not train with {message}"):
-        settle(RECIPE.changed(changes), device)
-    assert settle(RECIPE, "cpu")[1] == Choice("float32", "channels_last")
+        KerasTraining.settle(network(PLAIN), RECIPE.changed(changes), device)
+    _, compute = KerasTraining.settle(network(PLAIN), RECIPE, "cpu")
+    assert compute == ComputeSettings("float32", "channels_last")

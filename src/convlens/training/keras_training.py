@@ -1,75 +1,51 @@
 """Training by Keras's own `compile` and `fit`, with the recipe's values and the run's events.
 
 The batches are the PyTorch engine's, image for image: one seed shuffles and augments alike in
-both. Weights, best epoch and events are kept as `loop` keeps them, so that a run folder does not
+both. The loop, the best epoch and the events are the same ones too, so that a run folder does not
 depend on the engine that wrote it.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import one_hot
+from torch import Tensor
 
 from convlens.engines.keras_backend import keras
 from convlens.engines.keras_engine import KerasModel
 from convlens.foundation.errors import InputError, RunError
+from convlens.network import Network
 from convlens.training import checkpoint, keras_optimise, optimise
-from convlens.training.augment import MixedLabels
 from convlens.training.averaging import decay_at
 from convlens.training.batches import ImageSet, epoch_sizes
-from convlens.training.choices import EVALUATION_BATCH, Choice
-from convlens.training.loop import (
-    SHOW_SECONDS,
-    Diverged,
-    Event,
-    Standing,
-    Weights,
-    finish_epoch,
-    step_event,
-)
+from convlens.training.compute_settings import EVALUATION_BATCH, ComputeSettings
+from convlens.training.engine import Batch
+from convlens.training.job import Job, Weights
+from convlens.training.monitor import Monitor
+from convlens.training.progress import Progress
 from convlens.training.recipe import Recipe
 
 
-def settle(recipe: Recipe, device: str) -> tuple[torch.device, Choice]:
-    """Return where batches are made and what Keras computes in: it chooses nothing by measuring.
+class KerasTraining:
+    """A training in progress: the compiled model, its averaged weights, and how far it is.
 
-    Raises
-    ------
-    InputError
-        Where the recipe or the command asks for what this engine does not do.
+    Parameters
+    ----------
+    model : KerasModel
+        The network.
+    recipe : Recipe
+        How it is trained.
+    images : int
+        Number of training images.
     """
-    refused = None
-    if recipe.precision == "bfloat16":
-        refused = ("precision bfloat16", "float32", "--set precision=float32")
-    elif recipe.memory_format == "contiguous":
-        refused = ("memory_format contiguous", "channels_last", "--set memory_format=channels_last")
-    elif recipe.threads != "auto":
-        refused = (f"threads {recipe.threads}", "TensorFlow's own threads", "--set threads=auto")
-    elif device not in ("auto", "cpu"):
-        refused = (f'device "{device}"', "the device that its backend finds", "--device auto")
-    if refused:
-        what, expected, fix = refused
-        raise InputError(
-            f"the engine keras does not train with {what}",
-            expected,
-            f"use {fix}, or --engine torch",
-        )
-    return torch.device("cpu"), Choice("float32", "channels_last")
-
-
-class KerasFitting:
-    """A training in progress: the compiled model, its averaged weights, and where it stands."""
 
     def __init__(self, model: KerasModel, recipe: Recipe, images: int) -> None:
-        self.model, self.recipe = model, recipe
+        self.model, self.recipe, self.device = model, recipe, torch.device("cpu")
         self.sizes = epoch_sizes(images, recipe)
         self.steps_per_epoch = len(self.sizes)
         steps = self.steps_per_epoch * recipe.epochs
@@ -85,11 +61,73 @@ class KerasFitting:
             ),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
-        self.standing = Standing()
+        self.progress = Progress()
         self.best: Weights | None = None
         self.average: Weights | None = None
         """The moving average that the recipe's `ema` keeps, from the first step on."""
         self._averaged = KerasModel(model.plan) if recipe.ema else None
+
+    @staticmethod
+    def settle(
+        network: Network, recipe: Recipe, device_name: str
+    ) -> tuple[torch.device, ComputeSettings]:
+        """Return what Keras computes in: it chooses nothing by measuring.
+
+        Raises
+        ------
+        InputError
+            Where the recipe or the command asks for what this engine does not do.
+        """
+        refused = None
+        if recipe.precision == "bfloat16":
+            refused = ("precision bfloat16", "float32", "--set precision=float32")
+        elif recipe.memory_format == "contiguous":
+            fix = "--set memory_format=channels_last"
+            refused = ("memory_format contiguous", "channels_last", fix)
+        elif recipe.threads != "auto":
+            threads = f"threads {recipe.threads}"
+            refused = (threads, "TensorFlow's own threads", "--set threads=auto")
+        elif device_name not in ("auto", "cpu"):
+            backend = "the device that its backend finds"
+            refused = (f'device "{device_name}"', backend, "--device auto")
+        if refused:
+            what, expected, fix = refused
+            raise InputError(
+                f"the engine keras does not train with {what}",
+                expected,
+                f"use {fix}, or --engine torch",
+            )
+        return torch.device("cpu"), ComputeSettings("float32", "channels_last")
+
+    @classmethod
+    def begin(cls, job: Job) -> Self:
+        """Return the training of a job before its first step."""
+        model = KerasModel(job.network, job.recipe.seed)
+        if job.weights is not None:
+            model.load_weights(job.weights)
+        return cls(model, job.recipe, len(job.dataset.train))
+
+    def train_epoch(self, batches: Iterator[Batch], monitor: Monitor) -> None:
+        """Train on all batches by `keras.Model.fit`, unless the monitor stops it."""
+        arrays = _Arrays(batches, self.model.plan.output[0])
+        try:
+            self.model.logits_model.fit(
+                iter(arrays),
+                steps_per_epoch=self.steps_per_epoch - self.progress.step,
+                callbacks=[_Steps(self, monitor)],
+                shuffle=False,  # they are
+                verbose=0,
+            )
+        except Exception:
+            if arrays.error is not None:  # TensorFlow wraps it in an error of its own
+                raise arrays.error from None
+            raise
+
+    def logits(self, images: ImageSet) -> Tensor:
+        """Return float32 logits `(N, classes)` of a whole set, by the evaluated weights."""
+        model = self.evaluated()
+        batches = (batch.numpy() for batch, _ in images.in_order(EVALUATION_BATCH))
+        return torch.from_numpy(np.concatenate([model.logits(batch) for batch in batches]))
 
     def weights(self) -> Weights:
         """Return a copy of the evaluated weights in the neutral layout."""
@@ -104,6 +142,12 @@ class KerasFitting:
         self._averaged.load_weights(self.weights())
         return self._averaged
 
+    def use_best(self) -> None:
+        """Evaluate with the best weights from now on; the training does not go on after it."""
+        assert self.best is not None  # an epoch was completed
+        self.model.load_weights(self.best)
+        self.average = self._averaged = None
+
     def follow(self) -> None:
         """Bring the average up to date after a step, batch norm's moments too."""
         if not self.recipe.ema:
@@ -114,7 +158,7 @@ class KerasFitting:
         if self.average is None:
             self.average = now
             return
-        earlier = self.standing.epoch * self.steps_per_epoch + self.standing.step - 1
+        earlier = self.progress.epoch * self.steps_per_epoch + self.progress.step - 1
         share = np.float32(1 - decay_at(earlier, self.recipe.ema))
         for name, array in self.average.items():
             array += (now[name] - array) * share
@@ -127,10 +171,7 @@ class KerasFitting:
             **_prefixed("best", self.best or {}),
             **_prefixed("keras", {n: _value(v) for n, v in self._others().items()}),
         }
-        values = asdict(self.standing)
-        if math.isinf(self.standing.best_loss):
-            values["best_loss"] = None
-        return arrays, {**values, "keras_backend": keras.backend.backend()}
+        return arrays, {**self.progress.to_json(), "keras_backend": keras.backend.backend()}
 
     def later_bytes(self) -> int:
         """Return 0: Keras makes the optimizer's variables before the first step."""
@@ -167,8 +208,7 @@ class KerasFitting:
             variable.assign(saved[name].astype(variable.dtype))
         self.average = _under("average", arrays) or None
         self.best = _under("best", arrays) or None
-        known = {k: values[k] for k in asdict(self.standing) if values.get(k) is not None}
-        self.standing = Standing(**known)
+        self.progress = Progress.from_json(values)
 
     def _others(self) -> dict[str, Any]:
         """Return the variables beside the weights: the optimizer's, and dropout's random state."""
@@ -183,133 +223,55 @@ class KerasFitting:
         }
 
 
-def fit(
-    training: KerasFitting,
-    train: ImageSet,
-    validation: ImageSet,
-    on_event: Callable[[Event], None],
-    stopped: Callable[[], bool] = lambda: False,
-) -> bool:
-    """Train until the recipe's epochs or its patience end, or `stopped` says so after a step.
-
-    As `loop.fit`, by `keras.Model.fit`, an epoch a call.
-
-    Returns
-    -------
-    bool
-        Whether the training came to its own end.
-
-    Raises
-    ------
-    Diverged
-        At the first step whose loss is not finite.
-    """
-    recipe, standing = training.recipe, training.standing
-    last_good = training.weights()
-    while not standing.is_over(recipe):
-        watch = _Watch(training, last_good, on_event, stopped)
-        batches = _Batches(training, train)
-        try:
-            training.model.logits_model.fit(
-                iter(batches),
-                steps_per_epoch=training.steps_per_epoch - standing.step,
-                callbacks=[watch],
-                shuffle=False,  # they are
-                verbose=0,
-            )
-        except Exception:
-            if batches.error is not None:  # TensorFlow wraps it in an error of its own
-                raise batches.error from None
-            raise
-        standing.epoch_seconds = time.perf_counter() - watch.started
-        if standing.step < training.steps_per_epoch:
-            return False
-        logits = _logits(training.evaluated(), validation)
-        rate = training.rate_at((standing.epoch + 1) * training.steps_per_epoch - 1)
-        finish_epoch(training, logits, validation.labels, rate, on_event)
-        last_good = training.weights()
-        if stopped():
-            return standing.is_over(recipe)
-    return True
-
-
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Counts an epoch's steps, tells of them, and ends it at a signal or a loss that is no number.
+class _Steps(keras.callbacks.Callback):  # type: ignore[misc]
+    """Counts an epoch's steps, and ends it at a signal or a loss that is not finite.
 
     Keras's running means begin anew with each call of `fit`; what an interrupted epoch had
     counted before is added to them.
     """
 
-    def __init__(
-        self,
-        training: KerasFitting,
-        last_good: Weights,
-        on_event: Callable[[Event], None],
-        stopped: Callable[[], bool],
-    ) -> None:
+    def __init__(self, training: KerasTraining, monitor: Monitor) -> None:
         super().__init__()
-        standing = training.standing
-        self.training, self.last_good = training, last_good
-        self.on_event, self.stopped = on_event, stopped
-        self.before = (standing.loss_sum, standing.correct, standing.images)
-        self.started = self.shown = time.perf_counter() - standing.epoch_seconds
+        self.training, self.monitor = training, monitor
+        progress = training.progress
+        self.before = (progress.loss_sum, progress.correct, progress.images)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any]) -> None:
-        """Take one step's results into the standing."""
-        training, standing = self.training, self.training.standing
+        """Take one step's results into the progress."""
+        training, progress = self.training, self.training.progress
         loss_sum, correct, images = self.before
-        standing.images += training.sizes[standing.step]
-        standing.step += 1
-        counted = standing.images - images
-        standing.loss_sum = loss_sum + float(logs["loss"]) * counted
-        standing.correct = correct + round(float(logs["accuracy"]) * counted)
-        if not math.isfinite(standing.loss_sum):
-            raise Diverged(
-                standing.epoch + 1,
-                standing.step,
-                training.recipe,
-                training.best or self.last_good,
-            )
+        progress.images += training.sizes[progress.step]
+        progress.step += 1
+        counted = progress.images - images
+        progress.loss_sum = loss_sum + float(logs["loss"]) * counted
+        progress.correct = correct + round(float(logs["accuracy"]) * counted)
+        if not math.isfinite(progress.loss_sum):
+            raise self.monitor.diverged()
         training.follow()
-        now = time.perf_counter()
-        if now - self.shown > SHOW_SECONDS:
-            self.shown = now
-            self.on_event(step_event(training, now - self.started))
-        if self.stopped():
+        if self.monitor.is_due():
+            self.monitor.show()
+        if self.monitor.stopped():
             self.model.stop_training = True
 
 
-class _Batches:
-    """The rest of an epoch: images `(B, H, W, C)` and shares of labels `(B, classes)`.
+class _Arrays:
+    """Batches as Keras takes them: images `(B, H, W, C)` and shares of classes `(B, classes)`.
 
     `error` is what making them raised, if anything did.
     """
 
-    def __init__(self, training: KerasFitting, train: ImageSet) -> None:
-        recipe, standing = training.recipe, training.standing
-        self.shuffled = train.shuffled(
-            recipe.batch_size, recipe.augmentation, recipe.seed, standing.epoch, standing.step
-        )
-        self.classes = training.model.plan.output[0]
+    def __init__(self, batches: Iterator[Batch], classes: int) -> None:
+        self.batches, self.classes = batches, classes
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         try:
-            for images, targets in self.shuffled:
-                if isinstance(targets, MixedLabels):
-                    shares = targets.soft(self.classes)
-                else:
-                    shares = one_hot(targets, self.classes).float()
+            for images, targets in self.batches:
+                shares = targets.probabilities(self.classes)
                 yield images.permute(0, 2, 3, 1).numpy(), shares.numpy()
         except Exception as error:
             self.error = error
             raise
-
-
-def _logits(model: KerasModel, images: ImageSet) -> torch.Tensor:
-    """Return logits `(N, classes)` of a whole set, in evaluation mode, unaugmented."""
-    batches = (batch.numpy() for batch, _ in images.in_order(EVALUATION_BATCH))
-    return torch.from_numpy(np.concatenate([model.logits(batch) for batch in batches]))
 
 
 def _value(variable: Any) -> NDArray[Any]:

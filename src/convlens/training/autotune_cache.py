@@ -1,4 +1,4 @@
-"""The choices that were measured on this machine, kept in the user's cache: one file for each."""
+"""Compute settings that were measured on this machine, in the user's cache: a file for each."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from convlens.foundation import atomic
 from convlens.foundation.errors import ConvlensError
 
 FORM = 3
-"""Of what is kept; 1 did not know of other work, 2 neither the network's name nor the date."""
+"""Version of the files; 1 did not know of other work, 2 neither the network's name nor the date."""
 CROWDED_SECONDS = 3600
-"""How long a choice is kept that was measured while other programs took cores."""
+"""How long settings are kept that were measured while other programs took cores."""
 MOST_BYTES = 100_000
-"""Of a file that is read."""
+"""Files larger than this are not read."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A measured choice, and what it was measured for."""
+class Measured:
+    """A file of the cache: compute settings, and what they were measured for."""
 
     network: str
     """Name of the network."""
     batch_size: int
-    """Images of a training step."""
+    """Images per training step."""
     device: str
     measured: str
-    """When, in ISO 8601, UTC."""
+    """Time of the measurement, in ISO 8601, UTC."""
     choice: Mapping[str, Any]
-    """The fields of a `Choice`."""
+    """The fields of `ComputeSettings`."""
     form: int = FORM
 
 
 def place() -> Path:
-    """Return the folder in which choices are kept."""
+    """Return the folder of the cache."""
     return Path(platformdirs.user_cache_dir("convlens")) / "choices"
 
 
 def file_of(facts: Mapping[str, Any]) -> Path:
-    """Return the file of a choice, by all that it depends on."""
+    """Return the file of settings, by all that they depend on."""
     text = json.dumps({"form": FORM, **facts}, sort_keys=True)
     return place() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
@@ -55,19 +55,19 @@ def file_of(facts: Mapping[str, Any]) -> Path:
 def keep(
     path: Path, *, network: str, batch_size: int, device: str, choice: Mapping[str, Any]
 ) -> None:
-    """Keep a choice; a cache that cannot be written costs the next run a second, nothing else."""
+    """Keep settings; where the cache cannot be written, the next run measures again."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with suppress(OSError, ConvlensError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_json(path, asdict(Kept(network, batch_size, device, now, choice)))
+        atomic.write_json(path, asdict(Measured(network, batch_size, device, now, choice)))
 
 
-def read(path: Path) -> Kept | None:
-    """Return a kept choice, or None where there is none, or it is damaged or too old."""
+def read(path: Path) -> Measured | None:
+    """Return the content of a file, or None where there is none, or it is damaged or too old."""
     try:
         if path.stat().st_size > MOST_BYTES:
             return None
-        kept = Kept(**json.loads(path.read_text("utf-8")))
+        kept = Measured(**json.loads(path.read_text("utf-8")))
         age = time.time() - path.stat().st_mtime
         old = bool(kept.choice["crowded"]) and age > CROWDED_SECONDS
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
@@ -75,7 +75,7 @@ def read(path: Path) -> Kept | None:
     return None if old or kept.form != FORM else kept
 
 
-def all_kept() -> list[Kept]:
-    """Return what is kept and still holds, the newest first."""
-    choices = [read(path) for path in place().glob("*.json")]
-    return sorted((kept for kept in choices if kept), key=lambda kept: kept.measured, reverse=True)
+def all_kept() -> list[Measured]:
+    """Return everything in the cache that still holds, the newest first."""
+    files = [read(path) for path in place().glob("*.json")]
+    return sorted((kept for kept in files if kept), key=lambda kept: kept.measured, reverse=True)
