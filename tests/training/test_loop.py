@@ -18,7 +18,6 @@ from convlens.training.events import Event
 from convlens.training.loop import fit
 from convlens.training.monitor import Diverged
 from convlens.training.recipe import Augmentation, Recipe
-from convlens.training.targets import Targets, cross_entropy
 from convlens.training.torch_training import TorchTraining, predict
 
 CPU = torch.device("cpu")
@@ -193,19 +192,6 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
     assert groups[0]["weight_decay"] == RECIPE.weight_decay
     assert all(p.ndim == 1 for p in groups[1]["params"])
     assert groups[1]["weight_decay"] == 0
-
-
-def test_the_loss_of_mixed_labels_is_the_mean_of_both_losses_in_their_shares() -> None:
-    logits = torch.randn(5, 3)
-    own, other = torch.tensor([0, 1, 2, 0, 1]), torch.tensor([1, 1, 0, 2, 2])
-    share = torch.tensor([0.5, 0.9, 1.0, 0.7, 0.6])
-    losses = [
-        F.cross_entropy(logits, label, reduction="none", label_smoothing=0.1)
-        for label in (own, other)
-    ]
-    expected = (share * losses[0] + (1 - share) * losses[1]).mean()
-    found = cross_entropy(logits, Targets(own, other, share), 0.1)
-    torch.testing.assert_close(found, expected)
 
 
 def test_it_learns_from_mixed_images_and_counts_against_the_larger_part() -> None:

@@ -63,14 +63,16 @@ def _check_network(network: Network, dataset: Dataset) -> None:
     takes, gives = tuple(network.input), network.plan().output
     if takes == shape and gives == (classes,):
         return
-    network.adapted(shape, classes)  # where that is no way out, its error says what is
     what = f"the network takes {shape_text(takes)} and the images are {shape_text(shape)}"
     if takes == shape:
         what = f"the network gives {shape_text(gives)} and the data has {classes} classes"
+    fix = f"adapt it: network.adapted({shape}, {classes})"
+    try:
+        network.adapted(shape, classes)
+    except NetworkError as error:  # whose advice was tried
+        fix = f"with {shape_text(shape)} {error.what.splitlines()[0]}; {error.fix}"
     raise NetworkError(
-        what,
-        f"a network for images of {shape_text(shape)} with one logit per class",
-        f"adapt it: network.adapted({shape}, {classes})",
+        what, f"a network for images of {shape_text(shape)} with one logit per class", fix
     )
 
 
