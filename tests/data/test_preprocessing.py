@@ -107,3 +107,28 @@ def test_mean_and_std_from_sums_are_those_from_pixels(images: np.ndarray) -> Non
             assert found[1][channel] == 1.0
         else:
             assert found[1][channel] == pytest.approx(expected[1][channel], rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [(300, 200), (224, 224), (97, 500)])
+def test_published_preparation_resizes_the_shorter_side_and_cuts_the_middle(
+    size: tuple[int, int],
+) -> None:
+    half = (0.5, 0.5, 0.5)
+    preparing = Preprocessing((3, 224, 224), half, half, resize=256, interpolation="bicubic")
+    assert Preprocessing.from_dict(preparing.to_dict()) == preparing
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    image = Image.fromarray(noise)
+    # as torchvision's Resize(256) and CenterCrop(224) do
+    width, height = (round(side * 256 / min(size)) for side in size)
+    resized = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    top, left = (height - 224) // 2, (width - 224) // 2
+    expected = resized[top : top + 224, left : left + 224].transpose(2, 0, 1)
+    np.testing.assert_array_equal(preparing.bring(image, []), expected)
+
+
+@pytest.mark.parametrize("change", [{"resize": 20}, {"resize": 10**9}, {"interpolation": "magic"}])
+def test_damaged_sizes_and_interpolations_are_refused(change: dict[str, object]) -> None:
+    half = (0.5, 0.5, 0.5)
+    written = Preprocessing((3, 32, 32), half, half, resize=40).to_dict()
+    with pytest.raises(DataError, match="damaged"):
+        Preprocessing.from_dict({**written, **change})

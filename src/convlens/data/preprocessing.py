@@ -20,6 +20,7 @@ from convlens.foundation.errors import DataError
 Framing = Literal["none", "mnist"]
 Background = Literal["dark", "light", "mixed"]
 Fit = Literal["crop", "pad", "stretch", "exact"]
+Interpolation = Literal["bilinear", "bicubic"]
 
 PLAIN_SPREAD = 0.1
 """A set has a plain background when its border pixels spread less than this (scale 0 to 1)."""
@@ -54,6 +55,11 @@ class Preprocessing:
         input and cut the middle; "pad": resize until it lies inside and fill the rest with the
         median of its own border; "stretch": resize each side by itself; "exact": all training
         images had the size, others are cropped.
+    resize : int, optional
+        With "crop": what the shorter side is resized to before the middle is cut, in pixels; larger
+        than the input, it leaves a margin out. By default the image just covers the input.
+    interpolation : {"bilinear", "bicubic"}
+        How pixels are weighed when an image is resized; both average over what is made smaller.
     known : bool
         False for a model from elsewhere that does not say how its images were prepared: every
         image prepared for it then comes with a note.
@@ -66,6 +72,8 @@ class Preprocessing:
     background: Background = "mixed"
     fit: Fit = "crop"
     known: bool = True
+    resize: int | None = None
+    interpolation: Interpolation = "bilinear"
 
     def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return `(x/255 - mean)/std`, float32 `(N, C, H, W)`, of uint8 images `(N, C, H, W)`."""
@@ -134,16 +142,32 @@ class Preprocessing:
                 f"{strokes} strokes on a {ground} ground: inverted, because the run's images "
                 f"are {ground} on {strokes}"
             )
-        if image.size != (width, height):
+        if image.size != (width, height) or self.resize is not None:
             notes.append(f"{image.width}x{image.height} brought to {width}x{height}")
             if self.framing == "mnist":
                 image = _framed(image, width, height)
             else:
-                image = _FITTING[self.fit](image, width, height)
+                image = self._fitted(image)
         if pixels is None or image is not given:
             pixels = np.asarray(image, np.uint8)
         # a view: whoever keeps it copies it into place
         return pixels.reshape(height, width, channels).transpose(2, 0, 1)
+
+    def _fitted(self, image: Image.Image) -> Image.Image:
+        """Return the image at the input's size."""
+        _, height, width = self.input
+        resample = _RESAMPLING[self.interpolation]
+        if self.fit == "pad":
+            return letterbox(image, width, height, resample)
+        if self.fit == "stretch":
+            return stretch(image, width, height, resample)
+        if self.resize is None:
+            return cover(image, width, height, resample)
+        margin = self.resize / min(width, height)
+        wide, high = max(width, round(width * margin)), max(height, round(height * margin))
+        covered = cover(image, wide, high, resample)
+        left, top = (wide - width) // 2, (high - height) // 2
+        return covered.crop((left, top, left + width, top + height))
 
     def _opposite(self, image: Image.Image) -> bool:
         """Say whether the image's plain background is the opposite of the run's."""
@@ -161,8 +185,9 @@ class Preprocessing:
             "mean": list(self.mean),
             "std": list(self.std),
         }
-        if self.known:  # the usual case, which files from before do not mention either
-            del written["known"]
+        for key, usual in (("known", True), ("resize", None), ("interpolation", "bilinear")):
+            if written[key] == usual:  # files from before do not mention it either
+                del written[key]
         return written
 
     @classmethod
@@ -180,21 +205,25 @@ class Preprocessing:
             shape = tuple(int(n) for n in written["input"])
             mean = tuple(float(x) for x in written["mean"])
             std = tuple(float(x) for x in written["std"])
-            chosen = [written["framing"], written["background"], written["fit"]]
+            words = [written["framing"], written["background"], written["fit"]]
+            words.append(written.get("interpolation", "bilinear"))
+            resize = None if written.get("resize") is None else int(written["resize"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _damaged(f"{type(error).__name__} {error}") from None
-        kinds = [get_args(kind) for kind in (Framing, Background, Fit)]
-        if any(word not in kind for word, kind in zip(chosen, kinds, strict=True)):
-            raise _damaged(f"framing, background or fit is none of {kinds}")
+        kinds = [get_args(kind) for kind in (Framing, Background, Fit, Interpolation)]
+        if any(word not in kind for word, kind in zip(words, kinds, strict=True)):
+            raise _damaged(f"framing, background, fit or interpolation is none of {kinds}")
         if len(shape) != 3 or shape[0] not in (1, 3) or not all(1 <= n <= 16_384 for n in shape):
             raise _damaged(f"the input is {shape}")
         if len(mean) != shape[0] or len(std) != shape[0]:
             raise _damaged("mean and std need one value a channel")
         if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
             raise _damaged("mean and std must be finite, and std above 0")
-        framing, background, fit = chosen
+        if resize is not None and not min(shape[1:]) <= resize <= 16_384:
+            raise _damaged(f"resize is {resize}")
+        framing, background, fit, interpolation = words
         known = written.get("known") is not False
-        return cls(shape, mean, std, framing, background, fit, known)
+        return cls(shape, mean, std, framing, background, fit, known, resize, interpolation)
 
 
 def _damaged(reason: str) -> DataError:
@@ -205,8 +234,19 @@ def _damaged(reason: str) -> DataError:
     )
 
 
-def cover(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Resize so that the image covers width x height, and cut the middle; bilinear, antialiased."""
+_RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+
+def cover(
+    image: Image.Image,
+    width: int,
+    height: int,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Image.Image:
+    """Resize so that the image covers width x height, and cut the middle; antialiased."""
     if max(image.size) > 64 * min(image.size):
         # a strip of one pixel by a million would be resized to billions: its middle is enough
         long = 64 * min(image.size)
@@ -220,12 +260,17 @@ def cover(image: Image.Image, width: int, height: int) -> Image.Image:
         )
     scale = max(width / image.width, height / image.height)
     size = max(width, round(image.width * scale)), max(height, round(image.height * scale))
-    resized = image.resize(size, Image.Resampling.BILINEAR)
+    resized = image.resize(size, resample)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return resized.crop((left, top, left + width, top + height))
 
 
-def letterbox(image: Image.Image, width: int, height: int) -> Image.Image:
+def letterbox(
+    image: Image.Image,
+    width: int,
+    height: int,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Image.Image:
     """Resize so that the image lies inside width x height, in the middle of its border's median.
 
     The fill is the image's own, so that a scan on white paper gets no black bars.
@@ -235,7 +280,7 @@ def letterbox(image: Image.Image, width: int, height: int) -> Image.Image:
         min(width, max(1, round(image.width * scale))),
         min(height, max(1, round(image.height * scale))),
     )
-    resized = image.resize(size, Image.Resampling.BILINEAR)
+    resized = image.resize(size, resample)
     pixels = np.asarray(resized).reshape(size[1], size[0], -1)
     edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     fill = tuple(int(value) for value in np.median(edges, axis=0))
@@ -244,12 +289,14 @@ def letterbox(image: Image.Image, width: int, height: int) -> Image.Image:
     return ground
 
 
-def stretch(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Resize each side by itself; bilinear, antialiased."""
-    return image.resize((width, height), Image.Resampling.BILINEAR)
-
-
-_FITTING = {"crop": cover, "pad": letterbox, "stretch": stretch, "exact": cover}
+def stretch(
+    image: Image.Image,
+    width: int,
+    height: int,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Image.Image:
+    """Resize each side by itself; antialiased."""
+    return image.resize((width, height), resample)
 
 
 def _framed(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -1,10 +1,12 @@
 /** How an image becomes what the network was trained on: the same as in Python, byte for byte. */
 import type { Tensor } from "../model/tensor";
 import type { Preprocessing } from "../model/contract";
-import { cover, letterbox, stretch } from "./fit";
+import { cover, coverMargin, letterbox, stretch } from "./fit";
 import { framed } from "./framing";
+import { BICUBIC, BILINEAR } from "./resize";
 import { border, grey, median, rgb, type Raster } from "./raster";
 
+const FILTERS = { bilinear: BILINEAR, bicubic: BICUBIC };
 const FITTING = { crop: cover, pad: letterbox, stretch, exact: cover };
 
 /** Bring a decoded image to the network's input: bytes `(C, H, W)`, and what was changed. */
@@ -23,10 +25,14 @@ export function bring(record: Preprocessing, decoded: Raster): { image: Uint8Arr
       `${strokes} strokes on a ${ground} ground: inverted, because the run's images are ${ground} on ${strokes}`,
     );
   }
-  if (image.width !== width || image.height !== height) {
+  const short = record.resize ?? null;
+  if (image.width !== width || image.height !== height || short !== null) {
     notes.push(`${image.width}x${image.height} brought to ${width}x${height}`);
-    const fit = record.framing === "mnist" ? framed : FITTING[record.fit];
-    image = fit(image, width, height);
+    const filter = FILTERS[record.interpolation ?? "bilinear"];
+    if (record.framing === "mnist") image = framed(image, width, height);
+    else if (short !== null && (record.fit === "crop" || record.fit === "exact")) {
+      image = coverMargin(image, width, height, short, filter);
+    } else image = FITTING[record.fit](image, width, height, filter);
   }
   const cells = height * width;
   const planes = new Uint8Array(channels * cells);

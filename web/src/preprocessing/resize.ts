@@ -5,7 +5,7 @@
  */
 import type { Raster } from "./raster";
 
-interface Filter {
+export interface Filter {
   support: number;
   at: (x: number) => number;
 }
@@ -13,6 +13,16 @@ interface Filter {
 export const BILINEAR: Filter = {
   support: 1,
   at: (x) => Math.max(0, 1 - Math.abs(x)),
+};
+
+/** Keys' cubic with a = -0.5, as Pillow has it. */
+export const BICUBIC: Filter = {
+  support: 2,
+  at: (signed) => {
+    const x = Math.abs(signed);
+    if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+  },
 };
 
 export const BOX: Filter = {
@@ -39,8 +49,13 @@ function tapsOf(from: number, to: number, filter: Filter): Taps[] {
     const weights: number[] = [];
     for (let x = first; x < last; x++) weights.push(filter.at((x - centre + 0.5) / stretch));
     const sum = weights.reduce((all, weight) => all + weight, 0);
-    return { first, weights: weights.map((weight) => Math.trunc(0.5 + (weight / sum) * PRECISION)) };
+    return { first, weights: weights.map((weight) => fixed(weight / sum)) };
   });
+}
+
+/** In fixed point, rounded away from zero at a half, as C does after adding half of the sign. */
+function fixed(weight: number): number {
+  return Math.trunc(weight * PRECISION + (weight < 0 ? -0.5 : 0.5));
 }
 
 function byte(sum: number): number {

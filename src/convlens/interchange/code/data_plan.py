@@ -44,6 +44,10 @@ class DataPlan:
         Pillow's name of the images' channels, "L" or "RGB".
     fit : {"crop", "pad", "stretch", "exact"}
         How images are brought to their size.
+    interpolation : str
+        Pillow's name of the resampling, "BILINEAR" or "BICUBIC".
+    resize : int or None
+        With "crop", what the shorter side is resized to before the middle is cut.
     """
 
     kind: Kind
@@ -55,6 +59,8 @@ class DataPlan:
     test_fraction: float | None
     mode: str
     fit: str
+    interpolation: str = "BILINEAR"
+    resize: int | None = None
     test_seed: int = TEST_SEED
 
     @property
@@ -151,6 +157,8 @@ def plan(recorded: Mapping[str, Any]) -> DataPlan:
         test_fraction=split.get("test_fraction"),
         mode="L" if preprocessing.input[0] == 1 else "RGB",
         fit=preprocessing.fit,
+        interpolation=preprocessing.interpolation.upper(),
+        resize=preprocessing.resize,
     )
 
 

@@ -61,6 +61,10 @@ class Preprocessing(TypedDict):
     known: NotRequired[
         Annotated[bool, Field(description="false where a model from elsewhere does not say it")]
     ]
+    resize: NotRequired[
+        Annotated[int, Field(description="the shorter side before the middle is cut, in pixels")]
+    ]
+    interpolation: NotRequired[Literal["bilinear", "bicubic"]]
 
 
 class RunStatus(TypedDict, total=False):
