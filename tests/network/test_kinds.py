@@ -33,6 +33,7 @@ WRITTEN: dict[str, list[dict[str, Any]]] = {
     "depthwise": [{"depthwise": 2, "kernel": 3}],
     "batch_norm": [{"batch_norm": True}],
     "relu": [{"relu": True}],
+    "relu6": [{"relu6": True}],
     "gelu": [{"gelu": True}],
     "silu": [{"silu": True}],
     "leaky_relu": [{"leaky_relu": 0.2}],

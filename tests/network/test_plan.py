@@ -105,3 +105,9 @@ def test_both_parts_of_any_cut_together_compute_the_whole(
             break
     assert layers == [row.name for row in plan.steps[: len(layers)]]
     np.testing.assert_allclose(values, whole.logits(images), rtol=1e-5, atol=1e-6)
+
+
+def test_a_kind_that_ends_in_a_digit_never_takes_the_name_of_another_kind() -> None:
+    layers = [*[{"relu": True}] * 61, {"relu6": True}, {"flatten": True}, {"linear": 2}]
+    names = [step.name for step in Network(input=[1, 4, 4], layers=layers).plan().steps]
+    assert names[60:62] == ["relu61", "relu6_1"]

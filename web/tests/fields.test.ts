@@ -46,3 +46,12 @@ test("a layer of a kind that the page does not know is taken for no other kind",
   expect(kindOf(layer)).toBeNull();
   expect(namesOf([layer, { relu: true }, layer])).toEqual(["hard_tanh1", "relu1", "hard_tanh2"]);
 });
+
+test("layers without a name get their kind and number, apart where the kind ends in a digit", () => {
+  expect(namesOf([{ conv: 8 }, { relu6: true }, { conv: 8, name: "last" }, { relu6: true }])).toEqual([
+    "conv1",
+    "relu6_1",
+    "last",
+    "relu6_2",
+  ]);
+});

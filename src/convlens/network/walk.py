@@ -258,7 +258,9 @@ def own_names(layers: tuple[Layer, ...]) -> Iterator[str]:
     counts: dict[str, int] = {}
     for layer in layers:
         counts[layer.kind] = counts.get(layer.kind, 0) + 1
-        yield layer.name or f"{layer.kind}{counts[layer.kind]}"
+        # relu6_1: the name relu61 would be that of the 61st ReLU
+        gap = "_" if layer.kind[-1].isdigit() else ""
+        yield layer.name or f"{layer.kind}{gap}{counts[layer.kind]}"
 
 
 def named(layers: tuple[Layer, ...]) -> Iterator[tuple[str, Layer]]:

@@ -81,6 +81,13 @@ export const POINTWISE = {
     says: (x) => (x < 0 ? "relu.cut" : "relu.kept"),
     cuts: true,
   }),
+  relu6: layer({
+    family: "activation",
+    value: (x) => Math.min(Math.max(x, 0), 6),
+    lines: (x) => [{ text: `min(max(${short(x)}, 0), 6)`, value: Math.min(Math.max(x, 0), 6) }],
+    says: (x) => (x < 0 ? "relu.cut" : x > 6 ? "relu6.bounded" : "relu.kept"),
+    cuts: true,
+  }),
   leaky_relu: layer({
     family: "activation",
     constants: ["slope"],

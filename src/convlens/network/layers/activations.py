@@ -99,6 +99,30 @@ class ReLU(Activation):
         return "max(x, 0)", {}
 
 
+class ReLU6(Activation):
+    """`min(max(x, 0), 6)`: a bound for numbers of few bits.
+
+    Howard et al. 2017, arXiv:1704.04861 (MobileNets).
+    """
+
+    kind = "relu6"
+    record = Record(
+        sentence="Negative values become 0, and those above 6 become 6: the shape is kept.",
+        torch="ReLU6",
+        keras=KerasNames({"relu6": {}}),
+        onnx=(op("Clip", X, 0.0, 6.0),),
+        rising=True,
+    )
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        import numpy as np
+
+        return np.clip(x, 0.0, 6.0)
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        return "min(max(x, 0), 6)", {}
+
+
 class GELU(Activation):
     """`x * Phi(x)`, Phi the normal distribution function `(1 + erf(x / sqrt(2))) / 2`.
 
@@ -180,4 +204,4 @@ class LeakyReLU(Activation):
         return ("x, as x > 0" if x > 0 else "slope * x, as x <= 0"), {"slope": self.slope}
 
 
-ACTIVATIONS = concrete(ReLU, GELU, SiLU, LeakyReLU)
+ACTIVATIONS = concrete(ReLU, ReLU6, GELU, SiLU, LeakyReLU)
