@@ -94,7 +94,7 @@ def test_three_channels_are_drawn_or_those_that_are_asked_for(
     words = texts(window_svg(step, pixels, channels=[2]))
     assert words.count("channel 2") == 2
     assert "31 more channels" in words
-    with pytest.raises(InputError, match="does not see channel 32"):
+    with pytest.raises(InputError, match="does not read channel 32"):
         window_svg(step, pixels, channels=[32])
 
 

@@ -114,7 +114,7 @@ def look(
     InputError
         Where a layer, method or class does not exist; names the nearest.
     """
-    run, image = run_first("look", run, image)
+    run, image = run_first("look", run, image, runs)
     several = named_images(image)
     subject = run if isinstance(run, Subject) else open_subject(run, runs, engine="auto")
     looks = [

@@ -18,6 +18,7 @@ from convlens.foundation.spelling import renamed, say
 from convlens.inside.look import Subject
 from convlens.network import Network, zoo
 from convlens.runs import Run
+from convlens.weights.published import published
 
 if TYPE_CHECKING:
     from convlens.engines.torch_engine import TorchModel
@@ -27,6 +28,10 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 LIGHT = 100_000_000
 """Multiply-adds of one image that the reference engine computes in less time than PyTorch loads."""
+
+
+PUBLISHED = "efficientnet-lite0"
+"""The published network that answers where nothing has been trained yet."""
 
 
 Source = Run | Network | str | Path
@@ -47,13 +52,14 @@ def open_subject(
     engine: str = "torch",
     finite: bool = True,
 ) -> Subject:
-    """Open a run, or a network with its initial weights.
+    """Open a run, or a network with its published or its initial weights.
 
     Parameters
     ----------
     run : Run, Network, str or Path
-        An open run, "last", a run's name or folder; or a network, a name of the zoo, or a
-        network's file.
+        An open run, "last", a run's name or folder; the name of a published network, which has
+        its published weights; or a network, a name of the zoo, or a network's file, which have
+        initial ones.
     runs : path, optional
         Folder of the runs.
     engine : {"torch", "reference", "auto"}
@@ -67,6 +73,8 @@ def open_subject(
     InputError
         Where it is neither, or the network takes images that are neither grey nor RGB.
     """
+    if isinstance(run, str) and run in zoo.published_names():
+        return _published(run, engine)
     if not isinstance(run, Run) and is_network(run):
         network = resolved(run)
         channels = network.input[0]
@@ -117,6 +125,17 @@ def open_with_data(
     return _of_run(opened), dataset
 
 
+def _published(name: str, engine: str = "torch") -> Subject:
+    """Open a published network with the weights that the catalogue has for it."""
+    entry = published(name)
+    network = zoo.load(entry.network)
+    model = build(network, engine="torch" if engine == "auto" else engine)
+    model.load_weights(entry.read(model.plan.weight_shapes()))
+    preparing = {"input": network.input, "framing": "none", "background": "mixed", "fit": "crop"}
+    preprocessing = Preprocessing.from_dict({**preparing, **entry.preprocessing})
+    return Subject(network.name, model, preprocessing, entry.classes, trained=True)
+
+
 def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Subject:
     network = Network.from_toml(run.network_text)
     if engine == "auto":
@@ -160,7 +179,8 @@ def is_network(run: Source) -> bool:
     if isinstance(run, Run | Network):
         return isinstance(run, Network)
     path = Path(run)
-    return str(run) in zoo.names() or (path.suffix in (".toml", ".json") and path.is_file())
+    known = [*zoo.names(), *zoo.published_names()]
+    return str(run) in known or (path.suffix in (".toml", ".json") and path.is_file())
 
 
 def resolved(network: Network | str | Path) -> Network:
@@ -206,18 +226,22 @@ def with_weights(
     return model
 
 
-def run_first(verb: str, run: Any, images: Any) -> tuple[Any, Any]:
-    """Return the run and the images of a call; the order images, run is an old spelling.
+def run_first(verb: str, run: Any, images: Any, runs: str | Path | None = None) -> tuple[Any, Any]:
+    """Return the run and the images of a call, whose arguments may be the images alone.
+
+    The order images, run is an old spelling.
 
     Raises
     ------
     InputError
         Where there is no image.
     """
+    if images is None and looks_like_an_image(run):
+        return last_or_published(runs), run
     is_source = isinstance(images, Run | Network) or hasattr(images, "preprocessing")
     if is_source or (looks_like_an_image(run) and not looks_like_an_image(images)):
         say(f"{verb}: the run comes first now: {verb}(run, images)")
-        run, images = ("last" if images is None else images), run
+        run, images = images, run
     if images is None:
         raise InputError(
             f"{verb} came without an image",
@@ -225,3 +249,9 @@ def run_first(verb: str, run: Any, images: Any) -> tuple[Any, Any]:
             f'write {verb}("last", "image.png")',
         )
     return run, images
+
+
+def last_or_published(runs: str | Path | None = None) -> str:
+    """Return what answers where nobody is named: the last run, or a published network before it."""
+    trained = any(not summary.problem for summary in store.listing(runs))
+    return "last" if trained else PUBLISHED

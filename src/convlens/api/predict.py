@@ -7,16 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from convlens import runs as store
-from convlens.api.opening import run_first, with_weights
-from convlens.data import Preprocessing
+from convlens.api.opening import PUBLISHED, Source, open_subject, run_first
 from convlens.data.images import Images, named_images
-from convlens.engines import build
 from convlens.evaluation import softmax, top_k
+from convlens.foundation.errors import InputError
 from convlens.foundation.progress import shown, track
 from convlens.foundation.spelling import renamed
-from convlens.network import Network
-from convlens.runs import Run
 
 PREDICTED_AT_ONCE = 32
 """Images a batch in `predict`: threads that share the work of a single image mostly wait."""
@@ -44,7 +40,7 @@ class Prediction:
 @renamed(root="runs")
 @shown
 def predict(
-    run: Run | str | Path = "last",
+    run: Source | Images = "last",
     images: Images | None = None,
     *,
     top: int = 5,
@@ -57,7 +53,9 @@ def predict(
     Parameters
     ----------
     run : Run, str or Path
-        Who classifies: an open run, its name, its folder, or "last".
+        Who classifies: an open run, its name, its folder, or "last"; or the name of a published
+        network. Where it is left out, so that the images come first, it is the last run, or
+        EfficientNet-Lite0 where there is none yet.
     images : path, bytes, PIL image, array, or several of these
         Arrays are uint8: one image `(H, W)` or `(H, W, C)`, several `(N, H, W)`,
         `(N, H, W, C)` or `(N, C, H, W)`.
@@ -80,19 +78,22 @@ def predict(
     DataError
         Where one is not a readable image.
     """
-    run, images = run_first("predict", run, images)
-    run = store.find(run, runs)
-    several = named_images(images)
-    model = with_weights(build(Network.from_toml(run.network_text), engine=engine), run)
-    preprocessing = Preprocessing.from_dict(run.data["preprocessing"])
-    classes = [str(name) for name in run.data["classes"]]
+    run, images = run_first("predict", run, images, runs)
+    subject = open_subject(run, runs, engine=engine)
+    if not subject.trained:
+        raise InputError(
+            f"{subject.name} is a network that was not trained",
+            "a run, or a published network",
+            f"train it first, or take {PUBLISHED}",
+        )
+    several, preprocessing = named_images(images), subject.preprocessing
     predictions = []
     for first in track(range(0, len(several), PREDICTED_AT_ONCE), "batches of images classified"):
         some = several[first : first + PREDICTED_AT_ONCE]
         prepared = [preprocessing.prepare(image.source) for image in some]
         pixels = np.stack([each for each, _ in prepared])
-        probabilities = softmax(model.logits(preprocessing.normalise(pixels)))
+        probabilities = softmax(subject.model.logits(preprocessing.normalise(pixels)))
         for image, (_, notes), row in zip(some, prepared, probabilities, strict=True):
-            best = tuple(top_k(row, classes, top))
+            best = tuple(top_k(row, subject.classes, top))
             predictions.append(Prediction(image.name, best, tuple(notes)))
     return predictions

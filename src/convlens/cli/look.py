@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convlens.cli.options import Json, RunsRoot, new_command, print_json
+from convlens.cli.options import Json, RunsRoot, new_command, print_json, tell_default
 from convlens.foundation.atomic import write_folder
 from convlens.foundation.errors import InputError
 from convlens.report.artists import Artists
@@ -23,9 +23,11 @@ app = new_command()
 @app.command(epilog="Example: convlens look last my-seven.png --layer conv1 --cell 3,4")
 def look(
     subject: Annotated[
-        str, typer.Argument(metavar="RUN|NET", help="A run, last, or a network's name or file.")
+        str, typer.Argument(metavar="[RUN|NET]", help="A run, last, or a network's name or file.")
     ],
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="PNG, JPEG and others.")],
+    image: Annotated[
+        str | None, typer.Argument(metavar="IMAGE", help="PNG, JPEG and others.")
+    ] = None,
     layers: Annotated[
         list[str] | None, typer.Option("--layer", help="Only this layer; repeatable.")
     ] = None,
@@ -55,6 +57,7 @@ def look(
 ) -> None:
     """Show what a network computes on an image: pixels, kernels, every map, and the reasons.
 
+    Without a run, the last one is looked into, or EfficientNet-Lite0 where none is trained yet.
     With --cell, one sum is printed as a person would write it, and drawn.
     """
     # first of all, before anything heavy is loaded; one cell is one drawing
@@ -62,6 +65,8 @@ def look(
         from convlens.api.look import find_dead, look
         from convlens.api.opening import open_subject, open_with_data
 
+        if image is None:
+            subject, image = tell_default(runs), subject
         never = None
         if dead:
             who, dataset = open_with_data(subject, runs)

@@ -116,3 +116,15 @@ def parse_span(option: str, text: str | None) -> slice | None:
     raise InputError(
         f"{option} is {text!r}", "start:stop, whole numbers from 0", f"write {option} 0:14"
     )
+
+
+def tell_default(runs: str | None) -> str:
+    """Return what answers where no run is named, and say on stderr which it is."""
+    from convlens.api.opening import PUBLISHED, last_or_published
+
+    source = last_or_published(runs)
+    if source == PUBLISHED:
+        typer.echo(
+            f"no run is here yet: {PUBLISHED} answers, which others trained on ImageNet", err=True
+        )
+    return source

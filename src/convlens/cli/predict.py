@@ -7,22 +7,37 @@ from typing import Annotated
 import typer
 
 import convlens
-from convlens.cli.options import Engine, Json, RunArgument, RunsRoot, new_command, print_json
+from convlens.cli.options import Engine, Json, RunsRoot, new_command, print_json, tell_default
+from convlens.data.images import looks_like_an_image
 
 app = new_command()
 
 
 @app.command(epilog="Example: convlens predict last my-seven.png")
 def predict(
-    run: RunArgument,
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="PNG, JPEG and others.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="[RUN]", help="A run's folder or name, last, or a network."),
+    ],
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE...", help="PNG, JPEG and others.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="A published network instead of a run; see convlens weights.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to list.")] = 3,
     engine: Engine = "torch",
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Classify images of any size and mode, prepared exactly as the run's training images."""
-    predictions = convlens.predict(run, images, top=top, engine=engine, runs=runs)
+    """Classify images of any size and mode, prepared exactly as the run's training images.
+
+    Without a run, the last one answers, or EfficientNet-Lite0 where none is trained yet.
+    """
+    files = list(images or ())
+    if network is not None or looks_like_an_image(run):
+        files, run = [run, *files], network or tell_default(runs)
+    predictions = convlens.predict(run, files, top=top, engine=engine, runs=runs)
     if as_json:
         rows = [
             {

@@ -1,8 +1,13 @@
-"""Named networks, one TOML file each; every file says why it is here."""
+"""Named networks, one TOML file each; every file says why it is here.
+
+Those of this folder are small, to learn from and to train from nothing; `published/` holds those
+that others published with their weights.
+"""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from convlens.foundation.errors import NetworkError, nearest
@@ -11,12 +16,25 @@ from convlens.network.walk import Limits
 
 
 def names() -> list[str]:
-    """Return the names of the zoo's networks.
+    """Return the names of the networks that are trained from nothing.
 
     >>> "tutorial-torch" in names()
     True
     """
-    entries = (entry.name for entry in files(__name__).iterdir())
+    return _names(files(__name__))
+
+
+def published_names() -> list[str]:
+    """Return the names of the published networks.
+
+    >>> published_names()
+    ['efficientnet-lite0']
+    """
+    return _names(files(__name__).joinpath("published"))
+
+
+def _names(folder: Traversable) -> list[str]:
+    entries = (entry.name for entry in folder.iterdir())
     return sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml"))
 
 
@@ -33,13 +51,17 @@ def load(name: str) -> Network:
     >>> load("tutorial-torch").plan().parameters
     31626
     """
-    if name not in names():
+    known = [*names(), *published_names()]
+    if name not in known:
         raise NetworkError(
-            f'there is no network "{name}" in the zoo{nearest(name, names())}',
+            f'there is no network "{name}" in the zoo{nearest(name, known)}',
             "a name from `convlens zoo`, or the path of a .toml or .json file",
             "see `convlens zoo`",
         )
-    return Network.from_toml(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+    folder = files(__name__)
+    if name in published_names():
+        folder = folder.joinpath("published")
+    return Network.from_toml(folder.joinpath(f"{name}.toml").read_text("utf-8"))
 
 
 def default(channels: int) -> str:
