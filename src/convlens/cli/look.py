@@ -23,7 +23,7 @@ app = new_command()
 @app.command(epilog="Example: convlens look last my-seven.png --layer conv1 --cell 3,4")
 def look(
     subject: Annotated[
-        str, typer.Argument(metavar="[RUN|NET]", help="A run, last, or a network's name or file.")
+        str, typer.Argument(metavar="RUN|NET", help="A run, last, or a network's name or file.")
     ],
     image: Annotated[
         str | None, typer.Argument(metavar="IMAGE", help="PNG, JPEG and others.")

@@ -17,7 +17,7 @@ app = new_command()
 def predict(
     run: Annotated[
         str,
-        typer.Argument(metavar="[RUN]", help="A run's folder or name, last, or a network."),
+        typer.Argument(metavar="RUN", help="A run's folder or name, last, or a network."),
     ],
     images: Annotated[
         list[str] | None, typer.Argument(metavar="IMAGE...", help="PNG, JPEG and others.")
