@@ -78,8 +78,8 @@ def predict(
     DataError
         Where one is not a readable image.
     """
-    run, images = run_first("predict", run, images, runs)
-    subject = open_subject(run, runs, engine=engine)
+    source, images = run_first("predict", run, images, runs)
+    subject = open_subject(source, runs, engine=engine)
     if not subject.trained:
         raise InputError(
             f"{subject.name} is a network that was not trained",
