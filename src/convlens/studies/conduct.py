@@ -26,7 +26,8 @@ from convlens.training.settling import settle
 
 SMALL_SET = 20_000
 HELD_OUT = 0.25
-"""Of a small set's training images, so that a validation accuracy has a meaning."""
+"""Share of a small set's training images that is held out: enough for a validation accuracy to
+have a meaning."""
 
 
 @dataclass(frozen=True)

@@ -180,21 +180,21 @@ class Bench:
         """
         key = {"study": self.study, **what, "subject": self.subject.digest}
         number = f"trial {self.done + 1} of {max(self.planned, self.done + 1)}, {name}"
-        found = self.journal.find(key)
-        if found is None or found.get("crowded"):
+        result = self.journal.find(key)
+        if result is None or result.get("crowded"):
             stage(number)
-            found = self._measured(measure)
+            result = self._measured(measure)
             self._refuse_interrupted()
-            self.journal.add(key, found)
-            found = self.journal.find(key)
-            assert found is not None
-            self.on_progress(f"{number}: {_told(found)}{self._left()}")
+            self.journal.add(key, result)
+            result = self.journal.find(key)
+            assert result is not None
+            self.on_progress(f"{number}: {_summary(result)}{self._left()}")
         else:
             self.remembered += 1
-            self.on_progress(f"{number}: {_told(found)} (kept from before)")
+            self.on_progress(f"{number}: {_summary(result)} (kept from before)")
         self.done += 1
-        self.crowded += bool(found.get("crowded"))
-        return found
+        self.crowded += bool(result.get("crowded"))
+        return result
 
     def _measured(self, measure: Callable[[], Values]) -> Values:
         """Measure, and again where other work took the cores meanwhile; keep the least disturbed.
@@ -209,21 +209,21 @@ class Bench:
                 self.on_progress("other work took the cores meanwhile: measured again")
             started, waited = time.perf_counter(), waited_seconds()
             try:
-                found = dict(measure())
+                result = dict(measure())
             except Diverged as error:
-                found = {"failed": error.what}
+                result = {"failed": error.what}
             share = (waited_seconds() - waited) / (time.perf_counter() - started)
             # a process of its own knows its own waiting
-            share = float(found.pop("waited_share", share))
-            attempts.append((share, found))
-            if share <= CROWDED or "failed" in found or self.interrupt():
+            share = float(result.pop("waited_share", share))
+            attempts.append((share, result))
+            if share <= CROWDED or "failed" in result or self.interrupt():
                 break
             if time.monotonic() - began > AGAIN_SECONDS:
                 break
-        share, found = min(attempts, key=lambda attempt: attempt[0])
-        if share > CROWDED and "failed" not in found:
-            found |= {"crowded": True, "waited_share": round(share, 3)}
-        return found
+        share, result = min(attempts, key=lambda attempt: attempt[0])
+        if share > CROWDED and "failed" not in result:
+            result |= {"crowded": True, "waited_share": round(share, 3)}
+        return result
 
     def training(
         self,
@@ -257,7 +257,7 @@ class Bench:
         dataset: Dataset | None = None,
         compute: ComputeSettings | None = None,
     ) -> Trial:
-        """Return a training that has not taken a step; what is not given is the subject's."""
+        """Return a training that has not taken a step; by default with the parts of the subject."""
         job = replace(
             self.subject,
             network=network or self.subject.network,
@@ -302,7 +302,7 @@ def outcome(trial: Trial) -> Values:
     }
 
 
-def _told(result: Values) -> str:
+def _summary(result: Values) -> str:
     if "failed" in result:
         return str(result["failed"])
     text = []

@@ -29,9 +29,9 @@ def optimizer(trained: list[Any], recipe: Recipe, steps: int, filters: Sequence[
     recipe : Recipe
         Says which optimizer, its settings and its schedule.
     steps : int
-        Of the whole training.
+        Steps of the whole training.
     filters : sequence of keras.Variable
-        Those of the variables that Muon moves; see `optimise.has_filters`.
+        The variables that Muon moves; see `optimise.has_filters`.
 
     Returns
     -------
@@ -40,22 +40,22 @@ def optimizer(trained: list[Any], recipe: Recipe, steps: int, filters: Sequence[
     """
     rate = Schedule(recipe.learning_rate, recipe.schedule, recipe.warmup, steps)
     if recipe.optimizer == "sgd":
-        found = SGD(rate, momentum=recipe.momentum, decay=recipe.weight_decay)
+        built = SGD(rate, momentum=recipe.momentum, decay=recipe.weight_decay)
     else:
         first, second = recipe.betas
         moments: dict[str, Any] = {"beta_1": first, "beta_2": second, "epsilon": 1e-8}
         if recipe.optimizer == "adam":
-            found = Adam(rate, decay=recipe.weight_decay, **moments)
+            built = Adam(rate, decay=recipe.weight_decay, **moments)
         else:
             if recipe.optimizer == "muon":
                 paths = [variable.path for variable in filters]
                 moments |= {"momentum": recipe.momentum, "filters": paths}
-                found = Muon(rate, weight_decay=recipe.weight_decay, **moments)
+                built = Muon(rate, weight_decay=recipe.weight_decay, **moments)
             else:
-                found = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **moments)
-            found.exclude_from_weight_decay([v for v in trained if len(v.shape) <= 1])
-    found.build(trained)
-    return found
+                built = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **moments)
+            built.exclude_from_weight_decay([v for v in trained if len(v.shape) <= 1])
+    built.build(trained)
+    return built
 
 
 @_register
@@ -167,12 +167,12 @@ def orthogonal(matrix: Any) -> Any:
     """Return what `muon.orthogonal` does."""
     a, b, c = muon.COEFFICIENTS
     rows, columns = matrix.shape
-    found = matrix if rows <= columns else ops.transpose(matrix)
-    found = found / ops.maximum(ops.norm(found), 1e-7)
+    wide = matrix if rows <= columns else ops.transpose(matrix)
+    wide = wide / ops.maximum(ops.norm(wide), 1e-7)
     for _ in range(muon.ROUNDS):
-        gram = found @ ops.transpose(found)
-        found = a * found + (b * gram + c * gram @ gram) @ found
-    return found if rows <= columns else ops.transpose(found)
+        gram = wide @ ops.transpose(wide)
+        wide = a * wide + (b * gram + c * gram @ gram) @ wide
+    return wide if rows <= columns else ops.transpose(wide)
 
 
 @_register

@@ -1,6 +1,6 @@
 """Muon: steps of equal size in all directions for the filters of convolutions.
 
-The momentum of a convolution's filters, as a matrix with one filter a row, is replaced with the
+The momentum of a convolution's filters, as a matrix with one filter per row, is replaced with the
 nearest matrix whose rows are orthonormal: rare directions move as far as common ones. Everything
 else is left to AdamW (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/). Scaled as by
 Liu et al. 2025 (arXiv:2502.16982), a learning rate and a weight decay mean what they do in AdamW.
@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the polynomial that `orthogonal` applies: the steepest at zero that still comes near one."""
+"""Coefficients of the polynomial in `orthogonal`. Among those that bring every singular value close
+to one, these are the steepest at zero."""
 ROUNDS = 3
+"""Iterations of `orthogonal`."""
 SCALE = 0.2
 """The root mean square of an AdamW step, as a share of the learning rate."""
 
@@ -29,13 +31,13 @@ class Muon(torch.optim.AdamW):
     ----------
     groups : list of dict
         Parameter groups, each with its `weight_decay`; those marked hold tensors with at least two
-        axes, one filter an entry of the first.
+        axes, one filter per entry of the first.
     lr, betas
         As in AdamW.
     momentum : float
         Nesterov momentum of the marked groups.
     dtype : torch.dtype
-        Of the matrix products; bfloat16 is exact enough.
+        Number format of the matrix products; bfloat16 is exact enough.
     fused, capturable
         As in AdamW.
 
@@ -90,14 +92,15 @@ def step_length(shape: Sequence[int]) -> float:
 def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return nearly U V^T of a matrix U S V^T: all singular values between about 0.5 and 1.3.
 
-    A Newton-Schulz iteration, products only; rounds beyond the third change accuracies no more.
+    A Newton-Schulz iteration, of matrix products only. More than three rounds do not change the
+    accuracy of a trained network.
 
     Parameters
     ----------
     matrix : Tensor, float32 (rows, columns)
         Not all zero, or zero comes back.
     dtype : torch.dtype
-        Of the products.
+        Number format of the products.
 
     Returns
     -------
@@ -111,9 +114,9 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """
     a, b, c = COEFFICIENTS
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    found: Tensor = (wide / wide.norm().clamp(min=1e-7)).to(dtype)
+    near: Tensor = (wide / wide.norm().clamp(min=1e-7)).to(dtype)
     for _ in range(ROUNDS):
-        gram = found @ found.T
+        gram = near @ near.T
         gram = torch.addmm(gram, gram, gram, beta=b, alpha=c)
-        found = torch.addmm(found, gram, found, beta=a)
-    return (found if wide is matrix else found.T).float()
+        near = torch.addmm(near, gram, near, beta=a)
+    return (near if wide is matrix else near.T).float()

@@ -139,14 +139,15 @@ class Recipe(BaseModel):
     """Decay of an exponential moving average of the weights, used for evaluation; 0 is off."""
     augmentation: Augmentation = Augmentation()
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the multiplications in training; "auto" takes what a short measurement finds fastest."""
+    """Number format of matrix products and convolutions in training; "auto" takes the one that a
+    short measurement finds fastest."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     threads: Literal["auto"] | Annotated[int, Field(strict=True, ge=1, le=4096)] = "auto"
     """PyTorch's threads on a CPU, never more than the cores this process may use."""
     evaluation_batch: Literal["auto"] | Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = (
         "auto"
     )
-    """Images a batch in validation and test, which keep no gradients."""
+    """Images per batch in validation and test, which keep no gradients."""
     normalise: Literal["train", "unit", "half"] = "train"
     """Mean and std per channel: of the training images, 0 and 1, or 0.5 and 0.5."""
     validation: Number = _number_field(default=0.1, gt=0, lt=1)

@@ -1,7 +1,7 @@
 """Test-time views: an image is judged as it is and slightly changed, and the logits are averaged.
 
-The network stays one network; an answer costs as many passes as there are views. What it gives is
-told beside the plain result, never instead of it.
+The network stays one network; an answer costs as many passes as there are views. Its accuracy is
+reported beside that of the images as they are, never instead of it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _shifted(down: int, right: int) -> View:
 
 
 def as_it_is(images: Tensor) -> Tensor:
-    """Return what is given: the view that changes nothing."""
+    """Return the images themselves: the view that changes nothing."""
     return images
 
 
@@ -36,8 +36,8 @@ VIEWS: dict[str, tuple[View, ...]] = {
     "mirror": (lambda images: images.flip(-1),),
     "shift": tuple(_shifted(*step) for step in ((1, 0), (-1, 0), (0, 1), (0, -1))),
 }
-"""What can be asked for: mirrored left and right (never for digits or letters), and shifted by a
-pixel up, down, left and right."""
+"""Views by name: mirrored left and right (never for digits or letters), and shifted by one pixel
+up, down, left and right."""
 
 
 def views_of(names: Sequence[str]) -> list[View]:
@@ -48,7 +48,7 @@ def views_of(names: Sequence[str]) -> list[View]:
     InputError
         Where a name is not one of `VIEWS`.
     """
-    found: list[View] = [as_it_is]
+    views: list[View] = [as_it_is]
     for name in names:
         if name not in VIEWS:
             raise InputError(
@@ -56,8 +56,8 @@ def views_of(names: Sequence[str]) -> list[View]:
                 "one or several of " + ", ".join(VIEWS),
                 "correct --views",
             )
-        found.extend(VIEWS[name])
-    return found
+        views.extend(VIEWS[name])
+    return views
 
 
 def mean_over_views(
