@@ -77,7 +77,7 @@ def made(library: str, layer: Call) -> str:
 
 
 def _literal(value: object) -> str:
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return json.dumps(value) if isinstance(value, str | dict) else repr(value)
 
 
 def file_name(name: str) -> str:
