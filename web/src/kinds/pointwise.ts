@@ -39,6 +39,8 @@ function layer<Name extends string = never>(record: Pointwise<Name>): Pointwise 
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+/** A sigmoid of three straight lines: 0 up to -3, 1 from 3 on. */
+const hardSigmoid = (x: number) => Math.min(Math.max(x + 3, 0), 6) / 6;
 /** The distribution function of the standard normal distribution. */
 const phi = (x: number) => 0.5 * (1 + erf(x / Math.SQRT2));
 
@@ -104,6 +106,11 @@ export const POINTWISE = {
     family: "activation",
     value: (x) => x * sigmoid(x),
     lines: (x) => [product(x, "σ(x)", sigmoid(x))],
+  }),
+  hard_swish: layer({
+    family: "activation",
+    value: (x) => x * hardSigmoid(x),
+    lines: (x) => [product(x, "min(max(x + 3, 0), 6) / 6", hardSigmoid(x))],
   }),
   dropout: layer({
     family: "passing",

@@ -12,7 +12,15 @@ that make each value from one value are `Pointwise`: they carry what the rooms m
 
 from __future__ import annotations
 
-from convlens.network.layers.activations import ACTIVATIONS, GELU, Activation, LeakyReLU, ReLU, SiLU
+from convlens.network.layers.activations import (
+    ACTIVATIONS,
+    GELU,
+    Activation,
+    HardSwish,
+    LeakyReLU,
+    ReLU,
+    SiLU,
+)
 from convlens.network.layers.base import LARGEST, Layer, Unfit, short
 from convlens.network.layers.convolution import Conv, Depthwise
 from convlens.network.layers.dense import Linear, Softmax
@@ -45,6 +53,7 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "HardSwish",
     "Layer",
     "LeakyReLU",
     "Linear",

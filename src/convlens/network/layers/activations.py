@@ -76,6 +76,7 @@ class Activation(Pointwise):
 
 
 _ERF = op("Erf", op("Mul", X, 0.5**0.5))
+_CLIPPED = op("Clip", op("Add", X, 3.0), 0.0, 6.0)
 
 
 class ReLU(Activation):
@@ -178,6 +179,34 @@ class SiLU(Activation):
         return "x * sigmoid(x)", {"sigmoid(x)": float(expit(x))}
 
 
+class HardSwish(Activation):
+    """`x * clip(x + 3, 0, 6) / 6`: swish made of straight lines, which is cheap to compute.
+
+    Howard et al. 2019, "Searching for MobileNetV3", arXiv:1905.02244.
+    """
+
+    kind = "hard_swish"
+    record = Record(
+        sentence="Values below -3 become 0, those above 3 stay: x times (x + 3) / 6 between them.",
+        torch="Hardswish",
+        keras=KerasNames({"hard_swish": {}, "hard_silu": {}}),
+        onnx=(
+            op("HardSwish", X),
+            op("Mul", X, op("HardSigmoid", X, alpha=1 / 6, beta=0.5)),
+            op("Mul", X, op("Mul", _CLIPPED, 1 / 6)),
+            op("Mul", op("Mul", X, _CLIPPED), 1 / 6),
+        ),
+        rising=False,
+    )
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        product: Float64 = x * (x + 3).clip(0, 6) / 6
+        return product
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        return "x * clip(x + 3, 0, 6) / 6", {"clip(x + 3, 0, 6)": min(max(x + 3, 0.0), 6.0)}
+
+
 class LeakyReLU(Activation):
     """`x` where positive, `slope * x` elsewhere."""
 
@@ -204,4 +233,4 @@ class LeakyReLU(Activation):
         return ("x, as x > 0" if x > 0 else "slope * x, as x <= 0"), {"slope": self.slope}
 
 
-ACTIVATIONS = concrete(ReLU, ReLU6, GELU, SiLU, LeakyReLU)
+ACTIVATIONS = concrete(ReLU, ReLU6, GELU, SiLU, HardSwish, LeakyReLU)
