@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypeAliasType, TypedDict
 
+from convlens.data.preprocessing import Background, Fit, Framing, Interpolation
 from convlens.inside.reasons import Method
 from convlens.runs.schemas import State as WrittenState
 from convlens.serve.schemas.networks import Input, Step, WrittenNetwork
@@ -55,16 +56,16 @@ class Preprocessing(TypedDict):
     input: Input
     mean: Annotated[list[float], Field(description="per channel, of pixels scaled to 0..1")]
     std: list[float]
-    framing: Literal["none", "mnist"]
-    background: Literal["dark", "light", "mixed"]
-    fit: Literal["crop", "pad", "stretch", "exact"]
+    framing: Framing
+    background: Background
+    fit: Fit
     known: NotRequired[
         Annotated[bool, Field(description="false where a model from elsewhere does not say it")]
     ]
     resize: NotRequired[
         Annotated[int, Field(description="the shorter side before the middle is cut, in pixels")]
     ]
-    interpolation: NotRequired[Literal["bilinear", "bicubic"]]
+    interpolation: NotRequired[Interpolation]
 
 
 class RunStatus(TypedDict, total=False):
