@@ -7,7 +7,6 @@ and what to do. The command line prints the three parts and exits with `exit_cod
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -168,6 +167,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("xyz", ["kernel", "stride"])
     ''
     """
+    import difflib  # takes a tenth of `import convlens`, and only a mistake needs it
+
     known = list(known)
     if len(word) > MOST_WORD:  # comparing takes the square of the length
         return ""
