@@ -1,9 +1,9 @@
 """convlens: build, train, measure and look inside image-classification CNNs.
 
-What is promised are the names of `convlens.__all__` and `convlens.inside.__all__`; `docs/python.md`
-shows them in use. They are listed once, in `__init__.pyi` beside this file, and imported when
-first used, so that `import convlens` costs a few milliseconds. Only how PyTorch's threads wait is
-said at once, because it counts when PyTorch is loaded.
+What is promised are the names of `convlens.__all__`, and those of `inside`, `lessons` and `studies`
+in their own `__all__`; `docs/python.md` shows them in use. They are listed once, in `__init__.pyi`
+beside this file, and imported when first used, so that `import convlens` is quick. Only how
+PyTorch's threads wait is said at once, because it counts when PyTorch is loaded.
 """
 
 from importlib import import_module

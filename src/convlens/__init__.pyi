@@ -2,6 +2,8 @@
 # used, when it is used; type checkers and editors read it as it stands.
 
 from . import inside as inside
+from . import lessons as lessons
+from . import studies as studies
 from .api.check_attributions import check_attributions as check_attributions
 from .api.evaluate import evaluate as evaluate
 from .api.export import Exported as Exported

@@ -13,13 +13,14 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from convlens.foundation.errors import InputError, RunError, TrainingError
+from convlens.foundation.notebook import ShownInNotebooks
 
 BINS = 15
 """Confidence bins of the calibration error, as in Guo et al. 2017."""
@@ -88,8 +89,10 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(ShownInNotebooks):
     """What a classifier did on a set of labelled images."""
+
+    _notebook_view: ClassVar[str] = "evaluation"
 
     split: str
     images: int

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 import trained
 from convlens.engines import build
 from convlens.foundation.errors import InputError
-from convlens.inside import feature_maps as module
 from convlens.inside.feature_maps import (
     FeatureMaps,
     FeatureVector,
@@ -91,7 +92,7 @@ def test_batches_change_nothing_and_bound_the_memory(monkeypatch: pytest.MonkeyP
     images = dataset.train.images[:50]
     whole = find_dead_maps(model, images, dataset.preprocessing)
     image_bytes = model.network.plan().activation_bytes
-    monkeypatch.setattr(module, "BATCH_BYTES", 7 * image_bytes)
+    monkeypatch.setattr(sys.modules[feature_maps.__module__], "BATCH_BYTES", 7 * image_bytes)
     sizes = [stop - start for start, stop in batches(model, len(images))]
     assert sizes == [7] * 7 + [1]
     in_parts = find_dead_maps(model, images, dataset.preprocessing)

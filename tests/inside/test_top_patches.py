@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 import trained
 from convlens.engines import build
 from convlens.foundation.errors import InputError
-from convlens.inside import feature_maps as streaming
 from convlens.inside.top_patches import top_patches
 from convlens.network import zoo
 from convlens.network.arithmetic import ReceptiveField
@@ -22,7 +23,9 @@ def test_the_winners_are_those_of_all_activations_at_once(
     model, dataset = trained.tutorial(), trained.digits()
     images = dataset.train.images[:SET]
     monkeypatch.setattr(
-        streaming, "BATCH_BYTES", 64 * model.network.plan().activation_bytes
+        sys.modules["convlens.inside.feature_maps"],
+        "BATCH_BYTES",
+        64 * model.network.plan().activation_bytes,
     )  # several batches
     found = top_patches(model, "relu2", range(8), images, dataset.preprocessing, count=5)
     every = model.activations(dataset.preprocessing.normalise(images), ["relu2"])["relu2"]

@@ -45,6 +45,15 @@ def check_attributions(
     -------
     Trust
         `convlens.report.attribution_checks_page` makes a page of it.
+
+    Raises
+    ------
+    InputError
+        Where there are fewer than 2 images, or a method does not exist or cannot be used.
+    RunError
+        Where there is no such run, or it has no weights.
+    DataError
+        Where the data cannot be read, or has other classes than the run.
     """
     subject, dataset = open_with_data(run, runs, data)
     from convlens.inside import verdict

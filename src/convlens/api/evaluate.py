@@ -51,6 +51,20 @@ def evaluate(
         Folder of the runs.
     progress : bool, optional
         Show on stderr how far it is; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    Evaluation
+        Accuracy, loss, confusion, calibration and the worst mistakes.
+
+    Raises
+    ------
+    InputError
+        Where there is no such split, engine or view.
+    RunError
+        Where there is no such run, or it has no weights.
+    DataError
+        Where the data cannot be read, or has other classes than the run.
     """
     (found,) = evaluations(
         run,

@@ -40,7 +40,25 @@ Source = Run | Network | str | Path
 
 @renamed(reference="run", root="runs")
 def open_run(run: Run | str | Path = "last", runs: str | Path | None = None) -> Run:
-    """Open a run by its folder, its name, or "last"."""
+    """Open a run.
+
+    Parameters
+    ----------
+    run : Run, str or Path
+        Its name, its folder, or "last"; an open run is returned as it is.
+    runs : path, optional
+        Folder of the runs; default `$CONVLENS_RUNS` or `./runs`.
+
+    Returns
+    -------
+    Run
+        Its files are read when they are asked for.
+
+    Raises
+    ------
+    RunError
+        Where there is no such run, or its status is damaged; names the nearest.
+    """
     return store.find(run, runs)
 
 
@@ -67,6 +85,11 @@ def open_subject(
         multiply-adds: that is done before PyTorch has loaded.
     finite : bool
         Refuse a run whose weights hold NaN or infinity.
+
+    Returns
+    -------
+    Subject
+        The model with its weights, its preprocessing and its classes.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from convlens.api.opening import PUBLISHED, Source, open_subject, run_first
 from convlens.data.images import Images, named_images
 from convlens.evaluation import softmax, top_k
 from convlens.foundation.errors import InputError
+from convlens.foundation.notebook import ShownInNotebooks
 from convlens.foundation.progress import shown, track
 from convlens.foundation.spelling import renamed
 
@@ -19,8 +21,10 @@ PREDICTED_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(ShownInNotebooks):
     """What a run says of one image: the likeliest classes first."""
+
+    _notebook_view: ClassVar[str] = "prediction"
 
     image: str
     top: tuple[tuple[str, float], ...]

@@ -47,6 +47,15 @@ def top_images(
     -------
     Excitation
         `convlens.report.top_images_page` makes a page of it.
+
+    Raises
+    ------
+    InputError
+        Where there is no such layer, map, class or split; names the nearest.
+    RunError
+        Where there is no such run, or it has no weights.
+    DataError
+        Where the data cannot be read, or has other classes than the run.
     """
     subject, dataset = open_with_data(run, runs, data)
     from convlens.inside import excitation

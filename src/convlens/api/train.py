@@ -113,6 +113,11 @@ def train(
     **settings
         Values of the recipe to change, such as `epochs=3`.
 
+    Returns
+    -------
+    Run
+        Finished, with its weights, its measurements and its report.
+
     Raises
     ------
     ConvlensError
@@ -172,6 +177,11 @@ def resume(
         Start from the checkpoint before the last.
     on_event, progress
         As for `train`.
+
+    Returns
+    -------
+    Run
+        The same run, finished; one that was finished before is returned as it is.
 
     Raises
     ------

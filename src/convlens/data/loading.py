@@ -75,6 +75,11 @@ def load(
     on_event : callable
         Receives `{"event": "decoding", ...}` while a folder is decoded.
 
+    Returns
+    -------
+    Dataset
+        Training, validation and test images, uint8 (N, C, H, W), that never mix.
+
     Raises
     ------
     DataError

@@ -186,6 +186,11 @@ def find_dead_maps(
     preprocessing : Preprocessing
         How its pixels are normalised.
 
+    Returns
+    -------
+    DeadMaps
+        Which maps of each layer are dead, and on how many images.
+
     Raises
     ------
     InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from convlens.data import Preprocessing
 from convlens.engines import Floats, Model
 from convlens.evaluation import top_k
 from convlens.foundation.errors import InputError, nearest
+from convlens.foundation.notebook import Figure, ShownInNotebooks, drawn
 from convlens.network import Network
 from convlens.network.plan import Plan
 
@@ -74,7 +75,7 @@ class Subject:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Look(ShownInNotebooks):
     """What one image makes a network compute.
 
     Parameters
@@ -101,6 +102,8 @@ class Look:
         The class they are for.
     """
 
+    _notebook_view: ClassVar[str] = "look"
+
     subject: Subject
     image: str
     pixels: NDArray[np.uint8]
@@ -124,6 +127,20 @@ class Look:
 
         model = as_torch(self.subject.model)
         return attribute_all(model, self.normalised, self.methods, target=self.target)
+
+    def plot_attributions(self) -> Figure:
+        """Draw `attributions` beside the image; a notebook shows it, `str()` is its SVG.
+
+        Raises
+        ------
+        InputError
+            The look was made without any method.
+        """
+        return drawn(
+            "convlens.figures.attribution:attributions_svg",
+            *(self.pixels, self.attributions),
+            classes=self.subject.classes,
+        )
 
     @property
     def plan(self) -> Plan:

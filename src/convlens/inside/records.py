@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens.foundation.notebook import Figure, drawn
 from convlens.network.arithmetic import Shape
 
 Float64 = NDArray[np.float64]
@@ -95,6 +96,21 @@ class CellComputation:
     def visible(self) -> Region | None:
         """The part of `receptive_field` that lies in the image; None where it is padding only."""
         return self.receptive_field.clipped(*self.image_shape[1:])
+
+    def plot(self, image: NDArray[np.generic]) -> Figure:
+        """Draw the computation: the cell's pixels in the image, and its terms beside them.
+
+        Parameters
+        ----------
+        image : array (C, H, W)
+            The image, uint8 as it was read or normalised.
+
+        Returns
+        -------
+        Figure
+            A notebook shows it, `str()` is its SVG.
+        """
+        return drawn("convlens.figures.windows:window_svg", self, image)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from scipy.stats import binomtest
 from convlens.data import Split
 from convlens.engines.torch_engine import TorchModel, as_torch
 from convlens.foundation.errors import InputError
+from convlens.foundation.notebook import ShownInNotebooks
 from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.look import Subject
@@ -119,7 +121,7 @@ class Skill:
 
 
 @dataclass(frozen=True, eq=False)
-class Trust:
+class Trust(ShownInNotebooks):
     """What was measured of a network's attribution methods.
 
     Parameters
@@ -135,6 +137,8 @@ class Trust:
     skill : Skill, optional
         How good the network itself is, where it was measured.
     """
+
+    _notebook_view: ClassVar[str] = "checks"
 
     subject: Subject
     images: int

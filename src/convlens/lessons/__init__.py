@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from convlens.lessons.lesson import Lesson
 
 
+__all__ = ["LESSONS", "run"]
+
+
 @dataclass(frozen=True)
 class Entry:
     """What is known of a lesson before it runs."""
@@ -66,6 +69,11 @@ def run(
         Fewer images, epochs and seeds: to see that it works, not to quote.
     progress : bool, optional
         Show on stderr how far it is; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    Lesson
+        Its text, its tables, its figures as SVG and its numbers.
 
     Raises
     ------

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from convlens.foundation.documents import check_values, parse_json, parse_toml
 from convlens.foundation.errors import NetworkError
 from convlens.foundation.files import read_file
+from convlens.foundation.notebook import ShownInNotebooks
 from convlens.foundation.schema import Finding, findings
 from convlens.foundation.spelling import say
 from convlens.network.advice import Draft, advised
@@ -44,7 +45,7 @@ def _input(value: object) -> object:
     return tuple(value)
 
 
-class Network(BaseModel):
+class Network(ShownInNotebooks, BaseModel):
     """An image-classification CNN as a list of layers.
 
     Parameters
@@ -79,6 +80,7 @@ class Network(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _notebook_view: ClassVar[str] = "network"
 
     name: str = Field(default="network", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     about: str = Field(default="", max_length=10_000)

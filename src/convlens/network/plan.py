@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import ClassVar
 
 from convlens.foundation.errors import InputError, nearest
+from convlens.foundation.notebook import ShownInNotebooks
 from convlens.network.arithmetic import FLOAT32_BYTES, Pair, ReceptiveField, Shape
 from convlens.network.layers import AnyLayer, Sliding, Softmax
 from convlens.network.plan_text import render
@@ -72,8 +74,10 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(ShownInNotebooks):
     """The steps of a whole network and their totals (for one image)."""
+
+    _notebook_view: ClassVar[str] = "network"
 
     input: Shape
     steps: tuple[Step, ...]

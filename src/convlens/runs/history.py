@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,7 @@ from numpy.typing import NDArray
 
 from convlens.foundation import atomic
 from convlens.foundation.errors import InputError, RunError, nearest
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawing as SVG text, which notebooks show."""
-
-    svg: str
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def __str__(self) -> str:
-        return self.svg
+from convlens.foundation.notebook import Figure, drawn
 
 
 class History(Mapping[str, NDArray[Any]]):
@@ -95,9 +81,7 @@ class History(Mapping[str, NDArray[Any]]):
         """Draw loss and accuracy by epoch; a notebook shows the figure, `str()` is its SVG."""
         if not self.epochs:
             raise RunError("no epoch is complete", "at least one", "wait for the first epoch")
-        # drawing lies floors above: it is loaded by name, only when asked for
-        draw = import_module("convlens.report.figures").curves_svg
-        return Figure(draw(self.epochs))
+        return drawn("convlens.report.figures:curves_svg", self.epochs)
 
     def __repr__(self) -> str:
         return f"History of {len(self.epochs)} epochs: {', '.join(self.columns)}"

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from convlens.foundation.documents import parse_toml
 from convlens.foundation.errors import RunError
+from convlens.foundation.notebook import ShownInNotebooks
 from convlens.runs import kernel_snapshots, lock, manifest, schemas
 from convlens.runs.history import History
 from convlens.runs.json_file import MAX_BYTES, MAX_METRICS_BYTES, object_of, parse_object, text_of
@@ -29,7 +30,7 @@ from convlens.weights import load_tensors, read_weights
 from convlens.weights.tensor_file import Array
 
 
-class Run:
+class Run(ShownInNotebooks):
     """A run folder, read on demand.
 
     Attributes
@@ -40,6 +41,8 @@ class Run:
         Lines of metrics.jsonl that `events` could not read (a torn last line is not counted:
         the writer may be in the middle of it).
     """
+
+    _notebook_view: ClassVar[str] = "run"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
