@@ -298,12 +298,10 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     >>> tuple(round(bound, 4) for bound in wilson(20, 20))
     (0.8389, 1.0)
     """
-    z2 = 1.959963984540054**2
-    share = successes / trials
-    centre = share + z2 / (2 * trials)
-    half = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2)))
-    scale = 1 + z2 / trials
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    from scipy.stats import binomtest  # takes a second to load; scikit-learn loads it as well
+
+    interval = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def calibration(confidence: Floats, right: NDArray[np.bool_]) -> Calibration:

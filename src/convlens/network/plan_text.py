@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convlens.foundation.columns import in_columns
 from convlens.network.arithmetic import shape_text
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def render(plan: Plan, *, totals: bool = True) -> str:
                 f"{vertical.size}x{horizontal.size}",
             )
         )
-    columns = [
-        _aligned([line[i] for line in lines], right=i in NUMBERS) for i in range(len(header))
-    ]
-    text = "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
+    text = "\n".join(in_columns(lines, right=NUMBERS))
     notes = [
         f"{step.name} drops {rows} bottom {_plural('row', rows)} and {columns} right "
         f"{_plural('column', columns)} of its {shape_text(step.input)} input"
@@ -59,11 +57,6 @@ def render(plan: Plan, *, totals: bool = True) -> str:
             f"{plan.activation_bytes / 1024:,.1f} KiB of activations for one image"
         )
     return "\n".join([text, *notes])
-
-
-def _aligned(cells: list[str], *, right: bool) -> list[str]:
-    width = max(map(len, cells))
-    return [cell.rjust(width) if right else cell.ljust(width) for cell in cells]
 
 
 def _plural(word: str, count: int) -> str:

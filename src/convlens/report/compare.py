@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from convlens.foundation.columns import in_columns
 from convlens.report import numbers
 
 _RESULTS = {
@@ -37,12 +38,9 @@ class Comparison:
         for row in self.rows:
             write = shown.get(row["name"], numbers.text)
             lines.append((row["name"], *map(write, row["values"])))
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        text = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        ]
-        return "\n".join([*text, *(f"warning: {warning}" for warning in self.warnings)])
+        return "\n".join(
+            [*in_columns(lines), *(f"warning: {warning}" for warning in self.warnings)]
+        )
 
 
 def compare_table(runs: Sequence[Mapping[str, Any]]) -> Comparison:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from convlens.foundation.columns import in_columns
+
 
 @dataclass(frozen=True)
 class Table:
@@ -24,14 +26,7 @@ class Table:
           conv2     8
         """
         lines = [self.header, *self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.header))]
-        aligned = (
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        )
+        aligned = in_columns(lines, right=range(1, len(self.header)))
         return "\n".join([self.title, *(f"  {line}" for line in aligned)])
 
     def markdown(self) -> str:
