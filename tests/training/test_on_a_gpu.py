@@ -111,6 +111,21 @@ def test_a_recorded_training_is_the_unrecorded_one_bit_for_bit(
     check_equal(recorded, trained(begin(recipe, compute, WITHOUT_DROPOUT)))
 
 
+@pytest.mark.parametrize("augmentation", [EVERYTHING, Augmentation()], ids=["mixed", "plain"])
+def test_targets_of_two_classes_and_of_one_are_recorded(
+    augmentation: Augmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = RECIPE.model_copy(update={"augmentation": augmentation})
+    training = begin(recipe, SETTINGS[0], WITHOUT_DROPOUT)
+    replayed = trained(training)
+    assert isinstance(training.step, CudaGraph)
+    assert training.step._graph is not None
+    _, targets = training.step._inputs
+    assert (targets.others is not None) == augmentation.mixes
+    monkeypatch.setattr(CudaGraph, "__call__", computed_directly)
+    check_equal(replayed, trained(begin(recipe, SETTINGS[0], WITHOUT_DROPOUT)))
+
+
 @pytest.mark.parametrize("compute", SETTINGS, ids=str)
 def test_one_seed_gives_the_same_weights_bit_for_bit(compute: ComputeSettings) -> None:
     first = trained(begin(RECIPE, compute))
