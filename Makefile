@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-keras test-all test-browser web contract pictures lint format bench bench-docs clean
+.PHONY: demo test test-keras test-all test-browser web contract pictures house lint format bench bench-docs clean
 
 demo: .venv/demo.stamp
 	$(BIN)/convlens train --runs runs
@@ -44,6 +44,10 @@ test-browser: .venv/dev.stamp
 # the pictures of the documentation, by the same tests
 pictures: .venv/dev.stamp
 	CONVLENS_PICTURES=docs OMP_NUM_THREADS=1 $(BIN)/pytest tests/browser/test_pictures.py
+
+# the rooms and their imports, for CONTRIBUTING
+house: .venv/dev.stamp
+	$(BIN)/python tests/draw_house.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

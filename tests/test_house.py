@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import draw_house
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -29,3 +31,19 @@ def test_every_folder_and_module_at_the_top_is_on_the_map() -> None:
     rooms = {path.name for path in package.iterdir() if (path / "__init__.py").exists()}
     rooms |= {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
     assert rooms == set().union(*contract())
+
+
+def test_the_picture_of_the_house_has_the_rooms_on_their_floors() -> None:
+    picture = draw_house.PICTURE.read_text("utf-8")
+    pattern = r'class="quiet">(\d+)</text>\n<text[^>]*>(\w+)</text>'
+    drawn = [(int(floor), room) for floor, room in re.findall(pattern, picture)]
+    rooms = [(n, room) for n, floor in enumerate(reversed(contract())) for room in floor]
+    assert sorted(drawn) == sorted(rooms), "draw it again: make house"
+    assert drawn == sorted(drawn, key=lambda row: -row[0])
+
+
+def test_the_house_is_drawn_with_every_import_pointing_down() -> None:
+    dots = re.findall(r"modules? of (\w+) import (\w+)<", draw_house.draw())
+    assert len(dots) > 50
+    floor = {room: n for n, floor in enumerate(contract()) for room in floor}
+    assert all(floor[here] < floor[there] for here, there in dots)
