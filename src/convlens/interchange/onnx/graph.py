@@ -112,6 +112,8 @@ class _Writer:
     def layer(self, step: Step, sources: list[str]) -> str:
         """Write one layer on the tensors that it reads; return the tensor that it gives."""
         spec, name, output = step.layer, step.name, self.output_of(step.name)
+        if isinstance(spec, layers.Pointwise) and (forms := spec.onnx()):
+            return self.operation(forms[0], step, sources[0], name, output)
         inputs = [*sources, *(self._array(step, array) for array in spec.weights(step.input))]
         match spec:
             case layers.Conv() | layers.Depthwise():
@@ -141,7 +143,7 @@ class _Writer:
                 rate = self.constant(f"{name}/rate", np.asarray(spec.rate, np.float32))
                 return self.node("Dropout", name, [*sources, rate], output)
             case layers.Pointwise():
-                return self.operation(spec.onnx()[0], step, sources[0], name, output)
+                raise TypeError(f"{spec.kind} says no form for ONNX, and has no case here")
             case layers.Flatten():
                 return self.node("Flatten", name, inputs, output, axis=1)
             case layers.Linear():
