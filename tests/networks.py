@@ -55,6 +55,8 @@ simple = st.sampled_from(
         *({kind.kind: True} for kind in ACTIVATIONS),
         {"leaky_relu": 0.2},
         {"batch_norm": True},
+        {"scale": True},
+        {"scale": True, "initial": 0.1},
         {"batch_norm": True, "epsilon": 0.001},
         {"dropout": 0.3},
     ]

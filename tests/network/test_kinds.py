@@ -36,6 +36,7 @@ WRITTEN: dict[str, list[dict[str, Any]]] = {
     "conv": [{"conv": 4, "kernel": 3}],
     "depthwise": [{"depthwise": 2, "kernel": 3}],
     "batch_norm": [{"batch_norm": True}],
+    "scale": [{"scale": True, "initial": 0.5}],
     **{kind.kind: [{kind.kind: True}] for kind in ACTIVATIONS},
     "leaky_relu": [{"leaky_relu": 0.2}],
     "max_pool": [{"max_pool": 2}],

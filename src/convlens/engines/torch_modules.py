@@ -131,7 +131,8 @@ def module(spec: layers.AnyLayer, shape: Shape) -> nn.Module:
             return nn.AdaptiveAvgPool2d(1)
         case layers.Pointwise():
             call = spec.torch(shape)
-            pointwise: nn.Module = getattr(nn, call.name)(*call.arguments, **call.settings)
+            kind = _OWN.get(call.name) or getattr(nn, call.name)
+            pointwise: nn.Module = kind(*call.arguments, **call.settings)
             return pointwise
         case layers.Flatten():
             return nn.Flatten()
@@ -223,3 +224,18 @@ class AvgPool2d(nn.Module):
         real = torch.ones_like(images[:1, :1])
         share = F.avg_pool2d(F.pad(real, self.pads), self.kernel, self.stride)
         return F.avg_pool2d(F.pad(images, self.pads), self.kernel, self.stride) / share
+
+
+class Scale(nn.Module):
+    """One learned factor per channel of maps or features."""
+
+    def __init__(self, channels: int, initial: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels,), initial))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values * self.weight.view(-1, *(1,) * (values.ndim - 2))
+
+
+_OWN: dict[str, type[nn.Module]] = {"Scale": Scale}
+"""What PyTorch does not have of the kinds that say how PyTorch writes them."""

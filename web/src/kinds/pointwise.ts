@@ -76,6 +76,13 @@ export const POINTWISE = {
     },
     says: () => "norm.learned",
   }),
+  scale: layer({
+    family: "normalisation",
+    arrays: ["weight"],
+    value: (x, n) => x * n.weight,
+    lines: (x, n) => [{ text: `${short(x)} × ${short(n.weight)}`, value: x * n.weight }],
+    says: () => "scale.learned",
+  }),
   relu: layer({
     family: "activation",
     value: (x) => Math.max(x, 0),

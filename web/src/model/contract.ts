@@ -589,7 +589,7 @@ export interface components {
             number
         ];
         /** @enum {string} */
-        Kind: "conv" | "depthwise" | "batch_norm" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "add";
+        Kind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "add";
         /**
          * KindSettings
          * @description A kind of layer as it is written.
@@ -856,7 +856,7 @@ export interface components {
             default: boolean | number | number[] | string | null;
         };
         /** @enum {string} */
-        SettingName: "kernel" | "padding" | "filters" | "stride" | "dilation" | "groups" | "bias" | "multiplier" | "epsilon" | "momentum" | "slope" | "rate" | "features";
+        SettingName: "kernel" | "padding" | "filters" | "stride" | "dilation" | "groups" | "bias" | "multiplier" | "epsilon" | "momentum" | "initial" | "slope" | "rate" | "features";
         /**
          * Shapes
          * @description A network's table.
@@ -1014,7 +1014,7 @@ export interface components {
         };
         Window: components["schemas"]["CorrelationCell"] | components["schemas"]["WeightedSumCell"] | components["schemas"]["PoolingCell"] | components["schemas"]["AdditionCell"] | components["schemas"]["ElementwiseCell"];
         /** @enum {string} */
-        WrittenKind: "conv" | "depthwise" | "batch_norm" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "residual";
+        WrittenKind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "residual";
         /**
          * WrittenNetwork
          * @description A network as it is written.

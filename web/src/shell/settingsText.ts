@@ -14,6 +14,7 @@ const WORDS: [RegExp, Key][] = [
   [/\bgroups\b/, "settings.groups"],
   [/\bno bias\b/, "settings.noBias"],
   [/\bslope\b/, "settings.slope"],
+  [/\binitial\b/, "settings.initial"],
   [/\brate\b/, "settings.rate"],
 ];
 

@@ -36,6 +36,17 @@ AVERAGE = '''class PaddedAvgPool2d(nn.Module):
         return F.avg_pool2d(F.pad(x, self.padding), self.kernel_size, self.stride) / share
 '''
 
+SCALE = '''class Scale(nn.Module):
+    """One learned factor per channel."""
+
+    def __init__(self, channels, initial=1.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels,), initial))
+
+    def forward(self, x):
+        return x * self.weight.view(-1, *[1] * (x.ndim - 2))
+'''
+
 
 @dataclass(frozen=True)
 class TorchCode:
@@ -78,7 +89,8 @@ def torch_code(network: Network) -> TorchCode:
     writer = _Writer()
     lines = [Line(f"# {shape_comment(network.input)}")]
     lines += writer.through(network.plan().logits.nested(), "")
-    classes = [text for text, used in ((RESIDUAL, writer.sums), (AVERAGE, writer.averages)) if used]
+    parts = ((RESIDUAL, writer.sums), (AVERAGE, writer.averages), (SCALE, writer.scales))
+    classes = [text for text, used in parts if used]
     return TorchCode("".join(f"{text}\n\n" for text in classes), render(lines, 8), writer.names)
 
 
@@ -87,6 +99,7 @@ class _Writer:
     names: dict[str, str] = field(default_factory=dict)
     sums: bool = False
     averages: bool = False
+    scales: bool = False
 
     def through(self, items: Sequence[Step | Block], place: str, indent: str = "") -> list[Line]:
         """Write one list of layers; `place` is the prefix of its modules in the `state_dict`."""
@@ -128,6 +141,10 @@ class _Writer:
                 return _conv(shape, filters, spec.windows(shape), shape[0], spec.bias)
             case layers.MaxPool() | layers.AvgPool():
                 return self._pool(spec, spec.windows(shape))
+            case layers.Scale():
+                self.scales = True
+                own = spec.torch(shape)
+                return [call(own.name, *map(str, own.arguments))]
             case layers.Pointwise():
                 return [made("nn", spec.torch(shape))]
             case layers.Linear():

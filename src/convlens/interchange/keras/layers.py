@@ -19,6 +19,7 @@ WITH_VARIABLES: dict[type[layers.Layer], str] = {
     layers.Conv: "Conv2D",
     layers.Depthwise: "DepthwiseConv2D",
     layers.BatchNorm: "BatchNormalization",
+    layers.Scale: "EinsumDense",
     layers.Linear: "Dense",
 }
 """The kinds with arrays, and the classes of Keras that hold their variables."""
@@ -116,6 +117,15 @@ def _batch_norm(settings: Config) -> list[layers.Layer]:
     return [make_layer(layers.BatchNorm, epsilon=settings.get("epsilon"), momentum=momentum)]
 
 
+def _einsum(settings: Config) -> list[layers.Layer]:
+    """Take the one sum that has a single term: a factor for each channel."""
+    equation = str(settings.get("equation"))
+    if not re.fullmatch(r"([a-z.]+([a-z])),\2->\1", equation):
+        raise NoLayerError(f"equation {equation[:40]!r}, other than a factor per channel")
+    _expect(settings, bias_axes=None)
+    return [layers.Scale(), *_activation(settings.get("activation"))]
+
+
 def _pool(kind: type[layers.Layer]) -> Callable[[Config], list[layers.Layer]]:
     def read(settings: Config) -> list[layers.Layer]:
         sliding = _sliding(settings, "pool_size")
@@ -176,6 +186,7 @@ READERS: dict[str, Callable[[Config], Any]] = {
     "DepthwiseConv2D": _depthwise,
     "BatchNormalization": _batch_norm,
     "Dense": _dense,
+    "EinsumDense": _einsum,
     "MaxPooling2D": _pool(layers.MaxPool),
     "AveragePooling2D": _pool(layers.AvgPool),
     "GlobalMaxPooling2D": _global_pool(layers.GlobalMaxPool),

@@ -25,7 +25,7 @@ from convlens.network.layers.base import LARGEST, Layer, Unfit, short
 from convlens.network.layers.convolution import Conv, Depthwise
 from convlens.network.layers.dense import Linear, Softmax
 from convlens.network.layers.joins import Add, Residual
-from convlens.network.layers.normalisation import BatchNorm
+from convlens.network.layers.normalisation import BatchNorm, Scale
 from convlens.network.layers.pointwise import Pointwise, concrete
 from convlens.network.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from convlens.network.layers.regularisation import Dropout
@@ -61,6 +61,7 @@ __all__ = [
     "Pointwise",
     "ReLU",
     "Residual",
+    "Scale",
     "SiLU",
     "Sliding",
     "Softmax",
@@ -69,7 +70,7 @@ __all__ = [
     "write_layer",
 ]
 
-POINTWISE: tuple[type[Pointwise], ...] = concrete(BatchNorm, *ACTIVATIONS, Dropout)
+POINTWISE: tuple[type[Pointwise], ...] = concrete(BatchNorm, Scale, *ACTIVATIONS, Dropout)
 """The kinds that make each value from one value: the rooms know them by what they carry."""
 
 AnyLayer = (

@@ -1,4 +1,4 @@
-"""Normalisation of each channel."""
+"""Normalisation of each channel, and learned factors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from convlens.network.arithmetic import Shape
-from convlens.network.layers.notation import Call
+from convlens.network.layers.notation import Array, Call, Operation, X, op
 from convlens.network.layers.pointwise import Pointwise, per_channel
 
 if TYPE_CHECKING:
@@ -76,3 +76,46 @@ class BatchNorm(Pointwise):
     def keras(self, shape: Shape) -> Call:
         momentum = float(f"{1 - self.momentum:.9g}")
         return Call("BatchNormalization", (), {"momentum": momentum, "epsilon": self.epsilon})
+
+
+class Scale(Pointwise):
+    """`x * weight` with one learned factor per channel, which starts as `initial`.
+
+    LayerScale of Touvron et al. 2021, arXiv:2103.17239; ConvNeXt starts it at 1e-6.
+    """
+
+    kind = "scale"
+    keras_arrays: ClassVar = {"weight": "kernel"}
+
+    initial: float = Field(default=1.0, allow_inf_nan=False)
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": (shape[0],)}
+
+    def settings(self) -> str:
+        return "" if self.initial == 1 else f"initial {self.initial:g}"
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        return x * per_channel(arrays["weight"], x)
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        return "x * weight", {"weight": arrays["weight"]}
+
+    def sentence(self) -> str:
+        return "Each map is multiplied by one learned number."
+
+    def torch(self, shape: Shape) -> Call:
+        """Return a module that PyTorch does not have: the engine and the plain code bring it."""
+        return Call("Scale", (shape[0],) if self.initial == 1 else (shape[0], self.initial))
+
+    def keras(self, shape: Shape) -> Call:
+        start = {"class_name": "Constant", "config": {"value": self.initial}}
+        settings = {
+            "output_shape": shape[0] if len(shape) == 1 else (*shape[1:], shape[0]),
+            "kernel_initializer": "ones" if self.initial == 1 else start,
+        }
+        return Call("EinsumDense", ("nc,c->nc" if len(shape) == 1 else "nhwc,c->nhwc",), settings)
+
+    @classmethod
+    def onnx(cls) -> tuple[Operation, ...]:
+        return (op("Mul", X, Array("weight")),)
