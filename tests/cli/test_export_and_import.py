@@ -113,7 +113,7 @@ def test_a_network_that_is_no_run_is_written_with_the_data_and_recipe_asked_for(
     ("arguments", "told"),
     [
         (("export", "first", "--to", "onxx"), 'did you mean "onnx"'),
-        (("export", "first", "--model-only"), "--model-only says nothing to --to onnx"),
+        (("export", "first", "--model-only"), "--model-only has no meaning for --to onnx"),
         (("export", "frist"), 'did you mean "first"'),
         (
             ("export", "first", "--to", "torch-code", "--data", "mnist", "--out", "other.py"),
@@ -121,7 +121,7 @@ def test_a_network_that_is_no_run_is_written_with_the_data_and_recipe_asked_for(
         ),
         (("import", "w.safetensors"), "--network tutorial-torch"),
         (("import", "net.h5"), "old format"),
-        (("import", "net.onnx", "--network", "lenet-5"), "says its own network"),
+        (("import", "net.onnx", "--network", "lenet-5"), "has its own network"),
         (("import", "missing.onnx"), "there is no weights file missing.onnx"),
         (("import", "net.onnx", "--mean", "a"), "numbers with commas"),
     ],

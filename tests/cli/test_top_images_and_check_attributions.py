@@ -102,7 +102,7 @@ def test_networks_have_no_data_and_changed_data_is_no_data(convlens: Any) -> Non
     for command in ("top-images", "check-attributions"):
         told = convlens(command, "lenet-5", code=2)
         assert "lenet-5 is a network that was not trained: it has no data" in told
-        assert "convlens train lenet-5" in told
+        assert "train lenet-5 first" in told
         # trained on a part of the digits that `digits-5k` no longer is
         assert "has changed since" in convlens(command, "other-data", code=2)
     assert len(digits().train) < 3600

@@ -185,7 +185,7 @@ def test_large_sets_are_searched_for_near_duplicates_only_when_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("convlens.data.check.NEAR_IMAGES", 1000)
-    assert "--near" in check("digits-5k").skipped[0]
+    assert "near=True" in check("digits-5k").skipped[0]
     assert check("digits-5k", near=True).skipped == ()
 
 

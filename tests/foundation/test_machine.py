@@ -136,8 +136,8 @@ def test_a_real_quota_of_a_tenth_of_a_core_is_read_and_its_throttling_noticed() 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1GB", "0", "nan", "1e9", "10 parsecs", "1.2.3 GB"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="--memory"):
-        parse_size(text, "--memory")
+    with pytest.raises(InputError, match="`memory`"):
+        parse_size(text, "`memory`")
 
 
 def test_waiting_is_the_sum_over_the_threads_that_are_left(tmp_path: Path) -> None:

@@ -130,20 +130,21 @@ def _check_options(
         raise InputError(
             f'there is no format "{to}"{nearest(to, _GIVES)}',
             "; ".join(f"{name}: {what}" for name, what in _GIVES.items()),
-            "write --to onnx",
+            'use `to="onnx"`',
         )
     code = to.endswith("-code")
-    for option, given, fits in (
-        ("--model-only", model_only, code),
-        ("--data", data, code and not model_only),
-        ("--recipe", recipe, code and not model_only),
-        ("--all-layers", all_layers, to == "onnx"),
+    for setting, value, fits in (
+        ("model_only", model_only, code),
+        ("data", data, code and not model_only),
+        ("recipe", recipe, code and not model_only),
+        ("all_layers", all_layers, to == "onnx"),
     ):
-        if given and not fits:
+        if value and not fits:
+            alone = " with `model_only=True`" if model_only else ""
             raise InputError(
-                f"{option} says nothing to --to {to}{' --model-only' if model_only else ''}",
-                "--all-layers for onnx; --model-only, --data and --recipe for scripts",
-                f"leave {option} out",
+                f"`{setting}` has no meaning for `to={to!r}`{alone}",
+                "`all_layers` for onnx; `model_only`, `data` and `recipe` for scripts",
+                f"leave `{setting}` out",
             )
 
 
@@ -154,7 +155,7 @@ def _target(out: str | Path | None, name: str, ending: str, overwrite: bool) -> 
     target = Path(out) if out is not None else Path(file_name(name) + ending)
     if target.exists() and not overwrite:
         raise InputError(
-            f"{target} exists", "a new name", "choose another --out, or add --overwrite"
+            f"{target} exists", "a new name", "choose another `out`, or add `overwrite=True`"
         )
     if not target.parent.is_dir():
         raise RunError(
@@ -231,14 +232,14 @@ def _training_of(
         if data or recipe:
             raise InputError(
                 "a run has its own data and recipe",
-                "--data and --recipe with a network that is no run",
+                "`data` and `recipe` only with a network that is no run",
                 "leave them out",
             )
         if run.status.get("state") == "imported":
             raise InputError(
                 f"{run.folder} was imported: how it was trained is not known",
                 "a run that convlens trained",
-                "take the model alone with --model-only",
+                "take the model alone with `model_only=True`",
             )
         return network, recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml"), run.data
     source = data or "digits-5k"

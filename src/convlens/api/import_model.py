@@ -91,11 +91,11 @@ def _read(
         raise InputError(
             f"{path} holds weights and no network: strides, poolings and activations are not in it",
             "the network that the weights are of",
-            "name it: --network tutorial-torch, or --network my-network.toml",
+            'name it: `network="tutorial-torch"`, or `network="my-network.toml"`',
         )
     if not bare and reference is not None:
         raise InputError(
-            f"{path} says its own network", "--network for bare weights", "leave --network out"
+            f"{path} has its own network", "`network` for bare weights", "leave `network` out"
         )
     if bare and reference is not None:
         network = reference if isinstance(reference, Network) else zoo.resolve(reference)
@@ -144,7 +144,7 @@ def _preprocessing(
     if mean is None and std is None:
         notes.append(
             "the file does not say how its images were normalised: pixels are scaled to 0..1; "
-            "give --mean and --std where that is wrong"
+            "give `mean` and `std` where that is wrong"
         )
     values = {
         "mean": _each_channel("mean", mean or (0.0,), shape[0]),
@@ -194,6 +194,5 @@ def _classes(
         raise InputError(
             f"{str(file)!r} cannot be read: {reason}",
             "UTF-8 text, a class a line",
-            "check the path",
         ) from None
     return read_classes(text, str(file), output[0])

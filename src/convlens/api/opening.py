@@ -185,7 +185,6 @@ def find_run(run: Source, runs: str | Path | None = None) -> Run:
         raise InputError(
             error.what + ", and no network of that name" + meant,
             "a run, or a network of the zoo: " + ", ".join(zoo.names()),
-            "see convlens runs and convlens zoo",
         ) from None
 
 
@@ -193,7 +192,7 @@ def _untrained(name: str) -> InputError:
     return InputError(
         f"{name} is a network that was not trained: it has no data",
         "a run, which knows the data it was trained on",
-        f"train it first: convlens train {name}, then take the run: last",
+        f"train {name} first, and take the run that this gives",
     )
 
 

@@ -136,7 +136,7 @@ def plan_training(
         bad_images=bad_images,
         input_shape=input_shape,
         fit=fit,
-        memory=None if memory is None else parse_size(memory, "--memory"),
+        memory=None if memory is None else parse_size(memory, "`memory`"),
         on_event=on_event,
     )
     start = None

@@ -22,7 +22,7 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
         raise RunError(
             f"{run.folder} was imported: there is no training to report on",
             "a run that convlens trained",
-            f"see its layers with convlens look {run.folder} IMAGE",
+            "look at an image with it instead",
         )
     if writer is None:
         with store.open_existing(run.folder) as own:

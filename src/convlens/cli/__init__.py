@@ -160,7 +160,7 @@ def main() -> None:
     except ConvlensError as error:
         if debug:
             raise
-        _tell(error, as_json="--json" in arguments)
+        _tell(error, arguments)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -172,24 +172,29 @@ def main() -> None:
             raise
         if isinstance(error, OSError) and _is_about_output(error):
             _silence_output()
-            _tell(_no_output(error), as_json=False)
+            _tell(_no_output(error), [])
             sys.exit(1)
         what = f"internal error: {type(error).__name__}: {error}"
         fix = "run it again with --debug and report what it prints"
-        _tell(ConvlensError(what, "no error", fix), as_json="--json" in arguments)
+        _tell(ConvlensError(what, "no error", fix), arguments)
         sys.exit(1)
 
 
-def _tell(error: ConvlensError, *, as_json: bool) -> None:
-    if as_json:
+def _tell(error: ConvlensError, arguments: list[str]) -> None:
+    """Print an error on stderr, and with `--json` on stdout too, with settings as options."""
+    from convlens.cli import flags
+
+    options = flags.of_command(arguments)
+    if "--json" in arguments:
         parts = {"what": error.what, "expected": error.expected, "fix": error.fix}
-        parts |= error.details()
+        told = flags.in_options({**parts, **error.details()}, options)
         try:
-            print(json.dumps({"error": {**parts, "exit_code": error.exit_code}}), flush=True)
+            print(json.dumps({"error": {**told, "exit_code": error.exit_code}}), flush=True)
         except OSError:  # nobody can read it there; stderr says it too
             _silence_output()
     with contextlib.suppress(OSError):
-        print(f"error: {_printable(str(error))}", file=sys.stderr, flush=True)
+        text = _printable(flags.as_options(str(error), options))
+        print(f"error: {text}", file=sys.stderr, flush=True)
 
 
 def _prepare_channels() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from convlens import data as datasets
+from convlens.cli import flags
 from convlens.cli.options import (
     BadImages,
     Fit,
@@ -108,7 +109,8 @@ def show(
     shape = parse_shape(input_shape) if input_shape else None
     recipe_name = recipe or recipes.suiting(source)
     chosen = recipes.load(recipe_name).changed(recipes.settings(set_ or []))
-    with TrainingProgress() as progress:
+    spelled = flags.speller("data", "show")
+    with TrainingProgress(spelled=spelled) as progress:
         dataset = datasets.load(
             source,
             input_shape=shape,
@@ -118,7 +120,7 @@ def show(
             normalise=chosen.normalise,
             bad_images=bad_images,
             fit=fit,
-            memory=parse_size(memory, "--memory") if memory else None,
+            memory=parse_size(memory, "`memory`") if memory else None,
             on_event=progress,
         )
     if shape is not None:
@@ -154,7 +156,7 @@ def show(
     )
     typer.echo(f"divided as convlens train does with the recipe {recipe_name}")
     for note in dataset.notes:
-        typer.echo(note)
+        typer.echo(spelled(note))
     if files:
         typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
 
@@ -212,8 +214,9 @@ def check(
 
     shape = parse_shape(input_shape) if input_shape else None
     found = check_data(source, input_shape=shape, near=near)
+    spelled = flags.speller("data", "check")
     if as_json:
-        print_json(found.to_json())
+        print_json(flags.in_options(found.to_json(), flags.of_command(["data", "check"])))
     else:
         counts = ", ".join(f"{count:,} {split}" for split, count in found.images.items())
         typer.echo(f"{found.source}: {len(found.classes)} classes" + f", {counts}" * bool(counts))
@@ -223,9 +226,10 @@ def check(
                 typer.echo(f"    {example}")
             if examples and len(finding.examples) > examples:
                 typer.echo(f"    and {len(finding.examples) - examples} more (see --json)")
-            typer.echo(f"  to do: {finding.fix}")
+            if finding.fix:
+                typer.echo(f"  to do: {spelled(finding.fix)}")
         for text in found.skipped:
-            typer.echo(f"not looked for: {text}")
+            typer.echo(f"not looked for: {spelled(text)}")
         if not found.findings:
             typer.echo("nothing found that would harm a training")
     if found.harmful:

@@ -175,7 +175,7 @@ def _learned(
 def _layer(network: Network, name: str | None, run: Run) -> KernelLayer:
     layers = {layer.name: layer for layer in kernel_layers(network.plan())}
     if not layers:
-        raise RunError(f"{run.folder} has no convolution", "a run of a CNN", "choose another run")
+        raise RunError(f"{run.folder} has no convolution", "a run of a CNN")
     if name is not None and name not in layers:
         raise InputError(
             f'there is no convolution "{name}" in this run{nearest(name, layers)}',

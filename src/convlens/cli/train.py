@@ -9,6 +9,7 @@ import typer
 
 import convlens
 from convlens.api.plan_training import TrainingPlan, plan_training
+from convlens.cli import flags
 from convlens.cli.dry_run import as_json as plan_json
 from convlens.cli.options import (
     BadImages,
@@ -85,7 +86,7 @@ def train(
     """
     check_engine(engine or "torch", trains=True)
     learning_rate = old_option("--lr", "--learning-rate", lr, learning_rate)
-    with TrainingProgress() as progress:
+    with TrainingProgress(spelled=flags.speller("train")) as progress:
         if resume is not None:
             named = (net, data, recipe, set_, engine, weights, out, name, input_shape, fit, memory)
             if any((*named, dry_run, epochs, patience, batch_size, learning_rate, seed)):
@@ -133,9 +134,9 @@ def train(
 
 def _tell_plan(plan: TrainingPlan, *, as_json: bool) -> None:
     if as_json:
-        print_json(plan_json(plan))
+        print_json(flags.in_options(plan_json(plan), flags.of_command(["train"])))
     else:
-        typer.echo(str(plan))
+        typer.echo(flags.speller("train")(str(plan)))
 
 
 def _result(run: Run) -> dict[str, Any]:

@@ -150,6 +150,5 @@ def _numbers(labels: Any, names: Sequence[str] | None) -> NDArray[np.int64]:
         raise DataError(
             f"{', '.join(missing[:5])} among the labels is no class",
             "one of " + ", ".join(list(known)[:40]),
-            "correct the labels",
         )
     return np.array([known[str(name)] for name in array.ravel().tolist()], np.int64)

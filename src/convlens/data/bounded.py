@@ -61,7 +61,7 @@ def opened(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
                 raw = io.BytesIO(source)
             else:
                 if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would wait for ever
-                    raise DataError(f"{name} is not a file", "a file", "give the path of a file")
+                    raise DataError(f"{name} is not a file", "a file")
                 raw = stack.enter_context(source.open("rb"))
             packer = _PACKERS.get(raw.read(2))
             raw.seek(0)

@@ -214,7 +214,6 @@ def entry_of(name: str) -> Entry:
         raise DataError(
             f'there is no data set "{name}"{nearest(name, catalog())}',
             "one of " + ", ".join(catalog()),
-            "see convlens data list",
         )
     return catalog()[name]
 

@@ -130,7 +130,7 @@ def check(
         if not pairs.complete:
             skipped.append("some near-duplicates: too many pictures are alike to compare them all")
     else:
-        skipped.append(f"near-duplicates, among {len(images):,} images: ask with --near")
+        skipped.append(f"near-duplicates, among {len(images):,} images: ask with `near=True`")
     return Checked(shown(name), dataset.classes, counts, _ordered(findings), tuple(skipped))
 
 

@@ -107,7 +107,6 @@ class Dataset:
             raise DataError(
                 f"{self.name} has {len(self.classes)} class",
                 "at least two classes to tell apart",
-                "add images of another class",
             )
         for part in ("train", "validation", "test"):
             check_split(getattr(self, part), len(self.classes), f"the {part} part of {self.name}")
@@ -139,7 +138,6 @@ class Dataset:
             raise InputError(
                 f'{self.name} has no split "{name}"{nearest(name, parts)}',
                 "train, validation or test",
-                "correct the name",
             )
         return parts[name]
 
@@ -200,14 +198,12 @@ def check_split(part: Split, classes: int, name: str) -> None:
         raise DataError(
             f"{name} has {len(part.images)} images and {len(part.labels)} labels",
             "one label an image",
-            "correct the files",
         )
     if len(part) == 0:
-        raise DataError(f"{name} is empty", "at least one image", "add images")
+        raise DataError(f"{name} is empty", "at least one image")
     low, high = int(part.labels.min()), int(part.labels.max())
     if low < 0 or high >= classes:
         raise DataError(
             f"{name} has the label {low if low < 0 else high}",
             f"labels from 0 to {classes - 1}",
-            "correct the labels or the number of classes",
         )

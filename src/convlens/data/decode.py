@@ -224,13 +224,11 @@ def _stream(source: str | os.PathLike[str] | bytes, name: str, max_bytes: int) -
         descriptor = os.open(source, _READ_ONLY)
     except (OSError, ValueError) as error:  # ValueError: a NUL inside the path
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise DataError(
-            f"{name} cannot be opened: {reason}", "an image file", "check the path"
-        ) from error
+        raise DataError(f"{name} cannot be opened: {reason}", "an image file") from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{name} is not a file", "an image file", "give the path of a file")
+            raise DataError(f"{name} is not a file", "an image file")
         _check_length(status.st_size, name, max_bytes)
         if status.st_size <= SMALL_FILE:  # one call instead of many small ones
             return io.BytesIO(os.read(descriptor, status.st_size))

@@ -87,7 +87,7 @@ def of_files(files: Sequence[FileFacts]) -> Iterator[Finding]:
             "error",
             len(bad),
             f"{len(bad)} of {_some(len(files), 'file')} cannot be read",
-            "mend or remove them, or train with --bad-images skip",
+            "mend or remove them, or train with `bad_images='skip'`",
             tuple(f"{fact.name}: {fact.error}" for fact in bad),
         )
     good = [fact for fact in files if fact.size is not None]

@@ -68,7 +68,7 @@ def named_images(images: Images) -> list[NamedImage]:
     else:
         raise _no_image(images)
     if not several:
-        raise InputError("there is no image", "at least one", "pass an image")
+        raise InputError("there is no image", "at least one")
     return [_named(image, f"image {number}") for number, image in enumerate(several)]
 
 
@@ -189,5 +189,4 @@ def _no_image(value: object) -> InputError:
     return InputError(
         f"{text[:80]} is no image",
         "a path, a PIL image, a uint8 array (H, W) or (H, W, C), or several of these",
-        "pass one of these",
     )

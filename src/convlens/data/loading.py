@@ -89,7 +89,7 @@ def load(
         return source
     check_fraction(validation, split_seed)
     if normalise not in _STATISTICS:
-        raise DataError(f'normalise is "{normalise}"', "train, unit or half", "use one of these")
+        raise DataError(f'normalise is "{normalise}"', "train, unit or half")
     statistics = _STATISTICS[normalise]
     recorded = {"normalise": normalise, "bad_images": bad_images}
     place = find_source(source) if isinstance(source, str | Path) else None
@@ -183,13 +183,13 @@ def load_like(
         raise DataError(
             "the run was trained on arrays: they are in no file",
             "the same arrays, or other data of its classes",
-            "pass it from Python, data=(images, labels), or where the command takes --data",
+            "pass them: `data=(images, labels)`; a command takes a name or a path: `data=PATH`",
         )
     if source is None and not recorded["source"]:  # a model that convlens did not train
         raise DataError(
             "the model was imported: the data it was trained on is not known",
             "data of its classes",
-            "name some where the command takes it: --data NAME|PATH",
+            "name some: `data=PATH`",
         )
     dataset = load(
         source or recorded["source"],
@@ -220,7 +220,7 @@ def load_like(
         raise DataError(
             f"{shown(dataset.source or dataset.name)} has changed since the run was trained",
             f"data with the fingerprint {str(recorded.get('fingerprint'))[:12]}",
-            "restore it; to measure on what it is now, name it where the command takes --data",
+            "restore it; to measure on what it is now, name it: `data=PATH`",
         )
     return replace(dataset, preprocessing=preprocessing)
 
@@ -280,7 +280,6 @@ def _fixed(name: str, arrays: formats.Arrays, classes: tuple[str, ...], seed: in
             f"{name} has training images of {train.images.shape[1:]} and test images of "
             f"{test.images.shape[1:]}",
             "one size",
-            "correct the file",
         )
     shape = train.images.shape[1:]
     # a test part cut off by content calls for the same care with the validation part

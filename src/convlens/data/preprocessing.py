@@ -29,7 +29,7 @@ FRAMED_PIXELS = 2**20
 
 UNKNOWN = (
     "it is not known how images were prepared for this model: pixels are scaled to 0..1 and "
-    "nothing more, which may give wrong answers; import it again with --mean and --std"
+    "nothing more, which may give wrong answers; import it again with `mean` and `std`"
 )
 """The note on each image of a model that does not say it."""
 

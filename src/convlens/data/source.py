@@ -64,5 +64,4 @@ def find_source(source: str | Path) -> str | ImageFolder | FormatFiles:
         f"{nearest(name, names())}",
         "one of " + ", ".join(names()) + ", a folder with a subfolder a class, a folder or file "
         f"of a known format ({', '.join(formats.FORMATS)}), or an archive of these",
-        "see convlens data list, or check the path",
     )

@@ -32,7 +32,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
     """
     if wanted not in DEVICES:
         raise InputError(
-            f'there is no device "{wanted}"', "one of " + ", ".join(DEVICES), "use --device auto"
+            f'there is no device "{wanted}"', "one of " + ", ".join(DEVICES), 'use `device="auto"`'
         )
     present = {
         "cpu": True,
@@ -45,7 +45,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
         raise InputError(
             f'device "{wanted}" is not available here',
             "one of " + ", ".join(name for name in present if present[name]),
-            "use --device auto, or install a PyTorch build for that device",
+            'use `device="auto"`, or install a PyTorch build for that device',
         )
     return torch.device(wanted)
 

@@ -65,7 +65,7 @@ def kernels_animation(snapshots: Sequence[tuple[int, Kernels]], layer: KernelLay
         raise InputError(
             f'{len(snapshots)} snapshots of "{layer.name}" do not make an animation',
             "at least two epochs",
-            "train with --set record_kernels=1",
+            "train with `record_kernels=1`",
         )
     places = np.linspace(0, len(snapshots) - 1, min(len(snapshots), MOST_FRAMES)).round()
     kept = [snapshots[int(place)] for place in places]

@@ -147,7 +147,7 @@ def attributions_svg(
 
 def _check(image: NDArray[np.uint8], attributions: Sequence[Attribution]) -> None:
     if not attributions:
-        raise InputError("there is no attribution to draw", "at least one", "make one first")
+        raise InputError("there is no attribution to draw", "at least one")
     targets = {found.target for found in attributions}
     if len(targets) > 1:
         raise InputError(

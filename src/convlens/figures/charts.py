@@ -70,7 +70,7 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
         Where there is nothing to draw.
     """
     if not charts or not all(chart.lines for chart in charts):
-        raise InputError("there is no line to draw", "a chart with a line", "pass its points")
+        raise InputError("there is no line to draw", "a chart with a line")
     figure.set_size_inches((4.6 * len(charts) + (2.2 if len(charts) == 1 else 0), 3.4))
     places = figure.subplots(1, len(charts), squeeze=False)[0]
     figure.subplots_adjust(wspace=0.4)

@@ -60,7 +60,7 @@ def samples_svg(
         Where there is nothing to draw.
     """
     if not any(map(len, samples)):
-        raise InputError("there is no image to draw", "at least one", "pass images")
+        raise InputError("there is no image to draw", "at least one")
     columns = max(map(len, samples))
     shape = samples[0].shape[-2:]
     tiles = np.full((len(samples) * columns, *shape, 3), BLANK)

@@ -83,9 +83,7 @@ def choose_kernels(kernels: Kernels, layer: KernelLayer, only: int | None = None
     filters, channels = kernels.shape[:2]
     if only is not None:
         if not 0 <= only < filters:
-            raise InputError(
-                f'"{layer.name}" has no filter {only}', f"0 to {filters - 1}", "choose one of them"
-            )
+            raise InputError(f'"{layer.name}" has no filter {only}', f"0 to {filters - 1}")
         order = strongest_channels(kernels[only : only + 1], MOST_FILTERS)[0]
         chosen = tuple(sorted(int(n) for n in order))
         which = f"its {len(chosen)} of {channels} channels of largest norm"

@@ -38,7 +38,7 @@ def maximised_svg(figure: Figure, made: Sequence[Maximised]) -> None:
         Where there is none.
     """
     if not made:
-        raise InputError("there is no image to draw", "at least one", "maximise something first")
+        raise InputError("there is no image to draw", "at least one")
     columns = min(COLUMNS, len(made))
     rows = ceil(len(made) / columns)
     step_x, step_y = SIDE + 0.55, SIDE + 1.35

@@ -70,7 +70,7 @@ def panels_svg(
         Where there is nothing to draw.
     """
     if not panels:
-        raise InputError("there is no picture to draw", "at least one", "pass a panel")
+        raise InputError("there is no picture to draw", "at least one")
     columns = min(columns, len(panels))
     rows = ceil(len(panels) / columns)
     figure.set_size_inches((2.3 * columns, 2.75 * rows))

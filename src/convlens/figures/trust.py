@@ -113,7 +113,7 @@ def faithfulness_svg(figure: Figure, methods: Sequence[Faithfulness]) -> None:
         Where there is none.
     """
     if not methods:
-        raise InputError("there is no method to draw", "at least one", "measure one first")
+        raise InputError("there is no method to draw", "at least one")
     # one above the other: side by side a page would shrink the legends beyond reading
     figure.set_size_inches((5.6, 6.6))
     figure.subplots_adjust(hspace=0.6)

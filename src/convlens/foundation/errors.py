@@ -1,8 +1,13 @@
 """Every error convlens raises on purpose.
 
-A message has three parts, in this order: what is wrong and where, what was expected,
-and what to do. The command line prints the three parts and exits with `exit_code`:
-2 when the user's input or configuration is at fault, 1 when the run itself failed.
+A message has up to three parts, in this order: what is wrong and where, what was expected, and
+what to do. The last one is left out where it would say nothing new. The command line prints the
+parts and exits with `exit_code`: 2 when the user's input or configuration is at fault, 1 when the
+run itself failed.
+
+A message names a setting as Python writes it, between backticks: `` `epochs=1` ``. Where a command
+has the setting as an option, the command line shows the option, `--epochs 1`
+(`convlens.cli.flags`).
 """
 
 from __future__ import annotations
@@ -22,14 +27,14 @@ class ConvlensError(Exception):
     expected : str
         What would have been right.
     fix : str
-        What the reader can do about it.
+        What the reader can do about it. Empty where `expected` says it already.
 
     Examples
     --------
-    >>> print(InputError("epochs is 0", "a whole number of at least 1", "set --epochs 1 or more"))
+    >>> print(InputError("epochs is 0", "a whole number of at least 1", "use `epochs=1` or more"))
     epochs is 0
       expected: a whole number of at least 1
-      to do: set --epochs 1 or more
+      to do: use `epochs=1` or more
     """
 
     exit_code = 1

@@ -184,8 +184,15 @@ def _left_in(folder: Path, limit: str, usage: str, cached: str) -> int | None:
     return most - used + (int(found[1]) if found else 0)
 
 
-def parse_size(text: str, name: str = "the size") -> int:
+def parse_size(text: str, setting: str = "the size") -> int:
     """Return the bytes that a size names: `200MB`, `1.5 GiB`, `4000`.
+
+    Parameters
+    ----------
+    text : str
+        A number and a unit; bytes without one.
+    setting : str
+        What the size is of, for the error.
 
     Raises
     ------
@@ -201,7 +208,9 @@ def parse_size(text: str, name: str = "the size") -> int:
     unit = _UNITS.get(found[2]) if found else None
     if found is None or unit is None or float(found[1]) * unit < 1:
         raise InputError(
-            f"{name} is {text!r}", "a number and a unit: kB, MB, GB, KiB, MiB, GiB", "write 200MB"
+            f"{setting} is {text!r}",
+            "a number and a unit: kB, MB, GB, KiB, MiB, GiB",
+            "write 200MB",
         )
     return int(float(found[1]) * unit)
 

@@ -224,8 +224,7 @@ def last_convolution(plan: Plan) -> str:
     if not names:
         raise InputError(
             f"{plan.name} has no convolution",
-            "a layer with maps",
-            "name one: take it from `convlens shapes`",
+            "a network with a convolution, or the name of another layer with maps",
         )
     return next((name for name in reversed(names) if ".shortcut." not in name), names[-1])
 

@@ -170,7 +170,6 @@ def find_kernel(name: str) -> Kernel:
         raise InputError(
             f'there is no kernel "{name}"{nearest(name, GALLERY)}',
             "one of " + ", ".join(GALLERY),
-            "take a name from `convlens kernels`",
         )
     return GALLERY[name]
 
@@ -217,7 +216,6 @@ def apply_kernel(
         raise InputError(
             f"the image has the shape {pixels.shape} and the kernel {weights.shape}",
             "an image (H, W) or (C, H, W) and a kernel (height, width)",
-            "choose one image and one kernel",
         )
     rows, columns = _windows(pixels.shape[-2:], weights.shape, padding)
     if min(rows.output(pixels.shape[-2]), columns.output(pixels.shape[-1])) < 1:

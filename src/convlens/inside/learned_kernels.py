@@ -104,7 +104,6 @@ def learned_kernels(weights: Mapping[str, NDArray[Any]], layer: str) -> Kernels:
         if exists
         else f'there is no layer "{layer}" with kernels{nearest(layer, known)}',
         "one of " + ", ".join(known) if known else "a network with a convolution",
-        "take the name of a conv or depthwise layer from `convlens shapes`",
     )
 
 

@@ -69,7 +69,6 @@ class Subject:
             raise InputError(
                 f'there is no class "{name}"{nearest(name, self.classes)}',
                 "one of " + ", ".join(self.classes[:40]),
-                "correct the name",
             )
         return self.classes.index(name)
 

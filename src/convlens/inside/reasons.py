@@ -84,7 +84,6 @@ def chosen_methods(plan: Plan, methods: Sequence[Method] | None) -> tuple[Method
                 if method in METHODS
                 else f'there is no attribution method "{method}"{nearest(method, METHODS)}',
                 "one of " + ", ".join(possible),
-                "choose another",
             )
     return chosen
 

@@ -243,7 +243,7 @@ def judge(
     places.count_classes(model.plan)
     chosen = chosen_methods(model.plan, methods)
     if not chosen:
-        raise InputError("no method is named", "one of " + ", ".join(METHODS), "name one")
+        raise InputError("no method is named", "one of " + ", ".join(METHODS))
     drawn = np.sort(np.random.default_rng(0).permutation(len(split))[:images])
     normalised = subject.preprocessing.normalise(split.images[drawn])
     layers = len(randomised_order(model.plan))

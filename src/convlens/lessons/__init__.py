@@ -84,7 +84,6 @@ def run(
         raise InputError(
             f'there is no lesson "{name}"{nearest(name, LESSONS)}',
             "one of " + ", ".join(LESSONS),
-            "see `convlens lesson` for the list",
         )
     stage(name)
     module = import_module(f"convlens.lessons.{name.replace('-', '_')}")

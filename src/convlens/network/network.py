@@ -158,13 +158,12 @@ class Network(ShownInNotebooks, BaseModel):
                 raise NetworkError(
                     f"{path} is larger than {most:,} bytes",
                     f"a network of at most {(limits or Limits()).layers:,} layers",
-                    "raise the limit with --max-layers if that is meant",
+                    "raise `limits.layers` if that is meant",
                 ) from None
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise NetworkError(
                 f"{str(path)!r} cannot be read: {reason}",
-                "a network file (.toml or .json), or a name from `convlens zoo`",
-                "check the path",
+                "a network file (.toml or .json), or the name of a network in the zoo",
             ) from None
         read = cls.from_json if path.suffix == ".json" else cls.from_toml
         return read(text, str(path))

@@ -120,7 +120,6 @@ class Plan(ShownInNotebooks):
         raise InputError(
             f'there is no layer "{name}"{nearest(name, known)}',
             "one of " + ", ".join(known[:40]) + more,
-            "take a name from `convlens shapes`",
         )
 
     def step(self, name: str) -> Step:

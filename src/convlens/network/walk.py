@@ -129,7 +129,7 @@ class _Walk:
                     *("layers", name, here, ""),
                     f"the network has more than {self.limits.layers:,} layers",
                     f"at most {self.limits.layers:,}",
-                    "raise the limit: convlens shapes takes --max-layers",
+                    "raise `limits.layers`",
                 )
             if isinstance(layer, Residual):
                 place = self._residual(layer, name, here, place, depth)
@@ -216,7 +216,7 @@ class _Walk:
                 f"up to here the network has {self.parameters:,} parameters "
                 f"({step.parameters:,} in this layer)",
                 f"at most {self.limits.parameters:,}",
-                "raise the limit: convlens shapes takes --max-parameters",
+                "raise `limits.parameters`",
                 shapes=(step.input,),
             )
         if prod(step.output) > self.limits.activations:
@@ -307,7 +307,7 @@ def walk(
         raise NetworkError(
             f"the input is {shape_text(input_shape)}",
             f"at most {limits.side:,} a side",
-            "use a smaller input, or raise the limit: convlens shapes takes --max-side",
+            "use a smaller input, or raise `limits.side`",
         )
     steps = _Walk(input_shape, floor, limits, name)
     grid = input_shape[1], input_shape[2]

@@ -75,7 +75,7 @@ def load(run: Path, *, previous: bool = False) -> tuple[dict[str, Array], dict[s
     path = run / (PREVIOUS if previous else CURRENT)
     fix = "train again from the start"
     if not previous and (run / PREVIOUS).is_file():
-        fix = f"resume from the one before it: convlens train --resume {run} --from-previous"
+        fix = "resume from the one before it, with `from_previous=True`"
     if not path.is_file():
         raise RunError(f"{run} has no checkpoint {path.name}", "a run that saved one", fix)
     try:

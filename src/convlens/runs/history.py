@@ -47,7 +47,6 @@ class History(Mapping[str, NDArray[Any]]):
             raise InputError(
                 f'there is no column "{name}"{nearest(name, self.columns)}',
                 "one of " + ", ".join(self.columns),
-                "correct the name",
             )
         values = [event.get(name) for event in self.epochs]
         if all(isinstance(value, bool) for value in values):

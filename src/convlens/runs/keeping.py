@@ -66,7 +66,7 @@ def rename(run: Run, name: str) -> Run:
         try:
             target.mkdir()  # claims the name: a rename over an empty folder is one step
         except FileExistsError:
-            raise RunError(f"{target} exists", "a free name", "choose another name") from None
+            raise RunError(f"{target} exists", "a free name") from None
         try:
             folder.replace(target)
         except OSError:

@@ -65,7 +65,7 @@ def load(run: Path) -> list[tuple[int, dict[str, Array]]]:
         return []
     except OSError as error:
         raise RunError(
-            f"{run / FOLDER} cannot be read: {error.strerror}", "a readable folder", "check it"
+            f"{run / FOLDER} cannot be read: {error.strerror}", "a readable folder"
         ) from None
     for epoch in found:
         manifest.check(run, name(epoch))

@@ -70,7 +70,6 @@ def check_name(name: str) -> str:
         raise RunError(
             f'"{name[:100].encode("unicode_escape").decode()}" cannot name a run',
             '1 to 100 letters, digits, ".", "_" or "-", the first a letter or digit',
-            "choose another name",
         )
     return name
 

@@ -37,9 +37,7 @@ def listing(root: str | Path | None = None) -> list[RunSummary]:
             return []
         folders = [path for path in base.iterdir() if path.is_dir() and path.name[0] != "."]
     except OSError as error:
-        raise RunError(
-            f"{base} cannot be read: {error.strerror}", "a folder of runs", "check it"
-        ) from None
+        raise RunError(f"{base} cannot be read: {error.strerror}", "a folder of runs") from None
     return sorted(map(_summary, folders), key=lambda row: (row.created, row.name))
 
 
@@ -58,16 +56,14 @@ def find(reference: Run | str | Path, root: str | Path | None = None) -> Run:
     rows = [row for row in listing(root) if not row.problem]
     if reference == "last":
         if not rows:
-            raise RunError(f"there are no runs in {base}", "at least one", "convlens train")
+            raise RunError(f"there are no runs in {base}", "at least one", "train a network first")
         return Run.open(rows[-1].folder)
     try:
         if (Path(reference) / STATUS).is_file():
             return Run.open(reference)
         # a folder that only happens to lie here under the name of a run is not meant
         if Path(reference).is_dir() and not (base / reference / STATUS).is_file():
-            raise RunError(
-                f"{reference} is not a run", f"a folder with {STATUS}", "see convlens runs"
-            )
+            raise RunError(f"{reference} is not a run", f"a folder with {STATUS}")
     except (OSError, ValueError):  # a NUL, or a name longer than the system allows
         pass
     name = check_name(reference)
@@ -76,8 +72,8 @@ def find(reference: Run | str | Path, root: str | Path | None = None) -> Run:
     names = [row.name for row in rows]
     raise RunError(
         f'there is no run "{name}" in {base}{nearest(name, names)}',
-        "last, a name from convlens runs, or a run's folder",
-        "see convlens runs" if rows else "train one first: convlens train",
+        "last, a run's folder, or a run's name" + (": " + ", ".join(names[-12:]) if names else ""),
+        "" if names else "train a network first",
     )
 
 

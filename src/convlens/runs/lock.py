@@ -27,7 +27,7 @@ def acquire(folder: Path) -> FileLock:
         raise RunError(
             f"another process is writing {folder}",
             "one writer for one run",
-            "wait for it to end, or choose another folder with --out",
+            "wait for it to end, or choose another folder with `out`",
         ) from error
     except OSError as error:
         raise atomic.explain(error, folder) from error

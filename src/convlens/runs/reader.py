@@ -53,7 +53,7 @@ class Run(ShownInNotebooks):
         """Open a folder; raises `RunError` where it is no run or its status is damaged."""
         run = cls(Path(folder))
         if not (run.folder / STATUS).is_file():
-            raise RunError(f"{folder} is not a run", f"a folder with {STATUS}", "see convlens runs")
+            raise RunError(f"{folder} is not a run", f"a folder with {STATUS}")
         _ = run.status
         return run
 
@@ -172,7 +172,7 @@ class Run(ShownInNotebooks):
             raise RunError(
                 f"{self.folder} has no {name}",
                 "a run that completed an epoch",
-                f"continue it with convlens train --resume {self.folder}",
+                "resume it, until an epoch is complete",
             )
         manifest.check(self.folder, name)
         return load_tensors(path)[0] if expected is None else read_weights(path, expected)

@@ -56,7 +56,7 @@ def create(
         raise atomic.explain(error, folder) from error
     except ValueError:  # a NUL in the path
         raise RunError(
-            f"{str(folder)!r} cannot name a folder", "a path", "choose another --out"
+            f"{str(folder)!r} cannot name a folder", "a path", "choose another `out`"
         ) from None
     now = _now()
     writer = RunWriter(folder)
@@ -76,18 +76,18 @@ def _claim(folder: Path, *, numbered: bool) -> Path:
             candidate.mkdir()
         except FileExistsError:
             if candidate.is_dir() and not any(candidate.iterdir()):
-                # empty: someone's --out, or another process between mkdir and its lock
+                # it is empty: made for this run, or by a process that has not locked it yet
                 if not numbered:
                     return candidate
             elif not numbered:
                 raise RunError(
                     f"{candidate} exists and is not an empty folder",
                     "a new folder",
-                    f"choose another one, or continue it with --resume {candidate}",
+                    "choose another one, or resume the run that is there",
                 ) from None
         else:
             return candidate
-    raise RunError(f"{folder} and 9,999 like it exist", "a free name", "choose another --name")
+    raise RunError(f"{folder} and 9,999 like it exist", "a free name", "choose another `name`")
 
 
 def open_existing(folder: str | Path) -> RunWriter:
@@ -100,7 +100,7 @@ def open_existing(folder: str | Path) -> RunWriter:
     """
     folder = Path(folder)
     if not (folder / STATUS).is_file():
-        raise RunError(f"{folder} is not a run", f"a folder with {STATUS}", "check the path")
+        raise RunError(f"{folder} is not a run", f"a folder with {STATUS}")
     return RunWriter(folder)
 
 

@@ -79,14 +79,14 @@ def checked_place(host: str, port: int, token: str | None) -> Place:
         raise InputError(
             "the token is too short, or has characters that no header can hold",
             f"at least {SHORTEST_TOKEN} letters, digits, - or _",
-            "write --token new, which makes one",
+            "use `token='new'`, which makes one",
         )
     place = Place(host, port, token)
     if not place.local and token is None:
         raise InputError(
-            f"--host {host} opens the server to other machines, and there is no token",
+            f"`host={host!r}` opens the server to other machines, and there is no token",
             "a token that clients must know",
-            "add --token new, or leave --host at 127.0.0.1",
+            "add `token='new'`, or leave `host` at 127.0.0.1",
         )
     return place
 
@@ -214,11 +214,11 @@ def _no_port(place: Place, error: Exception) -> InputError:
         return InputError(
             f"port {place.port} of {place.host} is taken",
             "a free port",
-            "stop the other program, or choose another one with --port (0 takes any)",
+            "stop the other program, or choose another one with `port` (0 takes any)",
         )
     reason = getattr(error, "strerror", None) or str(error)
     return InputError(
         f"cannot listen on {place.host}, port {place.port}: {reason}",
         "an address of this machine, and a port from 1 to 65535 that you may use",
-        "choose others with --host and --port",
+        "choose others with `host` and `port`",
     )

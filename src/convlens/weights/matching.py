@@ -73,7 +73,7 @@ def check_finite(weights: Mapping[str, Array], where: str) -> None:
     Traceback (most recent call last):
     convlens.WeightsError: net.pt: "0.weight" holds 2 values that are NaN or infinite
       expected: finite weights
-      to do: train again with a lower learning rate, or pass --allow-non-finite
+      to do: train again with a lower learning rate, or pass `allow_non_finite=True`
     """
     for name, array in weights.items():
         bad = int(array.size - np.isfinite(array).sum())
@@ -81,7 +81,7 @@ def check_finite(weights: Mapping[str, Array], where: str) -> None:
             raise WeightsError(
                 f"{where}: {quote(name)} holds {bad} values that are NaN or infinite",
                 "finite weights",
-                "train again with a lower learning rate, or pass --allow-non-finite",
+                "train again with a lower learning rate, or pass `allow_non_finite=True`",
             )
 
 

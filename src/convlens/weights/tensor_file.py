@@ -211,7 +211,6 @@ def require_file(path: Path) -> None:
         raise WeightsError(
             f"there is no weights file {path}: {error.strerror}",
             "a readable file",
-            "check the path",
         ) from None
 
 

@@ -55,7 +55,7 @@ def test_images_that_would_lose_a_third_by_cropping_are_padded(
     images = [image.resize((width, 100)) for image in photos(2)]
     policy = choose_policy(saved(tmp_path, images), (3, 32, 32), None)
     assert policy.fit == fit
-    assert any("--fit" in note for note in policy.notes)
+    assert any("`fit" in note for note in policy.notes)
     for asked in ("crop", "pad", "stretch"):
         assert choose_policy(saved(tmp_path, images), (3, 32, 32), asked).fit == asked
 

@@ -185,7 +185,7 @@ def test_the_runtime_comes_from_the_build_or_a_folder_or_a_mirror(
         assert len(there.requests) == asked
         with pytest.raises(DownloadError) as missing:
             find_runtime(tmp_path, cache=tmp_path / "other", mirrors=(there.at("wrong"),))
-    assert "--runtime" in str(missing.value)
+    assert "`runtime=" in str(missing.value)
     assert "sha256:" in str(missing.value)
 
 

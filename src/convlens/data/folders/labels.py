@@ -73,7 +73,6 @@ def find(folder: Path) -> Path | None:
         raise DataError(
             f"{shown(folder)} has {' and '.join(path.name for path in present)}",
             "one labels file",
-            "remove the other",
         )
     return present[0] if present else None
 
@@ -106,7 +105,7 @@ def read(path: Path) -> Labels:
             f"{shown(path)} cannot be read: {error.strerror}", "a labels file"
         ) from None
     if not rows:
-        raise DataError(f"{shown(path)} labels no image", "one row per image", "add rows")
+        raise DataError(f"{shown(path)} labels no image", "one row per image")
     said = sum(row.part is not None for row in rows)
     if 0 < said < len(rows):
         missing = next(row.line for row in rows if row.part is None)
@@ -160,9 +159,7 @@ def _csv_records(path: Path, notes: list[str]) -> Iterator[tuple[int, Mapping[st
                     {role: record[column] for role, column in columns.items()},
                 )
     except csv.Error as error:
-        raise DataError(
-            f"{shown(path)}, line {reader.line_num}: {error}", "a CSV table", "mend that line"
-        ) from None
+        raise DataError(f"{shown(path)}, line {reader.line_num}: {error}", "a CSV table") from None
 
 
 def _text(content: bytes) -> tuple[str, str]:
@@ -248,7 +245,6 @@ def _rows(records: Iterable[tuple[int, Mapping[str, str | None]]], path: Path) -
             raise DataError(
                 f"{where}: the split is {shown(part)!r}{nearest(part, _PARTS)}",
                 "train, validation or test",
-                "correct it",
             )
         rows.append(Row(_inner_path(file, where, path.parent), label, _PARTS.get(part), line))
         if len(rows) > MAX_ROWS:

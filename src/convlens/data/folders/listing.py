@@ -147,7 +147,6 @@ def _by_subfolder(path: Path) -> Listing:
         raise DataError(
             f"{shown(path)} has no images",
             "one subfolder a class with PNG or JPEG files in it",
-            "check the path",
         )
     labels, parts, found_in_each = np.asarray(counts, np.int64).T
     return Listing(

@@ -61,7 +61,7 @@ def choose_policy(
         raise DataError(
             f"the input is {input_shape}",
             "1 channel (grey) or 3 (RGB), height and width of at least 1",
-            "use --input 1,28,28 or --input 3,64,64",
+            "use `input_shape=(1, 28, 28)` or `input_shape=(3, 64, 64)`",
         )
     sample = files[:: max(1, len(files) // SAMPLE)][:SAMPLE]
     with strict_pillow():
@@ -83,9 +83,9 @@ def choose_policy(
 
 
 _WHY = {
-    "pad": "images are padded: cropping would cut {lost:.0%} off half of them (--fit changes it)",
+    "pad": "images are padded: cropping would cut {lost:.0%} off half of them (`fit` changes it)",
     "crop": "images are cropped to the middle: half of them lose under {lost:.0%} "
-    "(--fit pad keeps all)",
+    "(`fit='pad'` keeps all)",
 }
 
 
@@ -93,9 +93,7 @@ def check_fit(fit: str | None) -> None:
     """Refuse a fit that does not exist."""
     choices = [choice for choice in get_args(Fit) if choice != "exact"]
     if fit is not None and fit not in choices:
-        raise DataError(
-            f'the fit is "{fit}"{nearest(fit, choices)}', "crop, pad or stretch", "use --fit crop"
-        )
+        raise DataError(f'the fit is "{fit}"{nearest(fit, choices)}', "crop, pad or stretch")
 
 
 def as_fit(text: str) -> Fit:

@@ -117,7 +117,7 @@ def read_folder(
         Where a decoding process is killed, or no disk has room.
     """
     if bad_images not in ("fail", "skip"):
-        raise DataError(f'--bad-images is "{bad_images}"', "fail or skip", "use one of these")
+        raise DataError(f'`bad_images` is "{bad_images}"', "fail or skip")
     check_fit(fit)
     listing = list_folder(path)
     policy = choose_policy(_Paths(listing), input_shape, fit)
@@ -141,13 +141,13 @@ def read_folder(
             + "\n    ".join(reasons[:NAMED])
             + more,
             "readable images",
-            "mend or remove them, or leave them out with --bad-images skip",
+            "mend or remove them, or leave them out with `bad_images='skip'`",
         )
     good = np.ones(len(listing), bool)
     good[list(index.bad)] = False
     rows = np.flatnonzero(good)
     if not len(rows):
-        raise DataError(f"{shown(path)} has no readable image", "images", "replace its files")
+        raise DataError(f"{shown(path)} has no readable image", "images")
     notes = [*listing.notes, *policy.notes]
     notes += [f"{change}: {n:,} images" for change, n in sorted(index.changes.items())]
     notes += [f"skipped: {reason}" for reason in sorted(bad.values())]
@@ -155,7 +155,7 @@ def read_folder(
     if not fits:
         notes.append(
             f"{size_text(int(np.prod(shape)))} of images are read from disk while training: "
-            f"{size_text(allowed)} of memory may be used (--memory changes it)"
+            f"{size_text(allowed)} of memory may be used (`memory` changes it)"
         )
     return FolderSet(
         listing.take(rows) if bad else listing,

@@ -146,7 +146,7 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[np.dtype[Any], bool, tu
     try:
         dtype = np.dtype(descr)
     except TypeError as error:
-        raise DataError(f"{where} has the type {descr}", "uint8 or int64", "save it so") from error
+        raise DataError(f"{where} has the type {descr}", "uint8 or int64") from error
     shape = tuple(int(size) for size in re.findall(r"\d+", sizes))
     return dtype, fortran == "True", shape
 
@@ -179,7 +179,6 @@ def _as_names(classes: NDArray[Any], name: str) -> NDArray[np.str_]:
         raise DataError(
             f"classes of {name} holds {len(classes):,} names, some of them twice or too many",
             f"at most {_MAX_CLASSES:,} different names",
-            "correct the names",
         )
     return classes
 

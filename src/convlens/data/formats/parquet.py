@@ -98,7 +98,7 @@ class Parquet:
             raise DataError(
                 f"{len(bad)} images cannot be read:\n    " + "\n    ".join(bad[:10]),
                 "readable images",
-                "mend or remove them, or leave them out with --bad-images skip",
+                "mend or remove them, or leave them out with `bad_images='skip'`",
             )
         notes = tuple(f"skipped: {reason}" for reason in bad)
         return Arrays(splits[0], splits[1] if test else None, names, notes)
@@ -115,7 +115,6 @@ class Parquet:
             raise DataError(
                 f"{tables[0].name} has no image that can be read",
                 "encoded images, paths below the table, or pixels",
-                "use another table",
             )
         channels = 1 if grey else 3
         side = min(int(np.median([min(size) for size in sizes.elements()])), LARGEST_SIDE)
@@ -259,7 +258,6 @@ def _class_names(tables: list[_Table]) -> tuple[str, ...] | None:
                 raise DataError(
                     f"{table.name} has more than {_MAX_CLASSES:,} different labels",
                     "a class name an image",
-                    "check the column",
                 )
     return tuple(sorted(texts))
 
@@ -301,5 +299,4 @@ def _number(label: Any, names: tuple[str, ...] | None, place: str) -> int:
     raise DataError(
         f"the label of {place} is {str(label)[:40]!r}",
         "a whole number or a text",
-        "correct the table",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -28,10 +29,15 @@ class TrainingProgress:
     ----------
     quiet : bool
         Show nothing at all.
+    spelled : callable, optional
+        Turns a note about settings into what the reader can type.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(
+        self, *, quiet: bool = False, spelled: Callable[[str], str] = lambda note: note
+    ) -> None:
         self.quiet = quiet
+        self.spelled = spelled
         self.console = Console(stderr=True, highlight=False)
         self.live = not quiet and self.console.is_terminal and not self.console.is_dumb_terminal
         self.epochs = 1
@@ -68,7 +74,7 @@ class TrainingProgress:
             getattr(self, f"_{event['event']}", lambda event: None)(event)
 
     def _note(self, event: dict[str, Any]) -> None:
-        self._line(str(event["message"]))
+        self._line(self.spelled(str(event["message"])))
 
     def _decoding(self, event: dict[str, Any]) -> None:
         numbers = (

@@ -55,8 +55,7 @@ def load(name: str) -> Network:
     if name not in known:
         raise NetworkError(
             f'there is no network "{name}" in the zoo{nearest(name, known)}',
-            "a name from `convlens zoo`, or the path of a .toml or .json file",
-            "see `convlens zoo`",
+            "one of " + ", ".join(known) + ", or the path of a .toml or .json file",
         )
     folder = files(__name__)
     if name in published_names():

@@ -91,7 +91,7 @@ class OnnxModel:
 
     def load_weights(self, weights: Mapping[str, Floats]) -> None:
         """Refuse: a session keeps the weights that it was opened with."""
-        raise InputError("an ONNX session cannot change its weights", "a new session", "open one")
+        raise InputError("an ONNX session cannot change its weights", "a new session")
 
     @cached_property
     def tensors(self) -> dict[str, str]:

@@ -130,12 +130,10 @@ class ServedModel:
             raise InputError(
                 f"there is no class {wanted}",
                 f"a class's name, or its number, 0 to {len(self.classes) - 1}",
-                "correct the class",
             )
         raise InputError(
             f'there is no class "{wanted[:60]}"{nearest(wanted[:60], self.classes)}',
             "one of " + ", ".join(self.classes[:40]),
-            "correct the name",
         )
 
     def activations(self, pixels: Images) -> Activations:
@@ -201,6 +199,6 @@ def weights_version(run: Run) -> str:
         raise RunError(
             f"{run.name} has no weights yet",
             "a run that saved an epoch",
-            "wait until it has trained, or continue it with convlens train --resume",
+            "wait until it has trained, or resume its training",
         ) from None
     return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"

@@ -71,7 +71,7 @@ def find_runtime(
                 f"{given} has no {' and no '.join(wrong)} of onnxruntime-web {VERSION}",
                 "the folder dist of that npm package",
                 f"npm pack onnxruntime-web@{VERSION}; tar -xf onnxruntime-web-{VERSION}.tgz; "
-                "then --runtime package/dist",
+                "then `runtime=package/dist`",
             )
         return [given / file.name for file in FILES]
     if all(_is(built / file.name, file) for file in FILES):
@@ -82,7 +82,7 @@ def find_runtime(
     except ConvlensError as error:
         error.fix += (
             f"\n      or, where npm works: npm pack onnxruntime-web@{VERSION}; "
-            f"tar -xf onnxruntime-web-{VERSION}.tgz; and publish with --runtime package/dist"
+            f"tar -xf onnxruntime-web-{VERSION}.tgz; and publish with `runtime=package/dist`"
         )
         raise
     return [folder / file.name for file in FILES]

@@ -115,8 +115,8 @@ def _target(folder: Path, *, overwrite: bool) -> Path:
     if held and not (overwrite and SITE in held):
         raise RunError(
             f"{folder} is not empty",
-            "a new folder, or with --overwrite one that holds a published site",
-            "choose another folder" if overwrite else "choose another one, or add --overwrite",
+            "a new folder, or with `overwrite=True` one that holds a published site",
+            "choose another folder" if overwrite else "choose another one, or add `overwrite=True`",
         )
     return folder.absolute()
 

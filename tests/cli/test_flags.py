@@ -1,0 +1,68 @@
+"""Messages name settings; the command line shows them as the options of its command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convlens
+from convlens.cli import flags
+from convlens.foundation.errors import ConvlensError, InputError
+from convlens.network import Network
+from convlens.network.walk import Limits
+
+DEEP = '{"input": [1, 8, 8], "layers": [{"relu": true}, {"relu": true}, {"flatten": true}]}'
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "convlens", *words], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("`name`", "--name"),
+        ("`input_shape=(1, 28, 28)`", "--input 1,28,28"),
+        ("`allow_non_finite=True`", "--allow-non-finite"),
+        ("`maximise=False`", "--no-maximise"),
+        ("`out='my folder'`", "--out 'my folder'"),
+        ("`data=PATH`", "--data PATH"),
+        ("`classes`", "--class"),
+        ("`top`", "`top`"),  # no option of this command
+        ("`convlens evaluate RUN`", "`convlens evaluate RUN`"),
+        ("`Evaluation.to_dict`", "`Evaluation.to_dict`"),
+    ],
+)
+def test_a_setting_becomes_the_option_of_its_command(text: str, shown: str) -> None:
+    options = "--name --input --allow-non-finite --maximise --no-maximise --out --data --class"
+    assert flags.as_options(f"use {text}!", options.split()) == f"use {shown}!"
+
+
+def test_options_are_those_of_the_command_that_runs_also_by_its_old_name() -> None:
+    assert "--near" in flags.of_command(["data", "check", "photos"])
+    assert "--layer" in flags.of_command(["excite", "last"])
+    assert flags.of_command(["data", "--help"]) == ["--help"]
+    assert flags.of_command(["nothing"]) == flags.of_command([]) == []
+
+
+def test_one_limit_is_a_setting_in_python_and_an_option_of_the_command(tmp_path: Path) -> None:
+    network = tmp_path / "deep.json"
+    network.write_text(DEEP)
+    with pytest.raises(ConvlensError, match=r"raise `limits.layers`"):
+        Network.load(network).plan(limits=Limits(layers=2))
+    done = command("shapes", str(network), "--max-layers", "2")
+    assert "to do: raise --max-layers" in done.stderr
+    told = json.loads(command("shapes", str(network), "--max-layers", "2", "--json").stdout)
+    assert "raise --max-layers" in told["error"]["fix"]
+
+
+def test_a_wrong_setting_of_a_training_is_named_by_python_and_by_its_option() -> None:
+    with pytest.raises(InputError, match="`memory` is 'much'"):
+        convlens.train(data="digits-5k", memory="much")
+    assert "error: --memory is 'much'" in command("train", "--memory", "much").stderr
