@@ -551,7 +551,7 @@ def test_fault_41_a_missing_or_corrupt_model_is_refused_at_the_start(
     (tmp_path / "without" / "weights.safetensors").unlink()
     (tmp_path / "no-network" / "network.toml").write_text("not a network")
     for name in ("cut", "flipped", "without", "no-network", "missing"):
-        assert "to do:" in refused(name, "--runs", str(tmp_path), "--port", "0")
+        assert "expected:" in refused(name, "--runs", str(tmp_path), "--port", "0")
     # one good run does not make up for a bad one
     shutil.copytree(served_runs / "first", tmp_path / "good")
     assert "corrupt" in refused("good", "flipped", "--runs", str(tmp_path), "--port", "0")

@@ -116,7 +116,7 @@ def test_fault_21_a_folder_of_one_class_or_with_an_empty_one_exits_2(tmp_path: P
     for folder in ("one", "two", "absent"):
         told = convlens("train", "--data", str(tmp_path / folder), cwd=tmp_path)
         assert told.returncode == 2, told.stderr
-        assert "to do:" in told.stderr
+        assert "expected:" in told.stderr
 
 
 @pytest.mark.parametrize(
