@@ -66,7 +66,7 @@ def evaluate(
     DataError
         Where the data cannot be read, or has other classes than the run.
     """
-    (found,) = evaluations(
+    (evaluation,) = evaluations(
         run,
         [views],
         data=data,
@@ -75,7 +75,7 @@ def evaluate(
         engine=engine,
         runs=runs,
     )
-    return found
+    return evaluation
 
 
 @renamed(root="runs", weights_file="weights")

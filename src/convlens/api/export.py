@@ -114,8 +114,8 @@ def export(
     if to == "onnx":
         from convlens.interchange.onnx.writing import write_onnx
 
-        found = write_onnx(target, subject, all_layers=all_layers, tolerance=tolerance)
-        return Exported((target,), found.difference, found.images)
+        written = write_onnx(target, subject, all_layers=all_layers, tolerance=tolerance)
+        return Exported((target,), written.difference, written.images)
     if to == "keras":
         from convlens.interchange.keras.writing import write_keras
 

@@ -65,13 +65,13 @@ def import_model(
         One of its children, with what to do about it.
     """
     path = Path(file)
-    found = _read(path, network, input_shape)
-    check_finite(found.weights, str(path))
-    preprocessing, notes = _preprocessing(found, mean, std)
-    labels = _classes(found, classes, path)
-    found = replace(found, notes=(*found.notes, *notes))
+    imported = _read(path, network, input_shape)
+    check_finite(imported.weights, str(path))
+    preprocessing, notes = _preprocessing(imported, mean, std)
+    labels = _classes(imported, classes, path)
+    imported = replace(imported, notes=(*imported.notes, *notes))
     run = write_run(
-        found,
+        imported,
         preprocessing,
         labels,
         source=path,
@@ -80,7 +80,7 @@ def import_model(
         root=runs,
         name=name,
     )
-    return run, found
+    return run, imported
 
 
 def _read(
@@ -129,9 +129,9 @@ def _read(
 
 
 def _preprocessing(
-    found: Imported, mean: Sequence[float] | None, std: Sequence[float] | None
+    imported: Imported, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> tuple[Preprocessing, list[str]]:
-    shape = found.network.input
+    shape = imported.network.input
     if shape[0] not in (1, 3):
         raise InputError(
             f"the network takes images of {shape[0]} channels",
@@ -139,8 +139,8 @@ def _preprocessing(
             "import a network for grey or RGB images",
         )
     notes: list[str] = []
-    if found.preprocessing is not None and mean is None and std is None:
-        return found.preprocessing, notes
+    if imported.preprocessing is not None and mean is None and std is None:
+        return imported.preprocessing, notes
     if mean is None and std is None:
         notes.append(
             "the file does not say how its images were normalised: pixels are scaled to 0..1; "
@@ -174,9 +174,9 @@ def _each_channel(option: str, values: Sequence[float], channels: int) -> tuple[
 
 
 def _classes(
-    found: Imported, file: str | Path | Sequence[str] | None, path: Path
+    imported: Imported, file: str | Path | Sequence[str] | None, path: Path
 ) -> tuple[str, ...]:
-    output = found.network.plan().output
+    output = imported.network.plan().output
     if len(output) != 1 or output[0] < 2:
         raise InputError(
             f"{path} gives {'x'.join(map(str, output))} for an image",
@@ -184,7 +184,7 @@ def _classes(
             "import an image-classification network",
         )
     if file is None:
-        return found.classes or tuple(map(str, range(output[0])))
+        return imported.classes or tuple(map(str, range(output[0])))
     if not isinstance(file, str | Path):
         return read_classes(json.dumps(list(file)), "classes", output[0])
     try:

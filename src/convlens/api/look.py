@@ -137,7 +137,7 @@ def _look(
 
     pixels, notes = subject.preprocessing.prepare(image.source)
     normalised = subject.preprocessing.normalise(pixels[None])[0]
-    found = feature_maps(subject.model, normalised, layers, dead=dead)
+    maps = feature_maps(subject.model, normalised, layers, dead=dead)
     logits = subject.model.logits(normalised[None])[0]
     number = int(logits.argmax()) if target is None else subject.class_number(target)
     chosen = reasons.chosen_methods(subject.plan, methods)
@@ -149,8 +149,8 @@ def _look(
         notes=tuple(notes),
         logits=logits,
         probabilities=softmax(logits[None])[0],
-        layers=found,
-        cells=_first_cells(subject, normalised, found),
+        layers=maps,
+        cells=_first_cells(subject, normalised, maps),
         methods=chosen,
         target=number,
     )
@@ -159,14 +159,14 @@ def _look(
 def _first_cells(
     subject: Subject,
     normalised: NDArray[np.float32],
-    found: Sequence[FeatureMaps | FeatureVector],
+    maps: Sequence[FeatureMaps | FeatureVector],
 ) -> dict[str, CellComputation]:
     """Take one cell of the first layer of each kind apart: the cell with the largest value."""
     from convlens.inside.windows import window
 
     cells: dict[str, CellComputation] = {}
     kinds: set[str] = set()
-    for layer in found:
+    for layer in maps:
         if layer.kind in kinds or layer.kind in ("flatten", "dropout"):
             continue
         kinds.add(layer.kind)

@@ -187,9 +187,9 @@ def _tell(error: ConvlensError, arguments: list[str]) -> None:
     options = flags.of_command(arguments)
     if "--json" in arguments:
         parts = {"what": error.what, "expected": error.expected, "fix": error.fix}
-        told = flags.in_options({**parts, **error.details()}, options)
+        rendered = flags.in_options({**parts, **error.details()}, options)
         try:
-            print(json.dumps({"error": {**told, "exit_code": error.exit_code}}), flush=True)
+            print(json.dumps({"error": {**rendered, "exit_code": error.exit_code}}), flush=True)
         except OSError:  # nobody can read it there; stderr says it too
             _silence_output()
     with contextlib.suppress(OSError):

@@ -53,7 +53,7 @@ def check_attributions(
     from convlens.report.folder import write_page
 
     chosen: Any = methods or None
-    found = convlens.check_attributions(
+    result = convlens.check_attributions(
         run,
         data,
         images=images,
@@ -68,31 +68,31 @@ def check_attributions(
     command = shlex.join(
         ["convlens", "check-attributions", run, *(word for pair in options for word in pair)]
     )
-    page = make_page(found, command)
-    folder = out or Path(f"check-attributions-{found.subject.name}")
+    page = make_page(result, command)
+    folder = out or Path(f"check-attributions-{result.subject.name}")
     files = write_page(folder, {"index.html": page.html, **page.figures})
     if as_json:
-        print_json(_result(found, files))
+        print_json(_result(result, files))
         return
-    typer.echo(_table(found))
-    seeds = "1 set" if found.seeds == 1 else f"{found.seeds} sets"
+    typer.echo(_table(result))
+    seeds = "1 set" if result.seeds == 1 else f"{result.seeds} sets"
     typer.echo(
-        f"on {found.images} of {found.available:,} validation images, for the predicted class; "
+        f"on {result.images} of {result.available:,} validation images, for the predicted class; "
         f"{seeds} of random weights; in brackets: standard errors"
     )
-    typer.echo(f"{found.subject.name}: {found.sentence()}")
+    typer.echo(f"{result.subject.name}: {result.sentence()}")
     typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
 
 
-def _result(found: Trust, files: list[str]) -> dict[str, Any]:
-    deletion, insertion = found.chance
+def _result(result: Trust, files: list[str]) -> dict[str, Any]:
+    deletion, insertion = result.chance
     return {
-        "run": found.subject.name,
+        "run": result.subject.name,
         "split": "validation",
-        "images": found.images,
-        "trusted": list(found.trusted),
-        "network_at_chance": found.skill is not None and found.skill.is_chance,
-        "seeds": found.seeds,
+        "images": result.images,
+        "trusted": list(result.trusted),
+        "network_at_chance": result.skill is not None and result.skill.is_chance,
+        "seeds": result.seeds,
         "methods": [
             {
                 "method": verdict.method,
@@ -106,26 +106,26 @@ def _result(found: Trust, files: list[str]) -> dict[str, Any]:
                 "insertion_area": verdict.insertion.mean,
                 "insertion_standard_error": verdict.insertion.error,
             }
-            for verdict in found.verdicts
+            for verdict in result.verdicts
         ],
         "random_order": {"deletion_area": deletion.mean, "insertion_area": insertion.mean},
-        "sentence": found.sentence(),
+        "sentence": result.sentence(),
         "page": files[0],
         "files": files[1:],
     }
 
 
-def _table(found: Trust) -> str:
+def _table(result: Trust) -> str:
     rows = [
         ("method", "similarity,", "sanity", "deletion", "insertion", "n"),
         ("", "all random", "check", "lower: better", "higher: better", ""),
     ]
-    for v in found.verdicts:
+    for v in result.verdicts:
         check = "passes" if v.passes else "fails"
         taken, put = _area(v.deletion), _area(v.insertion)
-        rows.append((v.method, f"{v.similarity:.2f}", check, taken, put, str(found.images)))
-    taken, put = map(_area, found.chance)
-    rows.append(("random order", "", "", taken, put, str(found.images)))
+        rows.append((v.method, f"{v.similarity:.2f}", check, taken, put, str(result.images)))
+    taken, put = map(_area, result.chance)
+    rows.append(("random order", "", "", taken, put, str(result.images)))
     lines = [
         f"{method:<21}{similarity:>12}  {check:<7}{deletion:>15}{insertion:>16}{n:>5}"
         for method, similarity, check, deletion, insertion, n in rows

@@ -213,14 +213,16 @@ def check(
     from convlens.data.check import check as check_data
 
     shape = parse_shape(input_shape) if input_shape else None
-    found = check_data(source, input_shape=shape, near=near)
+    checked = check_data(source, input_shape=shape, near=near)
     spelled = flags.speller("data", "check")
     if as_json:
-        print_json(flags.in_options(found.to_json(), flags.of_command(["data", "check"])))
+        print_json(flags.in_options(checked.to_json(), flags.of_command(["data", "check"])))
     else:
-        counts = ", ".join(f"{count:,} {split}" for split, count in found.images.items())
-        typer.echo(f"{found.source}: {len(found.classes)} classes" + f", {counts}" * bool(counts))
-        for finding in found.findings:
+        counts = ", ".join(f"{count:,} {split}" for split, count in checked.images.items())
+        typer.echo(
+            f"{checked.source}: {len(checked.classes)} classes" + f", {counts}" * bool(counts)
+        )
+        for finding in checked.findings:
             typer.echo(f"{finding.severity}: {finding.what}")
             for example in finding.examples[:examples]:
                 typer.echo(f"    {example}")
@@ -228,11 +230,11 @@ def check(
                 typer.echo(f"    and {len(finding.examples) - examples} more (see --json)")
             if finding.fix:
                 typer.echo(f"  to do: {spelled(finding.fix)}")
-        for text in found.skipped:
+        for text in checked.skipped:
             typer.echo(f"not looked for: {spelled(text)}")
-        if not found.findings:
+        if not checked.findings:
             typer.echo("nothing found that would harm a training")
-    if found.harmful:
+    if checked.harmful:
         raise typer.Exit(2)
 
 

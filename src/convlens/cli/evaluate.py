@@ -60,10 +60,10 @@ def evaluate(
         runs=runs,
     )
     if as_json:
-        told = _told(result)
+        payload = _told(result)
         for one in viewed:
-            told["views"] = {"names": names, **_told(one)}
-        print_json(told)
+            payload["views"] = {"names": names, **_told(one)}
+        print_json(payload)
         return
     typer.echo(f"{split} {_line(result)}, {result.images:,} images")
     for one in viewed:

@@ -44,7 +44,7 @@ def import_(
 
     What comes out is a run that look, predict, evaluate, kernels and export accept.
     """
-    run, found = import_model(
+    run, imported = import_model(
         file,
         out=out,
         runs=runs,
@@ -55,23 +55,23 @@ def import_(
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
     )
-    table = found.network.plan()
+    table = imported.network.plan()
     if as_json:
         print_json(
             {
                 "run": str(run.folder),
-                "network": found.network.name,
+                "network": imported.network.name,
                 "parameters": table.parameters,
                 "classes": run.data["classes"],
-                "notes": list(found.notes),
-                "mapping": found.renamed(),
+                "notes": list(imported.notes),
+                "mapping": imported.renamed(),
             }
         )
         return
     typer.echo(f"{run.folder}: {len(table.steps)} layers, {table.parameters:,} parameters")
-    for mine, other in found.renamed().items():
+    for mine, other in imported.renamed().items():
         typer.echo(f"  {mine} <- {other}")
-    for note in found.notes:
+    for note in imported.notes:
         typer.echo(f"  {note}")
 
 

@@ -36,22 +36,22 @@ def lesson(
         _list(as_json)
         return
     started = time.perf_counter()
-    found = lessons.run(name, out, seed, quick=quick)
+    finished = lessons.run(name, out, seed, quick=quick)
     if as_json:
         print_json(
             {
                 "lesson": name,
-                "title": found.title,
+                "title": finished.title,
                 "seed": seed,
                 "quick": quick,
                 "seconds": round(time.perf_counter() - started, 2),
                 "page": None if out is None else str(out / f"{name}.html"),
-                **found.numbers,
+                **finished.numbers,
             }
         )
         return
-    typer.echo(found.text())
-    place = f"the figures: --out DIR writes them with a page to read ({len(found.figures)})"
+    typer.echo(finished.text())
+    place = f"the figures: --out DIR writes them with a page to read ({len(finished.figures)})"
     typer.echo("\n" + (place if out is None else f"written: {out / f'{name}.html'}"))
 
 

@@ -79,9 +79,9 @@ def look(
             result, text = _one_cell(who, image, layer, _cell(cell), map_number, folder)
         else:
             chosen: Any = [] if methods == ["none"] else methods
-            found = look(who, image, layers=layers, methods=chosen, target=target, dead=never)
+            looked = look(who, image, layers=layers, methods=chosen, target=target, dead=never)
             command = _command(subject, image, layers, methods, target, dead)
-            result, text = _whole(found, command, folder, artists)
+            result, text = _whole(looked, command, folder, artists)
     if as_json:
         print_json(result)
     else:
@@ -98,31 +98,33 @@ def _only(layers: list[str] | None, who: Subject) -> str:
     return layers[0]
 
 
-def _whole(found: Look, command: str, folder: Path, artists: Artists) -> tuple[dict[str, Any], str]:
+def _whole(
+    looked: Look, command: str, folder: Path, artists: Artists
+) -> tuple[dict[str, Any], str]:
     from convlens.inside.feature_maps import FeatureMaps
     from convlens.report.folder import write_page
     from convlens.report.look_page import make_page
 
-    page = make_page(found, command, artists)
+    page = make_page(looked, command, artists)
     files = write_page(folder, {"index.html": page.html, **page.figures})
-    rows = [_layer_json(layer) for layer in found.layers]
-    top = found.top()
+    rows = [_layer_json(layer) for layer in looked.layers]
+    top = looked.top()
     result = {
-        "image": found.image,
+        "image": looked.image,
         "class": top[0][0],
         "probability": top[0][1],
         "top": [{"class": name, "probability": share} for name, share in top],
-        "notes": found.notes,
+        "notes": looked.notes,
         "layers": rows,
-        "attributions": [a.method for a in found.attributions],
+        "attributions": [a.method for a in looked.attributions],
         "page": files[0],
         "files": files[1:],
     }
-    lines = [f"{found.image}: " + ", ".join(f"{name} {share:.1%}" for name, share in top[:3])]
-    lines += [f"  {note}" for note in found.notes]
-    if not found.subject.trained:
+    lines = [f"{looked.image}: " + ", ".join(f"{name} {share:.1%}" for name, share in top[:3])]
+    lines += [f"  {note}" for note in looked.notes]
+    if not looked.subject.trained:
         lines.append("  the network is not trained: its weights are the initial ones")
-    for layer in found.layers:
+    for layer in looked.layers:
         if isinstance(layer, FeatureMaps) and layer.silent.any():
             line = f"  {layer.layer}: {int(layer.silent.sum())} of {len(layer.silent)} maps are "
             line += "silent on this image"

@@ -66,7 +66,7 @@ def top_images(
     from convlens.report.sentences import answers_to
     from convlens.report.top_images_page import make_page
 
-    found = convlens.top_images(
+    result = convlens.top_images(
         run,
         data,
         layer=layer,
@@ -86,34 +86,34 @@ def top_images(
     options += [("--seed", str(seed))] * (seed != 0)
     words = ["convlens", "top-images", run, *(word for pair in options for word in pair)]
     command = shlex.join(words + ["--no-maximise"] * (not maximise))
-    page = make_page(found, command)
+    page = make_page(result, command)
     files = write_page(
-        out or Path(f"top-images-{found.step.name}"), {"index.html": page.html, **page.figures}
+        out or Path(f"top-images-{result.step.name}"), {"index.html": page.html, **page.figures}
     )
     if as_json:
-        print_json(_result(found, files))
+        print_json(_result(result, files))
         return
     typer.echo(
-        f"{found.step.name} of {found.subject.name}: {found.choice()}, over {found.images:,} "
-        f"images of {found.data} ({found.split})"
+        f"{result.step.name} of {result.subject.name}: {result.choice()}, over {result.images:,} "
+        f"images of {result.data} ({result.split})"
     )
-    for one in found.maps:
+    for one in result.maps:
         typer.echo(f"map {one.number}: {answers_to(one.classes)}" + _made(one))
-        for line in _images(found, one):
+        for line in _images(result, one):
             typer.echo(f"  {line}")
-    for made in found.class_images:
+    for made in result.class_images:
         typer.echo(f"{made.place}: {made.activations[0]:.3g} -> {made.activations[-1]:.3g}")
     typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
 
 
-def _result(found: Excitation, files: list[str]) -> dict[str, Any]:
+def _result(result: Excitation, files: list[str]) -> dict[str, Any]:
     return {
-        "run": found.subject.name,
-        "layer": found.step.name,
-        "of_maps": found.step.output[0],
-        "data": found.data,
-        "split": found.split,
-        "images": found.images,
+        "run": result.subject.name,
+        "layer": result.step.name,
+        "of_maps": result.step.output[0],
+        "data": result.data,
+        "split": result.split,
+        "images": result.images,
         "maps": [
             {
                 "map": one.number,
@@ -121,7 +121,7 @@ def _result(found: Excitation, files: list[str]) -> dict[str, Any]:
                 "patches": [
                     {
                         "image": image,
-                        "file": None if found.files is None else found.files[image],
+                        "file": None if result.files is None else result.files[image],
                         "class": name,
                         "value": value,
                         "cell": cell,
@@ -129,11 +129,11 @@ def _result(found: Excitation, files: list[str]) -> dict[str, Any]:
                     for image, name, value, cell in _patches(one)
                 ],
             }
-            for one in found.maps
+            for one in result.maps
         ],
         "classes": [
             {"place": made.place, "start": made.activations[0], "end": made.activations[-1]}
-            for made in found.class_images
+            for made in result.class_images
         ],
         "page": files[0],
         "files": files[1:],
@@ -142,13 +142,13 @@ def _result(found: Excitation, files: list[str]) -> dict[str, Any]:
 
 def _patches(one: ExcitedMap) -> list[tuple[int, str, float, list[int]]]:
     """Return each patch's image, true class, value and cell, as plain numbers."""
-    found = one.patches
+    patches = one.patches
     return list(
         zip(
-            found.images.tolist(),
+            patches.images.tolist(),
             one.classes,
-            found.values.tolist(),
-            found.cells.tolist(),
+            patches.values.tolist(),
+            patches.cells.tolist(),
             strict=True,
         )
     )
@@ -161,11 +161,11 @@ def _made(one: ExcitedMap) -> str:
     return f"; the made patch gives {one.made.value:.3g}{real}"
 
 
-def _images(found: Excitation, one: ExcitedMap) -> list[str]:
+def _images(result: Excitation, one: ExcitedMap) -> list[str]:
     # joined by a no-break space while the lines are broken, so that no image is torn apart
-    told = [
-        f"{found.name_of(image)}\xa0({name})\xa0{value:.3g}"
+    images = [
+        f"{result.name_of(image)}\xa0({name})\xa0{value:.3g}"
         for image, name, value, _ in _patches(one)
     ]
-    lines = textwrap.wrap(", ".join(told), 90, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(", ".join(images), 90, break_long_words=False, break_on_hyphens=False)
     return [line.replace("\xa0", " ") for line in lines]

@@ -46,8 +46,8 @@ def watch(
         if not live and "validation_accuracy" in history:
             typer.echo(f"validation accuracy {curve(history['validation_accuracy'].tolist())}")
         test = opened.status.get("test_accuracy")
-        told = "" if test is None else f", test accuracy {test:.2%}"
-        typer.echo(f"{opened.name}: {state} after {len(history.epochs)} epochs{told}")
+        tested = "" if test is None else f", test accuracy {test:.2%}"
+        typer.echo(f"{opened.name}: {state} after {len(history.epochs)} epochs{tested}")
     if state in ("failed", "diverged", "stopped"):
         raise typer.Exit(1)
 

@@ -125,9 +125,9 @@ def read_exactly(stream: IO[bytes], size: int, name: str) -> bytearray:
     """
     content = read_at_most(stream, size + 1)
     if len(content) != size:
-        found = "more" if len(content) > size else f"only {len(content):,}"
+        amount = "more" if len(content) > size else f"only {len(content):,}"
         raise DataError(
-            f"{name} holds {found} bytes after its header",
+            f"{name} holds {amount} bytes after its header",
             f"{size:,} bytes, as the header declares",
             "the file is cut or damaged: fetch it again",
         )

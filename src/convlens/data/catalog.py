@@ -176,17 +176,17 @@ def describe(name: str) -> dict[str, Any]:
 def places(name: str) -> list[Path]:
     """Return the folders in which a known set is looked for, in order."""
     entry = entry_of(name)
-    found = []
+    folders = []
     if os.environ.get("CONVLENS_DATA"):
         root = Path(os.environ["CONVLENS_DATA"])
-        found.append(root / entry.folder)
+        folders.append(root / entry.folder)
         if entry.is_recognisable:
-            found.append(root)
-    found.append(Path("..", "shared", "data", entry.folder))
-    found += [Path(folder) for folder in entry.folders]
+            folders.append(root)
+    folders.append(Path("..", "shared", "data", entry.folder))
+    folders += [Path(folder) for folder in entry.folders]
     if not os.environ.get("CONVLENS_DATA"):
-        found.append(data_root() / entry.folder)
-    return found
+        folders.append(data_root() / entry.folder)
+    return folders
 
 
 def find(name: str) -> Iterator[Path]:

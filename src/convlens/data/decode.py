@@ -262,9 +262,9 @@ def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
         )
 
 
-def _too_large(name: str, found: str, max_pixels: int) -> DataError:
+def _too_large(name: str, size: str, max_pixels: int) -> DataError:
     return ImageTooLarge(
-        f"{name} is refused from its header: too many pixels{found}",
+        f"{name} is refused from its header: too many pixels{size}",
         f"at most {max_pixels:,} pixels, and {MAX_SIDE:,} along a side",
         "make the image smaller",
     )

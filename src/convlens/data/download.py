@@ -95,8 +95,8 @@ def get(
     """
     entry = entry_of(name)
     folder = cache.data_root() / entry.folder
-    if not force and (found := _found(name, folder)):
-        return found
+    if not force and (present := _found(name, folder)):
+        return present
     if not entry.files:
         raise DataError(f"{name} is on no server", "a set with mirrors", entry.how_to_get)
     return fetch(
@@ -111,13 +111,13 @@ def get(
 def _found(name: str, folder: Path) -> Path | None:
     """Return where a set is already; its content is checked where that is known."""
     entry = entry_of(name)
-    found = digits.place() if entry.format == "embedded" else next(find(name), None)
-    if found is not None and entry.content:
+    place = digits.place() if entry.format == "embedded" else next(find(name), None)
+    if place is not None and entry.content:
         with suppress(DataError):
             read_known(name)
-            return found
+            return place
         return None
-    return None if found is None or found.is_relative_to(folder) else found
+    return None if place is None or place.is_relative_to(folder) else place
 
 
 def fetch(
@@ -296,8 +296,8 @@ class _Fetcher:
         if self.file.bytes and done < self.file.bytes:
             raise _Refused(f"it gives {done:,} of {self.file.bytes:,} bytes")
 
-    def _not_this(self, found: str) -> _Refused:
+    def _not_this(self, difference: str) -> _Refused:
         """Forget what has arrived: it is of no use to the next attempt."""
         with suppress(OSError):
             self.part.unlink()
-        return _Refused(f"it gives {found}")
+        return _Refused(f"it gives {difference}")

@@ -145,9 +145,9 @@ def near_pairs(images: Images) -> NearPairs:
         # is too far apart in 64 coefficients is too far apart in all pixels
         apart = np.square(units[left] - units[right]).sum(axis=1)
         close = apart <= 2 - 2 * least + 1e-4
-        found = np.sort(np.stack([kept[left[close]], kept[right[close]]]), axis=0)
-        pairs = np.concatenate([pairs, found], axis=1)
-        agreeing = np.concatenate([agreeing, _correlations(images, *found)])
+        candidates = np.sort(np.stack([kept[left[close]], kept[right[close]]]), axis=0)
+        pairs = np.concatenate([pairs, candidates], axis=1)
+        agreeing = np.concatenate([agreeing, _correlations(images, *candidates)])
         # a pair may share several bands
         _, once = np.unique(pairs[0] * len(images) + pairs[1], return_index=True)
         once = once[agreeing[once] >= least]
@@ -230,11 +230,11 @@ def _signs(waves: NDArray[np.float32]) -> NDArray[np.uint64]:
 
 def _lengths(images: Images) -> NDArray[np.float32]:
     """Return the length of each image's pixels less their mean, float32 (N,)."""
-    found = np.empty(len(images), np.float32)
+    lengths = np.empty(len(images), np.float32)
     for start in range(0, len(images), 1024):
         pixels = images[start : start + 1024].reshape(-1, images[0].size).astype(np.float32)
-        found[start : start + 1024] = pixels.std(axis=1) * np.sqrt(pixels.shape[1])
-    return found
+        lengths[start : start + 1024] = pixels.std(axis=1) * np.sqrt(pixels.shape[1])
+    return lengths
 
 
 def _near_hashes(hashes: NDArray[np.uint64]) -> Iterator[tuple[Indices, Indices]]:
@@ -251,11 +251,11 @@ def _near_hashes(hashes: NDArray[np.uint64]) -> Iterator[tuple[Indices, Indices]
         for mask in turned:
             wanted = part ^ np.uint16(mask)
             start = np.searchsorted(ordered, wanted, "left")
-            found = np.searchsorted(ordered, wanted, "right") - start
-            for rows in _chunks(found):
-                left = np.repeat(rows, found[rows])
+            counts = np.searchsorted(ordered, wanted, "right") - start
+            for rows in _chunks(counts):
+                left = np.repeat(rows, counts[rows])
                 offset = np.arange(len(left)) - np.repeat(
-                    np.cumsum(found[rows]) - found[rows], found[rows]
+                    np.cumsum(counts[rows]) - counts[rows], counts[rows]
                 )
                 right = order[start[left] + offset]
                 once = left < right
@@ -273,7 +273,7 @@ def _chunks(counts: Indices) -> Iterator[Indices]:
 
 def _correlations(images: Images, first: Indices, second: Indices) -> NDArray[np.float32]:
     """Return the correlation of the pixels of pairs of images, float32 (P,)."""
-    found = np.empty(len(first), np.float32)
+    correlations = np.empty(len(first), np.float32)
     step = max(1, 4_000_000 // max(1, images[0].size))
     for start in range(0, len(first), step):
         here = slice(start, start + step)
@@ -285,5 +285,5 @@ def _correlations(images: Images, first: Indices, second: Indices) -> NDArray[np
         right -= right.mean(axis=1, keepdims=True)
         product = np.einsum("pi,pi->p", left, right)
         lengths = np.einsum("pi,pi->p", left, left) * np.einsum("pi,pi->p", right, right)
-        found[here] = product / np.sqrt(lengths)
-    return found
+        correlations[here] = product / np.sqrt(lengths)
+    return correlations

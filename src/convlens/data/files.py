@@ -88,7 +88,7 @@ def digest(pixels: NDArray[np.uint8]) -> bytes:
 def _facts(listing: Listing, number: int, preparing: Preprocessing) -> FileFacts:
     file = listing.path(number)
     part, label = int(listing.parts[number]), int(listing.labels[number])
-    told = (
+    place = (
         shown(file.relative_to(listing.root)),
         "all" if part == UNDECIDED else PARTS[part],
         label,
@@ -96,6 +96,6 @@ def _facts(listing: Listing, number: int, preparing: Preprocessing) -> FileFacts
     try:
         image, _ = decode(file)
     except DataError as error:
-        return FileFacts(*told, error=error.what.replace(shown(file), "").strip())
+        return FileFacts(*place, error=error.what.replace(shown(file), "").strip())
     pixels = preparing.bring(image, [])
-    return FileFacts(*told, (image.height, image.width), image.mode, digest(pixels))
+    return FileFacts(*place, (image.height, image.width), image.mode, digest(pixels))

@@ -216,17 +216,17 @@ def of_exact(seen: Pictures) -> Iterator[Finding]:
         )
 
 
-def of_near(seen: Pictures, found: NearPairs) -> Iterator[Finding]:
+def of_near(seen: Pictures, near: NearPairs) -> Iterator[Finding]:
     """Find pictures that are nearly the same and not quite."""
     pairs = [
         (i, j)
-        for i, j in zip(found.first.tolist(), found.second.tolist(), strict=True)
+        for i, j in zip(near.first.tolist(), near.second.tolist(), strict=True)
         if not np.array_equal(seen.images[i], seen.images[j])
     ]
     across = [pair for pair in pairs if seen.split[pair[0]] != seen.split[pair[1]]]
     conflicts = [pair for pair in pairs if seen.labels[pair[0]] != seen.labels[pair[1]]]
     within = [pair for pair in pairs if seen.split[pair[0]] == seen.split[pair[1]]]
-    rule = f"pixels correlate to {found.threshold:g} or more"
+    rule = f"pixels correlate to {near.threshold:g} or more"
     if conflicts:
         yield Finding(
             "near-label-conflict",

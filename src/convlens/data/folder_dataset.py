@@ -25,7 +25,7 @@ Rows = NDArray[np.int64]
 
 def folder_dataset(
     source: str,
-    found: FolderSet,
+    folder: FolderSet,
     *,
     name: str,
     validation: float,
@@ -40,7 +40,7 @@ def folder_dataset(
     ----------
     source : str
         What to pass to `load` to get it again.
-    found : FolderSet
+    folder : FolderSet
         The decoded images.
     name : str
         What the set is called.
@@ -56,66 +56,66 @@ def folder_dataset(
     DataError
         Where a part is empty, or a class has too few different images.
     """
-    classes = found.listing.classes
-    check_split(Split(_images(found), found.listing.labels), len(classes), shown(source))
-    parts, split = _divide(found, validation, validation_method, split_seed)
-    notes = [*found.notes, *_no_test_part(found, parts, split), *_copies(found, parts)]
-    channels, height, width = found.policy.input
+    classes = folder.listing.classes
+    check_split(Split(_images(folder), folder.listing.labels), len(classes), shown(source))
+    parts, split = _divide(folder, validation, validation_method, split_seed)
+    notes = [*folder.notes, *_no_test_part(folder, parts, split), *_copies(folder, parts)]
+    channels, height, width = folder.policy.input
     if statistics is None:
-        mean, std = mean_std_of_sums(found.sums[parts["train"]], height * width)
+        mean, std = mean_std_of_sums(folder.sums[parts["train"]], height * width)
     else:
         mean, std = ((value,) * channels for value in statistics)
     some = parts["train"][:: max(1, len(parts["train"]) // LOOKED_AT)]
     preprocessing = Preprocessing(
-        found.policy.input,
+        folder.policy.input,
         mean,
         std,
-        background=background_of(np.asarray(found.images[some])),
-        fit=found.policy.fit,
+        background=background_of(np.asarray(folder.images[some])),
+        fit=folder.policy.fit,
     )
     split |= {"seed": split_seed, **recorded}
-    if found.memory is not None:
-        split["memory"] = found.memory
-    train, held, test = _splits(found, [parts[part] for part in PARTS])
+    if folder.memory is not None:
+        split["memory"] = folder.memory
+    train, held, test = _splits(folder, [parts[part] for part in PARTS])
     notes += across_note(train, held, test)
     return Dataset(name, source, classes, train, held, test, preprocessing, split, tuple(notes))
 
 
-def _images(found: FolderSet) -> NDArray[np.uint8]:
-    images = found.images
+def _images(folder: FolderSet) -> NDArray[np.uint8]:
+    images = folder.images
     return stored(images) if isinstance(images, StoredImages) else images
 
 
-def _splits(found: FolderSet, parts: list[Rows]) -> list[Split]:
+def _splits(folder: FolderSet, parts: list[Rows]) -> list[Split]:
     """Return the parts: in memory where they fit, whatever file they lie in."""
-    images, labels, digests = found.images, found.listing.labels, found.digests
-    if isinstance(images, StoredImages) and found.memory is None:
+    images, labels, digests = folder.images, folder.listing.labels, folder.digests
+    if isinstance(images, StoredImages) and folder.memory is None:
         loaded = images.file.parts([images.index[rows] for rows in parts])
         return [
-            Split(pixels, labels[rows], digests[rows], _files(found, rows))
+            Split(pixels, labels[rows], digests[rows], _files(folder, rows))
             for pixels, rows in zip(loaded, parts, strict=True)
         ]
-    whole = Split(_images(found), labels, digests, found.listing.paths)
+    whole = Split(_images(folder), labels, digests, folder.listing.paths)
     return [whole.take(rows) for rows in parts]
 
 
-def _files(found: FolderSet, rows: Rows) -> tuple[str, ...]:
-    return tuple(map(found.listing.paths.__getitem__, rows.tolist()))
+def _files(folder: FolderSet, rows: Rows) -> tuple[str, ...]:
+    return tuple(map(folder.listing.paths.__getitem__, rows.tolist()))
 
 
 def _divide(
-    found: FolderSet, fraction: float, method: str, seed: int
+    folder: FolderSet, fraction: float, method: str, seed: int
 ) -> tuple[dict[str, Rows], dict[str, Any]]:
     """Return the rows of each part, and how they were chosen."""
-    given, labels = found.listing.parts, found.listing.labels
-    train = np.flatnonzero((given == UNDECIDED) | (given == PARTS.index("train")))
-    held, test = (np.flatnonzero(given == PARTS.index(part)) for part in PARTS[1:])
+    parts, labels = folder.listing.parts, folder.listing.labels
+    train = np.flatnonzero((parts == UNDECIDED) | (parts == PARTS.index("train")))
+    held, test = (np.flatnonzero(parts == PARTS.index(part)) for part in PARTS[1:])
     split: dict[str, Any] = {}
 
     def by_content(
         rows: Rows, share: float, number: int, *, every_class: bool
     ) -> tuple[Rows, Rows]:
-        what = found.contents[rows], labels[rows], found.listing.classes
+        what = folder.contents[rows], labels[rows], folder.listing.classes
         chosen = hold_out_by_content(*what, share, number, every_class=every_class)
         return rows[~chosen], rows[chosen]
 
@@ -128,7 +128,7 @@ def _divide(
         train, held = by_content(train, fraction, 2 * seed + 1, every_class=False)
         split |= {"fraction": fraction, "method": method}
     else:
-        names = [found.listing.paths[row] for row in train.tolist()]
+        names = [folder.listing.paths[row] for row in train.tolist()]
         by_name = train[sorted(range(len(names)), key=names.__getitem__)]
         kept, last = hold_out(labels[by_name], fraction, method, seed)
         train, held = np.sort(by_name[kept]), np.sort(by_name[last])
@@ -137,10 +137,10 @@ def _divide(
 
 
 def _no_test_part(
-    found: FolderSet, parts: Mapping[str, Rows], split: Mapping[str, Any]
+    folder: FolderSet, parts: Mapping[str, Rows], split: Mapping[str, Any]
 ) -> list[str]:
     """Say that the test part was taken out of the training part, where the user divided the set."""
-    if "test_fraction" not in split or (found.listing.parts == UNDECIDED).all():
+    if "test_fraction" not in split or (folder.listing.parts == UNDECIDED).all():
         return []
     return [no_test_note(len(parts["test"]), len(parts["train"]) + len(parts["test"]))]
 
@@ -157,9 +157,9 @@ def no_test_note(test: int, whole: int) -> str:
     )
 
 
-def _copies(found: FolderSet, parts: Mapping[str, Rows]) -> list[str]:
+def _copies(folder: FolderSet, parts: Mapping[str, Rows]) -> list[str]:
     """Say where parts that the folder itself gives share pictures."""
-    keys = np.ascontiguousarray(found.contents).view("V16")[:, 0]
+    keys = np.ascontiguousarray(folder.contents).view("V16")[:, 0]
     notes = []
     for one, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
         shared = int(np.isin(keys[parts[one]], keys[parts[other]]).sum())

@@ -77,8 +77,8 @@ def _difference(entry: Entry, arrays: Arrays) -> str:
         ("train", "test"), (arrays.train, arrays.test), entry.counts, strict=True
     ):
         if split is None or split.images.shape != (count, *entry.shape):
-            found = "nothing" if split is None else str(split.images.shape)
-            return f"its {part} part has {found}, not {(count, *entry.shape)}"
+            shape = "nothing" if split is None else str(split.images.shape)
+            return f"its {part} part has {shape}, not {(count, *entry.shape)}"
         if len(split) != count:
             return f"its {part} part has {len(split)} labels for {count} images"
         expected = entry.content.get(part)

@@ -94,12 +94,12 @@ def load(
     recorded = {"normalise": normalise, "bad_images": bad_images}
     place = find_source(source) if isinstance(source, str | Path) else None
     if isinstance(place, ImageFolder):
-        found = read_folder(
+        folder = read_folder(
             place.path, input_shape, bad_images, fit=fit, memory=memory, on_event=on_event
         )
         return folder_dataset(
             str(source),
-            found,
+            folder,
             name=place.name,
             validation=validation,
             validation_method=validation_method,

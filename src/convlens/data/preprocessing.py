@@ -127,7 +127,7 @@ class Preprocessing:
         pixels : uint8 array (H, W) or (H, W, 3), optional
             The image's pixels, where they are at hand: used if nothing has to be changed.
         """
-        given, (channels, height, width) = image, self.input
+        unchanged, (channels, height, width) = image, self.input
         if not self.known:
             notes.append(UNKNOWN)
         if channels == 1 and image.mode != "L":
@@ -148,7 +148,7 @@ class Preprocessing:
                 image = _framed(image, width, height)
             else:
                 image = self._fitted(image)
-        if pixels is None or image is not given:
+        if pixels is None or image is not unchanged:
             pixels = np.asarray(image, np.uint8)
         # a view: whoever keeps it copies it into place
         return pixels.reshape(height, width, channels).transpose(2, 0, 1)

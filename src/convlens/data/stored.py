@@ -116,7 +116,7 @@ class PixelFile:
         list of uint8 arrays (n, C, H, W)
             The images of each selection.
         """
-        found = [np.empty((len(rows), *self.shape[1:]), np.uint8) for rows in wanted]
+        parts = [np.empty((len(rows), *self.shape[1:]), np.uint8) for rows in wanted]
         step = max(1, SPAN_BYTES // self.row_bytes)
         turns = iter(range(0, self.shape[0], step))
 
@@ -128,14 +128,14 @@ class PixelFile:
                 if all(low == high for low, high in borders):
                     continue
                 span = self.span(first, last - first, buffer)
-                for images, rows, (low, high) in zip(found, wanted, borders, strict=True):
+                for images, rows, (low, high) in zip(parts, wanted, borders, strict=True):
                     # the rows lie inside; mode="raise" would copy the output once more
                     np.take(span, rows[low:high] - first, axis=0, out=images[low:high], mode="clip")
 
         with ThreadPoolExecutor(2, thread_name_prefix="read") as threads:
             for done in [threads.submit(read) for _ in range(2)]:
                 done.result()
-        return found
+        return parts
 
 
 class StoredImages:

@@ -108,9 +108,11 @@ def attributions_svg(
         color=INK,
     )
     legend = ["over the image:"]
-    if any(found.signed for found in attributions):
+    if any(attribution.signed for attribution in attributions):
         legend += ["orange speaks for the class,", "blue against it"]
-    unsigned = [_TITLES[found.method] for found in attributions if not found.signed]
+    unsigned = [
+        _TITLES[attribution.method] for attribution in attributions if not attribution.signed
+    ]
     if unsigned:
         legend += [f"{' and '.join(unsigned)}:", "orange is strong"]
     first.text(
@@ -123,21 +125,21 @@ def attributions_svg(
         fontsize=8.5,
         color=QUIET,
     )
-    for column, found in enumerate(attributions, start=1):
-        scale, colours = _scale(found)
+    for column, attribution in enumerate(attributions, start=1):
+        scale, colours = _scale(attribution)
         panel = panel_at(column, 0)
-        _picture(panel, colours_of(colours)(scale(found.map))[..., :3])
-        panel.set_title(_TITLES[found.method], fontsize=10)
+        _picture(panel, colours_of(colours)(scale(attribution.map))[..., :3])
+        panel.set_title(_TITLES[attribution.method], fontsize=10)
         bar = panel_at(column, high + 0.1, 0.09)
         colour_scale = ScalarMappable(scale, colours_of(colours))
         figure.colorbar(colour_scale, cax=bar, orientation="horizontal").outline.set_visible(False)
         _label_ends(bar)
         overlay = panel_at(column, step_y)
-        _picture(overlay, overlaid(image, found))
+        _picture(overlay, overlaid(image, attribution))
         overlay.text(
             0,
             -0.05,
-            _says(found),
+            _says(attribution),
             transform=overlay.transAxes,
             va="top",
             fontsize=8,
@@ -148,31 +150,32 @@ def attributions_svg(
 def _check(image: NDArray[np.uint8], attributions: Sequence[Attribution]) -> None:
     if not attributions:
         raise InputError("there is no attribution to draw", "at least one")
-    targets = {found.target for found in attributions}
+    targets = {attribution.target for attribution in attributions}
     if len(targets) > 1:
         raise InputError(
             f"the attributions are for the classes {sorted(targets)}",
             "attributions for one class",
             "draw a figure for each class",
         )
-    for found in attributions:
-        if found.map.shape != image.shape[1:]:
+    for attribution in attributions:
+        if attribution.map.shape != image.shape[1:]:
             raise InputError(
-                f"the {found.method} map is {found.map.shape} and the image {image.shape[1:]}",
+                f"the map of {attribution.method} is {attribution.map.shape} and the image "
+                f"{image.shape[1:]}",
                 "maps (H, W) of the image's own size",
                 "draw an attribution over the image it was made of",
             )
 
 
-def _scale(found: Attribution) -> tuple[Normalize, str]:
+def _scale(attribution: Attribution) -> tuple[Normalize, str]:
     """Return the scale of one map: centred on zero where it is signed."""
-    largest = float(np.abs(found.map).max()) or 1.0
-    if found.signed:
+    largest = float(np.abs(attribution.map).max()) or 1.0
+    if attribution.signed:
         return CenteredNorm(0, largest), SIGNED
     return Normalize(0, largest), AMOUNT
 
 
-def overlaid(image: NDArray[np.uint8], found: Attribution) -> NDArray[np.float64]:
+def overlaid(image: NDArray[np.uint8], attribution: Attribution) -> NDArray[np.float64]:
     """Lay an attribution over the image it explains, as RGB.
 
     The image is grey, light and of low contrast; the map's colour covers it by the share of
@@ -182,7 +185,7 @@ def overlaid(image: NDArray[np.uint8], found: Attribution) -> NDArray[np.float64
     ----------
     image : uint8 array (C, H, W)
         The explained image.
-    found : Attribution
+    attribution : Attribution
         Its attribution.
 
     Returns
@@ -192,10 +195,10 @@ def overlaid(image: NDArray[np.uint8], found: Attribution) -> NDArray[np.float64
     """
     grey = as_rgb(image).mean(axis=2, keepdims=True)
     backdrop = 1 - BACKDROP + BACKDROP * grey
-    strength = np.abs(found.map) / (np.abs(found.map).max() or 1.0)
+    strength = np.abs(attribution.map) / (np.abs(attribution.map).max() or 1.0)
     # one hue a sign: the light end of a colour map would vanish on the light image
     plus, minus = (np.array(to_rgb(TABLE["over_image"][sign])) for sign in ("plus", "minus"))
-    colour = np.where(found.map[..., None] >= 0, plus, minus)
+    colour = np.where(attribution.map[..., None] >= 0, plus, minus)
     covered = 0.9 * strength[..., None]
     rgb: NDArray[np.float64] = (1 - covered) * backdrop + covered * colour
     return rgb
@@ -222,9 +225,9 @@ def _label_ends(bar: Axes) -> None:
         )
 
 
-def _says(found: Attribution) -> str:
-    window = "x".join(map(str, found.window or ()))
-    text = _SAYS[found.method].format(layer=found.layer, window=window)
-    if not found.map.any():
+def _says(attribution: Attribution) -> str:
+    window = "x".join(map(str, attribution.window or ()))
+    text = _SAYS[attribution.method].format(layer=attribution.layer, window=window)
+    if not attribution.map.any():
         text += "\nzero everywhere: nothing found"
     return text

@@ -110,7 +110,7 @@ def _named(svg: str) -> str:
     name = f"f{zlib.crc32(svg.encode()):08x}"
 
     def prefixed(tag: re.Match[str]) -> str:
-        found = tag.group().replace(' id="', f' id="{name}-')
-        return found.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+        renamed = tag.group().replace(' id="', f' id="{name}-')
+        return renamed.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
 
     return re.sub(r"<[^>]+>", prefixed, svg)

@@ -60,10 +60,10 @@ def top_patches_svg(
             "maps of one layer",
             "draw a figure for each layer",
         )
-    for name, given in (("rows of labels", labels), ("made patches", made)):
-        if given is not None and len(given) != len(maps):
+    for name, items in (("rows of labels", labels), ("made patches", made)):
+        if items is not None and len(items) != len(maps):
             raise InputError(
-                f"{len(maps)} maps came with {len(given)} {name}",
+                f"{len(maps)} maps came with {len(items)} {name}",
                 "one for each map",
                 "give as many, or leave them out",
             )

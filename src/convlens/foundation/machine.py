@@ -144,8 +144,8 @@ def _system_memory(root: Path) -> int | None:
         text = (root / "proc/meminfo").read_text()
     except OSError:
         return None
-    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    match = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    return int(match[1]) * 1024 if match else None
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
@@ -180,8 +180,8 @@ def _left_in(folder: Path, limit: str, usage: str, cached: str) -> int | None:
         statistics = (folder / "memory.stat").read_text()
     except (OSError, ValueError):  # not there, or "max"
         return None
-    found = re.search(rf"^{cached} (\d+)$", statistics, re.MULTILINE)
-    return most - used + (int(found[1]) if found else 0)
+    match = re.search(rf"^{cached} (\d+)$", statistics, re.MULTILINE)
+    return most - used + (int(match[1]) if match else 0)
 
 
 def parse_size(text: str, setting: str = "the size") -> int:
@@ -204,15 +204,15 @@ def parse_size(text: str, setting: str = "the size") -> int:
     >>> parse_size("200MB"), parse_size("1.5 GiB"), parse_size("4000")
     (200000000, 1610612736, 4000)
     """
-    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?i?)b?\s*", text.lower())
-    unit = _UNITS.get(found[2]) if found else None
-    if found is None or unit is None or float(found[1]) * unit < 1:
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?i?)b?\s*", text.lower())
+    unit = _UNITS.get(match[2]) if match else None
+    if match is None or unit is None or float(match[1]) * unit < 1:
         raise InputError(
             f"{setting} is {text!r}",
             "a number and a unit: kB, MB, GB, KiB, MiB, GiB",
             "write 200MB",
         )
-    return int(float(found[1]) * unit)
+    return int(float(match[1]) * unit)
 
 
 def size_text(size: int) -> str:

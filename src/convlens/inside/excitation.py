@@ -183,7 +183,7 @@ def top_images(
     targets = [subject.class_number(name) for name in dict.fromkeys(classes)]
     part = dataset.part(split)
     on_progress(f"{step.name}: looking at {len(part):,} images")
-    found = top_patches(
+    patches = top_patches(
         subject.model,
         step.name,
         numbers,
@@ -193,14 +193,14 @@ def top_images(
         most=SHOWN_MAPS if numbers is None else None,
     )
     if maximise:
-        on_progress(f"{step.name}: making a patch for each of {len(found)} maps")
+        on_progress(f"{step.name}: making a patch for each of {len(patches)} maps")
     excited = tuple(
         ExcitedMap(
             one,
             tuple(subject.classes[part.labels[image]] for image in one.images),
             _made(subject, step, one.map_number, seed) if maximise else None,
         )
-        for one in track(found, "maps done")
+        for one in track(patches, "maps done")
     )
     if targets:
         on_progress("making an image for " + ", ".join(subject.classes[n] for n in targets))

@@ -60,14 +60,14 @@ def kernel_layers(plan: Plan) -> list[KernelLayer]:
     KernelLayer(name='conv1', groups=1, colour=True)
     KernelLayer(name='depthwise1', groups=4, colour=False)
     """
-    found = []
+    layers = []
     for place, step in enumerate(plan.steps):
         layer = step.layer
         if isinstance(layer, Conv | Depthwise):
             groups = layer.groups if isinstance(layer, Conv) else step.input[0]
             colour = place == 0 and step.input[0] == 3 and groups == 1
-            found.append(KernelLayer(step.name, groups, colour))
-    return found
+            layers.append(KernelLayer(step.name, groups, colour))
+    return layers
 
 
 def learned_kernels(weights: Mapping[str, NDArray[Any]], layer: str) -> Kernels:

@@ -127,8 +127,10 @@ def cascade(
                 }
             )
             for n, (image, original) in enumerate(zip(images, originals, strict=True)):
-                found = attribute(mixed, image, method, target=original.target, baseline=baseline)
-                similarity[i, step, n] = rank_similarity(original.map, found.map)
+                attribution = attribute(
+                    mixed, image, method, target=original.target, baseline=baseline
+                )
+                similarity[i, step, n] = rank_similarity(original.map, attribution.map)
     return Cascade(method, layers, similarity)
 
 
@@ -308,15 +310,15 @@ def faithfulness(
     by_method: list[Curves] = []
     by_chance: list[Curves] = []
     for n, image in enumerate(track(images, "images taken apart")):
-        found = attribute(model, image, method, baseline=baseline)
-        chance = np.random.default_rng((seed, n)).permutation(found.map.size)
+        attribution = attribute(model, image, method, baseline=baseline)
+        chance = np.random.default_rng((seed, n)).permutation(attribution.map.size)
         for orders, order in (
-            (by_method, importance_order(found.map, seed)),
+            (by_method, importance_order(attribution.map, seed)),
             (by_chance, chance),
         ):
             orders.append(
                 deletion_insertion(
-                    model, image, found.target, order, baseline=baseline, steps=steps
+                    model, image, attribution.target, order, baseline=baseline, steps=steps
                 )
             )
     return Faithfulness(method, _together(by_method), _together(by_chance))

@@ -42,8 +42,8 @@ def maps(network: Network, weight: Float32, image: Float32) -> Float32:
     """Return the maps (filters, H, W) of an image (3, H, W) under given weights."""
     model = TorchModel(network)
     model.load_weights({"conv.weight": weight})
-    found: Float32 = model.activations(image[None])["conv"][0]
-    return found
+    activations: Float32 = model.activations(image[None])["conv"][0]
+    return activations
 
 
 def run(seed: int, *, quick: bool = False) -> Lesson:

@@ -96,11 +96,11 @@ def unpadded(model: TorchModel, images: Float32, ground: float) -> dict[str, Flo
     bare = Network(input=(1, side, side), layers=[{"conv": 8, "kernel": 3}, {"relu": True}] * DEPTH)
     other = TorchModel(bare)
     other.load_weights({k: v for k, v in model.weights().items() if k.startswith("conv")})
-    found = other.activations(wide, [f"relu{k}" for k in range(1, DEPTH + 1)])
+    activations = other.activations(wide, [f"relu{k}" for k in range(1, DEPTH + 1)])
     cut = {}
     for k in range(1, DEPTH + 1):
         inner = slice(DEPTH - k, DEPTH - k + 28)
-        cut[f"relu{k}"] = found[f"relu{k}"][:, :, inner, inner]
+        cut[f"relu{k}"] = activations[f"relu{k}"][:, :, inner, inner]
     return cut
 
 

@@ -29,8 +29,8 @@ def pooled(kind: str, image: NDArray[Any]) -> NDArray[np.float32]:
     height, width = image.shape
     network = Network(input=(1, height, width), layers=[{kind: 2, "name": "pool"}])
     images = image[None, None].astype(np.float32)
-    found: NDArray[np.float32] = TorchModel(network).activations(images)["pool"][0, 0]
-    return found
+    activations: NDArray[np.float32] = TorchModel(network).activations(images)["pool"][0, 0]
+    return activations
 
 
 def run(seed: int, *, quick: bool = False) -> Lesson:

@@ -154,7 +154,7 @@ def _nearest(word: str, entry: Absent, value: Any, rest: Written) -> Translation
     kinds = [next(key for key in layer if key in KINDS) for layer in layers]
     near = f"its nearest is {' and '.join(kinds)}"
     note = f'convlens has no "{word}": {near}, and {entry.differs}'
-    told = Translation([note], layers, kinds[0])
+    translation = Translation([note], layers, kinds[0])
     # what was written goes to the last layer, which carries the number of filters
     first, *after = _settings(Translation(), kinds[-1], value, dict(rest), word).layers or [{}]
     head = first.pop(kinds[-1], True)
@@ -164,14 +164,14 @@ def _nearest(word: str, entry: Absent, value: Any, rest: Written) -> Translation
         layers[-1] |= first
     else:  # a separable convolution: the window belongs to the layer before
         layers[-2] |= {key: first[key] for key in _WINDOW if key in first}
-    told.layers = [*layers, *after]
-    return told
+    translation.layers = [*layers, *after]
+    return translation
 
 
 def _several(written: Mapping[str, Any], kinds: list[str]) -> Translation:
     """Split a table that names several kinds: each is a layer of its own."""
     listed = ", ".join(kinds[:6])
-    told = Translation(
+    translation = Translation(
         [f"it names {len(kinds)} kinds of layer, {listed}: each is a layer of its own"]
     )
     layers: list[Written] = [{kind: written[kind]} for kind in kinds]
@@ -180,29 +180,29 @@ def _several(written: Mapping[str, Any], kinds: list[str]) -> Translation:
             continue
         owner = next((i for i, kind in enumerate(kinds) if key in KINDS[kind].model_fields), 0)
         layers[owner][key] = value
-    told.layers = []
+    translation.layers = []
     for kind, layer in zip(kinds, layers, strict=True):
         inner = _settings(Translation(), kind, layer.pop(kind), layer)
-        told.notes += inner.notes
-        told.layers += inner.layers or []
-    return told
+        translation.notes += inner.notes
+        translation.layers += inner.layers or []
+    return translation
 
 
 def _settings(
-    told: Translation, kind: str, value: Any, rest: Written, word: str = ""
+    translation: Translation, kind: str, value: Any, rest: Written, word: str = ""
 ) -> Translation:
     """Write one layer of a kind with the settings that were meant, and those that follow it."""
     cls = KINDS[kind]
     settings: Written = {}
     for key in _TABLE_KEYS:
         if isinstance(rest.get(key), dict):
-            told.notes.append(f'settings stand beside the kind, not under "{key}"')
+            translation.notes.append(f'settings stand beside the kind, not under "{key}"')
             rest = {**_without(rest, key), **rest[key]}
     if isinstance(value, dict):
-        told.notes.append(f"settings stand beside {kind}, not in a table of its own")
+        translation.notes.append(f"settings stand beside {kind}, not in a table of its own")
         rest, value = {**value, **rest}, None
     if isinstance(value, list) and (order := _order(word or kind, value)):
-        told.notes.append(f"{kind} takes its {cls.head}, and other settings by name")
+        translation.notes.append(f"{kind} takes its {cls.head}, and other settings by name")
         settings |= {name: cleaned(item) for name, item in zip(order, value, strict=True) if name}
         value = None
     if cls.head is not None and value is True:  # its value stands beside it, or is the usual one
@@ -210,21 +210,26 @@ def _settings(
     elif cls.head is not None and value is not None:
         settings[cls.head] = value if kind == "residual" else cleaned(value)
     elif value is False:
-        told.notes.append("a layer that is not wanted is left out")
-        told.layers = []
-        return told
+        translation.notes.append("a layer that is not wanted is left out")
+        translation.layers = []
+        return translation
     elif value is not None and value is not True and word:
-        told.notes.append(f"{kind} takes no value of its own")
+        translation.notes.append(f"{kind} takes no value of its own")
     after: list[Written] = []
     for key, item in rest.items():
-        _one(told, cls.kind, key, item, settings, after)
+        _one(translation, cls.kind, key, item, settings, after)
     head = settings.pop(cls.head, True) if cls.head else True
-    told.layers = [{kind: head, **settings}, *after]
-    return told
+    translation.layers = [{kind: head, **settings}, *after]
+    return translation
 
 
 def _one(
-    told: Translation, kind: str, key: str, value: Any, settings: Written, after: list[Written]
+    translation: Translation,
+    kind: str,
+    key: str,
+    value: Any,
+    settings: Written,
+    after: list[Written],
 ) -> None:
     """Take one setting over into `settings`, or into the layers after, or leave it out."""
     cls = KINDS[kind]
@@ -232,30 +237,30 @@ def _one(
     fields = list(cls.model_fields)
     if key in fields:
         if key == cls.head:
-            told.notes.append(f"{key} is the value of {kind}: {kind} = {value_text(value)}")
+            translation.notes.append(f"{key} is the value of {kind}: {kind} = {value_text(value)}")
         settings.setdefault(key, cleaned(value))
     elif plain(key) == "activation":
-        told.notes.append("the activation is a layer of its own")
+        translation.notes.append("the activation is a layer of its own")
         if value not in (None, False, "linear", "none", ""):
             meant = translate(value)
-            told.notes += meant.notes
+            translation.notes += meant.notes
             after += meant.layers or []
     elif (name := setting_meant(key, fields)) is not None:
         shown = f"{kind} = ..." if name == cls.head else name
-        told.notes.append(f'there is no setting "{key}", convlens calls it {shown}')
+        translation.notes.append(f'there is no setting "{key}", convlens calls it {shown}')
         settings.setdefault(name, value if name in _LISTS else cleaned(value))
     elif plain(key) in words.needless:
-        told.notes.append(f'"{key}" is not needed: {words.needless[plain(key)]}')
+        translation.notes.append(f'"{key}" is not needed: {words.needless[plain(key)]}')
     elif plain(key) in words.recipe:
-        told.notes.append(f'"{key}" belongs to the recipe of the training')
+        translation.notes.append(f'"{key}" belongs to the recipe of the training')
     elif _known(key) and value is not False:
-        told.notes.append(f'"{key}" is a layer of its own')
+        translation.notes.append(f'"{key}" is a layer of its own')
         after += translate({key: value}).layers or []
     elif close := difflib.get_close_matches(key, fields, n=1):
-        told.notes.append(f'{kind} has no setting "{key}", did you mean "{close[0]}"?')
+        translation.notes.append(f'{kind} has no setting "{key}", did you mean "{close[0]}"?')
         settings.setdefault(close[0], cleaned(value))
     else:
-        told.notes.append(f'{kind} has no setting "{key}"')
+        translation.notes.append(f'{kind} has no setting "{key}"')
 
 
 def _order(word: str, value: list[Any]) -> list[str] | None:

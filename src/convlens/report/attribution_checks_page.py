@@ -27,12 +27,12 @@ CAVEATS = {
 """What each method cannot claim; `docs/attribution.md` at length."""
 
 
-def make_page(found: Trust, command: str) -> Page:
+def make_page(checks: Trust, command: str) -> Page:
     """Draw the two measurements, and write the page.
 
     Parameters
     ----------
-    found : Trust
+    checks : Trust
         What `convlens.check_attributions` measured.
     command : str
         What to type to measure it again.
@@ -44,13 +44,13 @@ def make_page(found: Trust, command: str) -> Page:
     """
     cascade = Drawing(
         "cascade",
-        cascade_svg([verdict.cascade for verdict in found.verdicts]),
+        cascade_svg([verdict.cascade for verdict in checks.verdicts]),
         "From left to right more and more of what was learned is gone. A line that stays high "
         "belongs to a method that would have drawn much the same map without it.",
     )
     curves = Drawing(
         "deletion-insertion",
-        faithfulness_svg([verdict.faithfulness for verdict in found.verdicts]),
+        faithfulness_svg([verdict.faithfulness for verdict in checks.verdicts]),
         "Above: the important pixels are taken away first, so a good method falls fast. Below: "
         "they are put back first into the blurred image, so a good method rises fast. Only the "
         "distance from the dashed line, a random order, means something.",
@@ -58,11 +58,11 @@ def make_page(found: Trust, command: str) -> Page:
     return fill(
         "attribution_checks.html.j2",
         {drawing.name: drawing.svg for drawing in (cascade, curves)},
-        found=found,
+        checks=checks,
         cascade=cascade,
         curves=curves,
-        chance=found.chance,
+        chance=checks.chance,
         limit=PASSES_BELOW,
-        caveats={verdict.method: CAVEATS[verdict.method] for verdict in found.verdicts},
+        caveats={verdict.method: CAVEATS[verdict.method] for verdict in checks.verdicts},
         command=command,
     )

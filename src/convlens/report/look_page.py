@@ -183,13 +183,13 @@ def _reasons(look: Look) -> list[Sketch]:
         "proves a reason: they can look right on a network that learned nothing."
     )
     options = {"classes": look.subject.classes}
-    given = (look.pixels, look.attributions)
+    arguments = (look.pixels, look.attributions)
     return [
         Sketch(
             "99-attribution",
             caption,
             _REASONS,
-            given,
+            arguments,
             options,
         )
     ]

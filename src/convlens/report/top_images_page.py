@@ -13,12 +13,12 @@ from convlens.report.sentences import answers_to
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
 
-def make_page(found: Excitation, command: str) -> Page:
+def make_page(result: Excitation, command: str) -> Page:
     """Draw the patches and made images, and write the page.
 
     Parameters
     ----------
-    found : Excitation
+    result : Excitation
         What `convlens.top_images` found.
     command : str
         What to type to see it again.
@@ -28,27 +28,27 @@ def make_page(found: Excitation, command: str) -> Page:
     Page
         The HTML document, and SVG text by file name.
     """
-    patches, classes = list(_patches(found)), list(_classes(found))
+    patches, classes = list(_patches(result)), list(_classes(result))
     return fill(
         "top_images.html.j2",
         {drawing.name: drawing.svg for drawing in (*patches, *classes)},
-        found=found,
-        split=_SPLITS[found.split],
+        result=result,
+        split=_SPLITS[result.split],
         patches=patches,
         classes=classes,
-        rows=[(one, answers_to(one.classes)) for one in found.maps],
-        made=any(one.made for one in found.maps),
+        rows=[(one, answers_to(one.classes)) for one in result.maps],
+        made=any(one.made for one in result.maps),
         command=command,
     )
 
 
-def _patches(found: Excitation) -> Iterator[Drawing]:
-    made = [one.made for one in found.maps if one.made is not None]
+def _patches(result: Excitation) -> Iterator[Drawing]:
+    made = [one.made for one in result.maps if one.made is not None]
     yield Drawing(
-        f"{found.step.name}-patches",
+        f"{result.step.name}-patches",
         top_patches_svg(
-            [one.patches for one in found.maps],
-            labels=[one.classes for one in found.maps],
+            [one.patches for one in result.maps],
+            labels=[one.classes for one in result.maps],
             made=made or None,
         ),
         "Look along a row for what its patches share: that is what the map's filter answers to. "
@@ -56,12 +56,12 @@ def _patches(found: Excitation) -> Iterator[Drawing]:
     )
 
 
-def _classes(found: Excitation) -> Iterator[Drawing]:
-    if not found.class_images:
+def _classes(result: Excitation) -> Iterator[Drawing]:
+    if not result.class_images:
         return
     yield Drawing(
         "classes",
-        maximised_svg(found.class_images),
+        maximised_svg(result.class_images),
         "Each image was made by ascent to raise one class's score, the logit, from noise; below "
         "it, how the score grew. It shows what raises the score, not what the class looks like.",
     )

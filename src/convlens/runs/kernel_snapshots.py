@@ -56,7 +56,7 @@ def load(run: Path) -> list[tuple[int, dict[str, Array]]]:
         A file is damaged.
     """
     try:
-        found = {
+        paths = {
             int(match[1]): path
             for path in (run / FOLDER).iterdir()
             if (match := _FILE.fullmatch(path.name))
@@ -67,6 +67,6 @@ def load(run: Path) -> list[tuple[int, dict[str, Array]]]:
         raise RunError(
             f"{run / FOLDER} cannot be read: {error.strerror}", "a readable folder"
         ) from None
-    for epoch in found:
+    for epoch in paths:
         manifest.check(run, name(epoch))
-    return [(epoch, load_tensors(found[epoch])[0]) for epoch in sorted(found)]
+    return [(epoch, load_tensors(paths[epoch])[0]) for epoch in sorted(paths)]

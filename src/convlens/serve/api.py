@@ -52,10 +52,10 @@ def answers(shape: Any, *problems: int, binary: str = "", status: int = 200) -> 
     content = {} if shape is None else {"application/json": {"schema": _reference(shape.__name__)}}
     if binary:
         content[binary] = {"schema": _BYTES}
-    found: dict[int, Any] = {status: {"description": "The answer.", "content": content}}
+    responses: dict[int, Any] = {status: {"description": "The answer.", "content": content}}
     for number in sorted({400, 401, 403, 500, 503, *problems}):
-        found[number] = {"$ref": f"#/components/responses/{number}"}
-    return found
+        responses[number] = {"$ref": f"#/components/responses/{number}"}
+    return responses
 
 
 def _reference(name: str) -> dict[str, str]:

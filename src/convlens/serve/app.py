@@ -60,10 +60,10 @@ def create_app(
     for kind in (ConvlensError, ClientLeft, Exception):
         app.add_exception_handler(kind, _any_error)
     short: dict[str, Handler] = {}
-    for path, handler, told in Health(registry, services).routes():
+    for path, handler, settings in Health(registry, services).routes():
         short[path] = handler
-        app.add_api_route(path, _described(handler), tags=["health"], **told)
-    for word, handler, told in (
+        app.add_api_route(path, _described(handler), tags=["health"], **settings)
+    for word, handler, settings in (
         (":predict", inference.predict, PREDICT),
         (":activations", inference.activations, ACTIVATIONS),
         (":window", inference.window, WINDOW),
@@ -75,7 +75,7 @@ def create_app(
             _described(handler),
             methods=["POST"],
             tags=["images"],
-            **told,
+            **settings,
         )
     model_routes.add(app, registry, services)
     workbench_routes.add(app, registry, services)

@@ -32,7 +32,7 @@ class Services:
             limits,
             counters,
             decoding=WorkQueue(1, limits.decodes, limits.request_seconds),
-            computing=WorkQueue(2, limits.heavy, limits.request_seconds),
+            computing=WorkQueue(2, limits.queued_requests, limits.request_seconds),
             trainings=Trainings(registry),
         )
         counters.gauge(

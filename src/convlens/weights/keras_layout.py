@@ -67,14 +67,14 @@ def to_keras(network: Network, weights: Mapping[str, Array]) -> dict[str, list[A
         The network adds flattened maps and other features: their orders differ in Keras.
     """
     orders = feature_orders(network)
-    found: dict[str, list[Array]] = {}
+    arrays: dict[str, list[Array]] = {}
     for step in network.plan().steps:
         for name in array_names(step):
             array = weights[f"{step.name}.{name}"]
             if step.name in orders and _takes_features(step, name):
                 array = array[..., orders[step.name]]
-            found.setdefault(step.name, []).append(np.ascontiguousarray(_to_axes(step, array)))
-    return found
+            arrays.setdefault(step.name, []).append(np.ascontiguousarray(_to_axes(step, array)))
+    return arrays
 
 
 def from_keras(
@@ -94,14 +94,14 @@ def from_keras(
         The flatten layers before which the model itself brings the channels to the front.
     """
     orders = feature_orders(network, channels_first)
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     for step in network.plan().steps:
         for name, array in zip(array_names(step), variables.get(step.name, ()), strict=True):
             moved = _from_axes(step, array)
             if step.name in orders and _takes_features(step, name):
                 moved = moved[..., np.argsort(orders[step.name])]
-            found[f"{step.name}.{name}"] = np.ascontiguousarray(moved)
-    return found
+            arrays[f"{step.name}.{name}"] = np.ascontiguousarray(moved)
+    return arrays
 
 
 def _to_axes(step: Step, array: Array) -> Array:

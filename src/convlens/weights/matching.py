@@ -117,30 +117,30 @@ def check_arrays(weights: Mapping[str, Array], expected: Mapping[str, tuple[int,
 
 def _require(
     path: Path,
-    found: Mapping[str, tuple[tuple[int, ...], str]],
+    kinds: Mapping[str, tuple[tuple[int, ...], str]],
     expected: Mapping[str, tuple[int, ...]],
 ) -> None:
     """Compare a file's (shape, kind) by name with `expected`; PyTorch's counters may be there."""
-    counted = {n: slot for n, slot in found.items() if not n.endswith("num_batches_tracked")}
+    counted = {n: slot for n, slot in kinds.items() if not n.endswith("num_batches_tracked")}
     _refuse(f"{path} does not fit the network", _differences(counted, expected), expected)
 
 
 def _differences(
-    found: Mapping[str, tuple[tuple[int, ...], str]], expected: Mapping[str, tuple[int, ...]]
+    kinds: Mapping[str, tuple[tuple[int, ...], str]], expected: Mapping[str, tuple[int, ...]]
 ) -> list[str]:
     problems = []
     for name, shape in expected.items():
-        if name not in found:
+        if name not in kinds:
             problems.append(f"{quote(name)} {list(shape)} is missing")
             continue
-        found_shape, kind = found[name]
+        found_shape, kind = kinds[name]
         if found_shape != shape:
             problems.append(f"{quote(name)} is {list(found_shape)}, not {list(shape)}")
         elif kind != "float":
             problems.append(f"{quote(name)} is {kind}, not float")
     return problems + [
         f"{quote(name)} {list(shape)} is unexpected"
-        for name, (shape, _) in found.items()
+        for name, (shape, _) in kinds.items()
         if name not in expected
     ]
 

@@ -169,7 +169,7 @@ def test_closing_computes_what_waits_first() -> None:
     asyncio.run(scene())
 
 
-def test_heavy_work_is_bounded_and_forgotten_when_its_caller_leaves() -> None:
+def test_work_that_is_not_batched_is_bounded_and_forgotten_when_its_caller_leaves() -> None:
     async def scene() -> None:
         go, done = threading.Event(), []
 
@@ -197,7 +197,7 @@ def test_heavy_work_is_bounded_and_forgotten_when_its_caller_leaves() -> None:
     asyncio.run(scene())
 
 
-def test_heavy_work_whose_turn_does_not_come_is_refused() -> None:
+def test_work_whose_turn_does_not_come_is_refused() -> None:
     async def scene() -> None:
         go = threading.Event()
         queue = WorkQueue(1, 5, 0.05)

@@ -144,14 +144,14 @@ def find(key: str, state: str, shape: tuple[int, ...]) -> tuple[PixelFile, Index
     entry = home / f"{key}-{state}"
     try:
         pixels = PixelFile(entry / "pixels.npy")
-        told = json.loads((entry / "entry.json").read_bytes())
+        facts = json.loads((entry / "entry.json").read_bytes())
         with (
             (entry / "index.npz").open("rb") as file,
             np.load(file, allow_pickle=False) as arrays,
         ):
             index = Index(arrays["contents"], arrays["digests"], arrays["sums"])
-        index.bad = {int(row): str(reason) for row, reason in told["bad"].items()}
-        index.changes = {str(change): int(n) for change, n in told["changes"].items()}
+        index.bad = {int(row): str(reason) for row, reason in facts["bad"].items()}
+        index.changes = {str(change): int(n) for change, n in facts["changes"].items()}
         expected = Index.empty(0, shape[1])
         for name in ("contents", "digests", "sums"):
             array, like = getattr(index, name), getattr(expected, name)
@@ -268,7 +268,7 @@ class Draft:
             return _passing(folder)
         home = folder.parent
         final = home / f"{key}-{state}"
-        told: dict[str, Any] = {"bad": index.bad, "changes": index.changes}
+        facts: dict[str, Any] = {"bad": index.bad, "changes": index.changes}
         try:
             with (folder / "index.npz").open("wb") as file:
                 np.savez(file, contents=index.contents, digests=index.digests, sums=index.sums)
@@ -276,7 +276,7 @@ class Draft:
             for name in ("pixels.npy", "index.npz"):
                 with (folder / name).open("rb+") as file:
                     os.fsync(file.fileno())
-            atomic.write_json(folder / "entry.json", told)
+            atomic.write_json(folder / "entry.json", facts)
             for old in home.glob(f"{key}-*"):  # the same folder in an earlier state
                 shutil.rmtree(old, ignore_errors=True)
             folder.rename(final)
@@ -307,14 +307,14 @@ class _Entry:
 
 def _entries(home: Path | None) -> list[_Entry]:
     """Return the complete entries, the longest unused first."""
-    found = []
+    entries = []
     for path in [] if home is None or not home.is_dir() else home.iterdir():
         with contextlib.suppress(OSError):
             if not path.is_dir() or atomic.is_temporary(path):
                 continue
             taken = sum(file.stat().st_size for file in path.iterdir())
-            found.append(_Entry(path, taken, (path / "entry.json").stat().st_mtime))
-    return sorted(found, key=lambda entry: entry.used)
+            entries.append(_Entry(path, taken, (path / "entry.json").stat().st_mtime))
+    return sorted(entries, key=lambda entry: entry.used)
 
 
 def _make_room(home: Path, allowed: int) -> None:

@@ -117,8 +117,8 @@ def decode_chunk(
             digests.append(digest)
             if notes:
                 decoded.changes.update(note for note in notes if " brought to " not in note)
-    for rows, found in ((decoded.contents, contents), (decoded.digests, digests)):
-        joined = b"".join(digest.ljust(DIGEST_BYTES, b"\0") for digest in found)
+    for rows, values in ((decoded.contents, contents), (decoded.digests, digests)):
+        joined = b"".join(digest.ljust(DIGEST_BYTES, b"\0") for digest in values)
         rows[:] = np.frombuffer(joined, np.uint8).reshape(count, DIGEST_BYTES)
     decoded.sums[:] = pixel_sums(decoded.images)
     return decoded

@@ -209,9 +209,9 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _columns(found: Iterable[str], path: Path) -> dict[str, str]:
+def _columns(names: Iterable[str], path: Path) -> dict[str, str]:
     """Return the table's own name of each column that counts."""
-    known = {name.strip().lower(): name for name in found if name}
+    known = {name.strip().lower(): name for name in names if name}
     columns = {
         role: known[name]
         for role, names in _COLUMNS.items()

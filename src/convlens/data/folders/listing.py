@@ -135,9 +135,9 @@ def _by_subfolder(path: Path) -> Listing:
     walk = _Walk(path)
     for part, root in roots:
         for label, name in enumerate(names):
-            found = walk.add(root / name)
-            counts.append((label, part, found))
-            if not found and part in (UNDECIDED, PARTS.index("train")):
+            count = walk.add(root / name)
+            counts.append((label, part, count))
+            if not count and part in (UNDECIDED, PARTS.index("train")):
                 raise DataError(
                     f"the class {shown(name)} in {shown(root)} has no images",
                     "at least one image a class",
@@ -170,10 +170,10 @@ def _labelled(path: Path, labels_file: Path) -> Listing:
     inside = _Inside(path)
     named = []
     for row in table.rows:
-        found = present.pop(row.path, None)
-        if found is None:
-            found = inside.status(row.path, f"{shown(labels_file)}, line {row.line}")
-        named.append(found)
+        status = present.pop(row.path, None)
+        if status is None:
+            status = inside.status(row.path, f"{shown(labels_file)}, line {row.line}")
+        named.append(status)
     notes = [*table.notes]
     if present:
         notes.append(f"{len(present):,} images that {labels_file.name} does not name were left out")
@@ -221,10 +221,10 @@ class _Inside:
                 "copy the images into it",
             )
         try:
-            found = os.stat(os.path.join(self.root, path))  # noqa: PTH116, PTH118
+            status = os.stat(os.path.join(self.root, path))  # noqa: PTH116, PTH118
         except (OSError, ValueError):  # it is not there, or a link to nothing or to itself
             return _UNREACHABLE
-        return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class _Walk:
@@ -265,17 +265,17 @@ class _Walk:
                     self._add_other(prefix, name, place, opened, folders)
                     continue
                 try:
-                    found = os.stat(place + name, dir_fd=opened)
+                    status = os.stat(place + name, dir_fd=opened)
                 except OSError:  # a link to nothing, or to itself
                     size, changed, entry_changed = _UNREACHABLE
                 else:
-                    if stat.S_ISDIR(found.st_mode):
+                    if stat.S_ISDIR(status.st_mode):
                         self._add_other(prefix, name, place, opened, folders)
                         continue
                     size, changed, entry_changed = (
-                        found.st_size,
-                        found.st_mtime_ns,
-                        found.st_ctime_ns,
+                        status.st_size,
+                        status.st_mtime_ns,
+                        status.st_ctime_ns,
                     )
                 keep_path(prefix + name)
                 keep_number(size)

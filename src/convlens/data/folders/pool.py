@@ -135,11 +135,13 @@ class _Worker:
             raise self._ended()
         if answer.startswith(b"+"):
             return worker.unpack_answer(answer[1:], len(files), channels)
-        told = json.loads(answer[1:])
-        if told["errno"] is not None:  # only writing pixels raises a bare system error
-            raise atomic.explain(OSError(told["errno"], os.strerror(told["errno"])), pixels)
+        failure = json.loads(answer[1:])
+        if failure["errno"] is not None:  # only writing pixels raises a bare system error
+            error = OSError(failure["errno"], os.strerror(failure["errno"]))
+            raise atomic.explain(error, pixels)
+        file = shown(os.fsdecode(bytes.fromhex(failure["file"])))
         raise WorkerError(
-            f"decoding {shown(os.fsdecode(bytes.fromhex(told['file'])))} failed: {told['error']}",
+            f"decoding {file} failed: {failure['error']}",
             "an image, or a file that is refused with a reason",
             "take that file out of the folder, and report what it printed",
         )

@@ -228,9 +228,9 @@ class _Decoding:
     def in_file(self, *, keep: bool) -> tuple[PixelFile, Index, str]:
         """Find the images in the cache, or decode them into a file."""
         key, state = cache.names_of(self.listing, self.policy)
-        found = cache.find(key, state, self.shape) if keep else None
-        if found is not None:
-            return *found, ""
+        cached = cache.find(key, state, self.shape) if keep else None
+        if cached is not None:
+            return *cached, ""
         with cache.Draft(self.shape, keep=keep) as draft:
             if self.workers > 1:
                 decode_in_processes(

@@ -48,9 +48,9 @@ def pack_chunk(row: int, files: list[str]) -> bytes:
 
 def pack_answer(decoded: Decoded) -> bytes:
     """Return the frame that tells what a chunk gave: JSON, then the arrays without the pixels."""
-    told = json.dumps({"bad": decoded.bad, "changes": decoded.changes}).encode()
+    facts = json.dumps({"bad": decoded.bad, "changes": decoded.changes}).encode()
     arrays = decoded.contents.tobytes() + decoded.digests.tobytes() + decoded.sums.tobytes()
-    return struct.pack("<I", len(told)) + told + arrays
+    return struct.pack("<I", len(facts)) + facts + arrays
 
 
 def unpack_answer(frame: bytes, count: int, channels: int) -> Decoded:
@@ -62,17 +62,17 @@ def unpack_answer(frame: bytes, count: int, channels: int) -> Decoded:
         Where the frame has another length than `count` images have.
     """
     (length,) = struct.unpack_from("<I", frame)
-    told = json.loads(frame[4 : 4 + length])
+    facts = json.loads(frame[4 : 4 + length])
     offset, size = 4 + length, count * DIGEST_BYTES
     contents, digests = (
         np.frombuffer(frame, np.uint8, size, offset + i * size).reshape(count, DIGEST_BYTES)
         for i in range(2)
     )
     sums = np.frombuffer(frame, np.int64, offset=offset + 2 * size).reshape(count, 2, channels)
-    bad = {int(place): str(reason) for place, reason in told["bad"].items()}
+    bad = {int(place): str(reason) for place, reason in facts["bad"].items()}
     none = np.zeros((0, channels, 1, 1), np.uint8)
     decoded = Decoded(none, contents, digests, sums, bad)
-    decoded.changes.update(told["changes"])
+    decoded.changes.update(facts["changes"])
     return decoded
 
 
@@ -110,12 +110,12 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
             write_rows(pixels, decoded.images, setup["offset"] + row * row_bytes)
             write_frame(answers, b"+" + pack_answer(decoded))
         except Exception as error:  # told to the parent, which ends this process
-            told = {
+            failure = {
                 "file": os.fsencode(current).hex(),
                 "error": f"{type(error).__name__}: {error}",
                 "errno": getattr(error, "errno", None),
             }
-            write_frame(answers, b"-" + json.dumps(told).encode())
+            write_frame(answers, b"-" + json.dumps(failure).encode())
 
 
 if __name__ == "__main__":

@@ -58,14 +58,14 @@ class Idx:
         each plain or with `.gz`. The roles are `train_images`, `train_labels`, `test_images` and
         `test_labels`.
         """
-        found: dict[str, Path] = {}
+        files: dict[str, Path] = {}
         for part, name in (("train", "train"), ("test", self.test)):
             for kind, ends in (("images", ("idx3-ubyte",)), ("labels", ("idx1-ubyte", "idx2-int"))):
                 stems = [f"{self.prefix}{name}-{kind}{sep}{end}" for end in ends for sep in "-."]
                 path = first_file(place, [stem + gz for stem in stems for gz in ("", ".gz")])
                 if path is not None:
-                    found[f"{part}_{kind}"] = path
-        return found if len(found) == 4 else None
+                    files[f"{part}_{kind}"] = path
+        return files if len(files) == 4 else None
 
     def read(self, files: Mapping[str, Path], *, limit: int = MAX_BYTES) -> Arrays:
         """Read the four files; see `Format.read`."""

@@ -103,14 +103,14 @@ def _row(line: bytes, name: str, number: int) -> tuple[int, bytes]:
     try:
         index = [int(pair.partition(b":")[0]) for pair in pairs]
         values = np.array([float(pair.partition(b":")[2]) for pair in pairs])
-        given = int(label)
+        digit = int(label)
     except ValueError:
         raise _refused(name, number, f"begins with {line[:40]!r}") from None
     if index != _INDEX:
         raise _refused(name, number, f"has {len(index)} values, or not in their order")
-    if not (np.abs(values) <= 1).all() or not 1 <= given <= 10:  # NaN fails every comparison
+    if not (np.abs(values) <= 1).all() or not 1 <= digit <= 10:  # NaN fails every comparison
         raise _refused(name, number, "has a label or a value out of range")
-    return given - 1, np.floor((values + 1) / 2 * 255 + 0.5).astype(np.uint8).tobytes()
+    return digit - 1, np.floor((values + 1) / 2 * 255 + 0.5).astype(np.uint8).tobytes()
 
 
 def _refused(name: str, number: int, reason: str) -> DataError:

@@ -148,8 +148,8 @@ class _Reader:
 
     def arrays(self, wanted: set[str]) -> dict[str, NDArray[Any]]:
         """Return the wanted arrays of numbers; the rest is passed over without being inflated."""
-        found: dict[str, NDArray[Any]] = {}
-        while set(found) < wanted and (tag := self.stream.read(8)):
+        arrays: dict[str, NDArray[Any]] = {}
+        while set(arrays) < wanted and (tag := self.stream.read(8)):
             kind, size = self._numbers(tag, "u4", 2)
             packed = read_at_most(self.stream, min(size, self.limit + 1))
             if len(packed) != size:
@@ -161,11 +161,13 @@ class _Reader:
             else:
                 element = io.BytesIO(packed)
             if kind == _MATRIX:
-                self._matrix(element, wanted, found)
-        return found
+                self._matrix(element, wanted, arrays)
+        return arrays
 
-    def _matrix(self, element: IO[bytes], wanted: set[str], found: dict[str, NDArray[Any]]) -> None:
-        """Read one matrix into `found` where it is wanted: flags, axes, name, numbers."""
+    def _matrix(
+        self, element: IO[bytes], wanted: set[str], arrays: dict[str, NDArray[Any]]
+    ) -> None:
+        """Read one matrix into `arrays` where it is wanted: flags, axes, name, numbers."""
         flags = self._numbers(self._small(element, _UINT32, 8), "u4", 2)[0]
         axes = self._small(element, _INT32, 4 * _MAX_AXES)
         shape = tuple(self._numbers(axes, "i4", len(axes) // 4))
@@ -185,7 +187,7 @@ class _Reader:
         values = np.frombuffer(content, dtype).reshape(shape, order="F")
         if flags & 0xFF == _UINT8_CLASS and dtype.itemsize > 1:
             raise self._damaged(f"{name} is said to be uint8 and stored as {dtype}")
-        found[name] = values
+        arrays[name] = values
 
     def _small(self, element: IO[bytes], expected: int, most: int) -> bytes:
         """Read one of the short parts that come before a matrix's numbers."""

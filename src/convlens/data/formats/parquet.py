@@ -70,13 +70,13 @@ class Parquet:
             return {"train_0": place} if place.suffix == ".parquet" else None
         for folder in (place, place / "data"):
             files = sorted(folder.glob("*.parquet"))
-            found = {
+            tables = {
                 f"{part}_{number}": path
                 for part in ("train", "test")
                 for number, path in enumerate(p for p in files if p.name.startswith(part))
             }
-            if "train_0" in found:
-                return found
+            if "train_0" in tables:
+                return tables
             if len(files) == 1:
                 return {"train_0": files[0]}
         return None

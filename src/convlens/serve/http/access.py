@@ -93,8 +93,8 @@ class Access:
             )
 
     def _knows(self, call: Call) -> bool:
-        kind, _, given = call.header(b"authorization").partition(" ")
-        if kind.lower() == "bearer" and self.is_token(given.strip()):
+        kind, _, token = call.header(b"authorization").partition(" ")
+        if kind.lower() == "bearer" and self.is_token(token.strip()):
             return True
         try:
             cookie = http.cookies.SimpleCookie(call.header(b"cookie")).get(COOKIE)
@@ -102,10 +102,10 @@ class Access:
             return False
         return cookie is not None and self.is_token(cookie.value)
 
-    def is_token(self, given: str) -> bool:
+    def is_token(self, token: str) -> bool:
         """Compare in a time that says nothing about the token."""
         return self.token is not None and hmac.compare_digest(
-            given.encode("utf-8", "replace"), self.token.encode()
+            token.encode("utf-8", "replace"), self.token.encode()
         )
 
     def sign_in(self, call: Call) -> str | None:
@@ -113,8 +113,8 @@ class Access:
         if self.token is None or b"token=" not in call.scope["query_string"]:
             return None
         query = urllib.parse.parse_qsl(call.scope["query_string"].decode("latin-1"))
-        given = [value for key, value in query if key == "token"]
-        if call.scope["method"] != "GET" or not given or not self.is_token(given[0]):
+        tokens = [value for key, value in query if key == "token"]
+        if call.scope["method"] != "GET" or not tokens or not self.is_token(tokens[0]):
             return None
         rest = urllib.parse.urlencode([(k, v) for k, v in query if k != "token"])
         path = "/" + urllib.parse.quote(str(call.scope["path"])).lstrip("/")

@@ -165,21 +165,21 @@ class Call:
         """
         if self.media_type != "application/json":
             raise unsupported(self.media_type, "application/json")
-        found = parse_json(await self.body())
-        check_depth(found, self._limits.json_depth)
-        return found
+        written = parse_json(await self.body())
+        check_depth(written, self._limits.json_depth)
+        return written
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
     """Return one strict JSON object (no NaN, no endless nesting), or raise the 422."""
     try:
-        found = orjson.loads(body)
+        parsed = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError) as error:
         reason = str(error)[:200]
         raise wrong("body", f"the body is not JSON: {reason}", "one JSON object") from None
-    if not isinstance(found, dict):
-        raise wrong("body", f"the body is a JSON {type(found).__name__}", "one JSON object")
-    return found
+    if not isinstance(parsed, dict):
+        raise wrong("body", f"the body is a JSON {type(parsed).__name__}", "one JSON object")
+    return parsed
 
 
 def check_depth(value: object, most: int) -> None:
@@ -198,11 +198,13 @@ def check_depth(value: object, most: int) -> None:
     raise wrong("body", f"the body is nested more than {most} deep", "a flatter body")
 
 
-def unsupported(found: str, *known: str) -> Problem:
+def unsupported(content_type: str, *known: str) -> Problem:
     """Return the 415 of a content type."""
     return Problem(
         *(415, "unsupported_media_type"),
-        f'the content type is "{found[:100]}"' if found else "the body has no content type",
+        f'the content type is "{content_type[:100]}"'
+        if content_type
+        else "the body has no content type",
         " or ".join(known),
         "set the header Content-Type",
     )

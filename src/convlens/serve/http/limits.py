@@ -33,8 +33,8 @@ class Limits:
         Most images computed at once.
     decodes : int
         Requests whose image files may wait to be decoded.
-    heavy : int
-        Requests that may wait for what is not batched: activations, windows, attributions.
+    queued_requests : int
+        Requests that may wait for work that is not batched: activations, cells, attributions.
     connections : int
         Most open connections.
     client_seconds : float
@@ -59,7 +59,7 @@ class Limits:
     queued_images: int = 4_096
     batch: int = 64
     decodes: int = 512
-    heavy: int = 16
+    queued_requests: int = 16
     connections: int = 1_000
     client_seconds: float = 10.0
     request_seconds: float = 10.0

@@ -126,5 +126,5 @@ def answer_of(problem: Problem, request_id: str) -> Answer:
         "request_id": request_id,
         **problem.more,
     }
-    told: schemas.Error = {"error": error}
-    return Answer(problem.status, orjson.dumps(told), headers=problem.headers)
+    content: schemas.Error = {"error": error}
+    return Answer(problem.status, orjson.dumps(content), headers=problem.headers)

@@ -75,10 +75,10 @@ class ImageRequest:
         value = self.fields.get(name)
         if value is None:
             return None
-        found = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str) for item in found):
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str) for item in items):
             raise wrong(name, f"{name} is not a list of texts", "a list of texts")
-        return [part.strip() for item in found for part in item.split(",") if part.strip()]
+        return [part.strip() for item in items for part in item.split(",") if part.strip()]
 
     def whole_numbers(self, name: str) -> list[int]:
         """Return a field that is a list of whole numbers, or a text with commas between them."""
@@ -165,8 +165,8 @@ def _files(form: Form, limits: Limits, *, one: bool) -> list[bytes]:
     files = [content for name, content in form.files if name in ("image", "images", "file")]
     if not files:
         names = ", ".join(sorted({name[:40] for name, _ in form.files} | form.texts.keys()))
-        found = f"the body has {names[:200]}" if names else "the body has no parts"
-        raise wrong("image", f'there is no file "image": {found}', 'a file called "image"')
+        parts_text = f"the body has {names[:200]}" if names else "the body has no parts"
+        raise wrong("image", f'there is no file "image": {parts_text}', 'a file called "image"')
     if one and len(files) > 1:
         raise wrong("image", f"there are {len(files)} images", "exactly one")
     _check_count(len(files), "image", limits)
@@ -178,8 +178,8 @@ def _decode(
 ) -> ImageRequest:
     sizes = [size_of(content, max_pixels=limits.pixels) for content in files]
     _check_pixels(sizes, limits)
-    found = [preprocessing.prepare(content, max_pixels=limits.pixels) for content in files]
-    images, notes = zip(*found, strict=True)
+    prepared = [preprocessing.prepare(content, max_pixels=limits.pixels) for content in files]
+    images, notes = zip(*prepared, strict=True)
     return ImageRequest(np.stack(images), notes, fields)
 
 
@@ -234,15 +234,15 @@ def _usual(value: object, shape: Shape) -> Pixels | None:
 
 def _bytes_of(value: object, key: str) -> Pixels:
     """Return nested lists as uint8; ValueError where they are ragged."""
-    found = np.array(value)
-    if found.dtype.kind not in "iu" or found.size == 0:
+    array = np.array(value)
+    if array.dtype.kind not in "iu" or array.size == 0:
         what = {"f": "fractions", "U": "texts", "b": "truth values", "O": "other values"}
-        held = what.get(found.dtype.kind, "no numbers") if found.size else "no numbers"
+        held = what.get(array.dtype.kind, "no numbers") if array.size else "no numbers"
         raise wrong(key, f"{key} holds {held}", "whole numbers 0 to 255")
-    if found.min() < 0 or found.max() > 255:
-        worst = int(found.min() if found.min() < 0 else found.max())
+    if array.min() < 0 or array.max() > 255:
+        worst = int(array.min() if array.min() < 0 else array.max())
         raise wrong(key, f"{key} holds {worst}", "whole numbers 0 to 255")
-    return found.astype(np.uint8)
+    return array.astype(np.uint8)
 
 
 def _with_axes(images: Pixels, key: str, shape: tuple[int, int, int]) -> Pixels:

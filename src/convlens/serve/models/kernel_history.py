@@ -23,16 +23,16 @@ def kernels(run: Run, network: Network, model: ServedModel | None, layer: str) -
     Problem
         404, where the layer has no kernels, or there are none yet.
     """
-    known = [found.name for found in kernel_layers(network.plan())]
+    known = [recorded.name for recorded in kernel_layers(network.plan())]
     if layer not in known:
         raise Problem(
             *(404, "no_kernels", "that layer has no kernels"),
             "one of " + ", ".join(known[:40]) if known else "a network with convolutions",
             "take a convolution's name from the model's layers",
         )
-    found = recorded_kernels(run, layer)
-    if found:
-        return found
+    recorded = recorded_kernels(run, layer)
+    if recorded:
+        return recorded
     if model is None:
         raise none_yet()
     return {"weights": np.asarray(model.model.weights()[f"{layer}.weight"], np.float32)}

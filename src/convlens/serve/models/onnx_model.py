@@ -62,8 +62,8 @@ class OnnxModel:
     def logits(self, images: Floats) -> NDArray[np.float32]:
         """Return logits `(N, classes)` for normalised float32 images `(N, C, H, W)`."""
         session = self._session("logits", lambda: onnx_bytes(self.subject))
-        found: NDArray[np.float32] = session.run([LOGITS], {INPUT: images})[0]
-        return found
+        logits: NDArray[np.float32] = session.run([LOGITS], {INPUT: images})[0]
+        return logits
 
     def activations(
         self, images: Floats, layers: Sequence[str] | None = None
@@ -109,13 +109,13 @@ class OnnxModel:
         return with_answers(onnx_bytes(self.subject), self.subject.preprocessing, TOP)
 
     def _session(self, name: str, write: Callable[[], bytes]) -> Any:
-        found = self._sessions.get(name)
-        if found is None:
+        session = self._sessions.get(name)
+        if session is None:
             with self._opening:
                 if name not in self._sessions:
                     self._sessions[name] = open_session(write(), self._threads)
-                found = self._sessions[name]
-        return found
+                session = self._sessions[name]
+        return session
 
 
 def open_session(data: bytes, threads: int) -> Any:

@@ -123,9 +123,9 @@ class Registry:
         self.root = runs_root(root)
         self._limits, self._threads, self._on_batch = limits, threads, on_batch
         self.entries: dict[str, Entry] = {}
-        given = list(references)
-        self._follows = LAST in given or not given
-        for reference in given or ([LAST] if newest(self.root) else []):
+        named = list(references)
+        self._follows = LAST in named or not named
+        for reference in named or ([LAST] if newest(self.root) else []):
             run = self._last() if reference == LAST else runs.find(reference, root)
             known = self.entries.get(run.name)
             if known is not None and known.folder.resolve() != run.folder.resolve():
@@ -166,10 +166,10 @@ class Registry:
             400 where it can be no run's name, 404 where there is no such run here, or one that
             was met so lately that nothing is known of it yet.
         """
-        found = self.entries.get((self.default or LAST) if name == LAST else name)
-        if found is None or not found.listed:
-            told = [known for known, entry in self.entries.items() if entry.listed]
-            if not told:
+        entry = self.entries.get((self.default or LAST) if name == LAST else name)
+        if entry is None or not entry.listed:
+            listed = [known for known, other in self.entries.items() if other.listed]
+            if not listed:
                 raise Problem(
                     *(404, "no_such_model", "there is no run yet"),
                     "a run that was trained",
@@ -186,12 +186,12 @@ class Registry:
                 *(
                     404,
                     "no_such_model",
-                    f'there is no model "{shown}"{nearest(name, told)}',
+                    f'there is no model "{shown}"{nearest(name, listed)}',
                 ),
-                "one of " + ", ".join(told[:20]),
+                "one of " + ", ".join(listed[:20]),
                 "see GET /v1/models",
             )
-        return found
+        return entry
 
     def model(self, name: str) -> ServedModel:
         """Return the model of a run.

@@ -100,9 +100,9 @@ def mistakes(model: ServedModel, run: Run, part: Split | None, count: int) -> li
         raise Problem(
             *(404, "not_evaluated", "the run has no test result yet"), "a finished run", "wait"
         )
-    found = [row for row in evaluation.get("mistakes", []) if isinstance(row, Mapping)][:count]
+    rows = [row for row in evaluation.get("mistakes", []) if isinstance(row, Mapping)][:count]
     if part is not None and evaluation.get("split") == "test":
-        indexes = [int(row["index"]) for row in found if 0 <= int(row["index"]) < len(part)]
+        indexes = [int(row["index"]) for row in rows if 0 <= int(row["index"]) < len(part)]
         return _answered(model, part, np.array(indexes, np.int64))
     return [
         {
@@ -112,7 +112,7 @@ def mistakes(model: ServedModel, run: Run, part: Split | None, count: int) -> li
             "predicted": model.classes[int(row["predicted"])],
             "probability": float(row["probability"]),
         }
-        for row in found
+        for row in rows
         if row.get("picture")
     ]
 

@@ -107,7 +107,7 @@ class ServedModel:
     ) -> list[schemas.Prediction]:
         """Return the answers for the images whose rows of `answers` these are."""
         names = self.classes
-        told: list[schemas.Prediction] = []
+        predictions: list[schemas.Prediction] = []
         # all numbers of a request leave NumPy at once: one by one they cost as much as computing
         rows = zip(order.tolist(), probabilities.tolist(), notes, strict=True)
         for numbers, shares, said in rows:
@@ -115,8 +115,8 @@ class ServedModel:
                 {"class": names[number], "probability": share}
                 for number, share in zip(numbers, shares, strict=True)
             ]
-            told.append({**top[0], "top": top, "notes": said})
-        return told
+            predictions.append({**top[0], "top": top, "notes": said})
+        return predictions
 
     def class_number(self, wanted: str | int | None, probabilities: NDArray[np.float64]) -> int:
         """Return the number of the class that a request names, by name or by number."""
@@ -194,11 +194,11 @@ def weights_version(run: Run) -> str:
         Where there is none yet.
     """
     try:
-        found = (run.folder / WEIGHTS["best"]).stat()
+        status = (run.folder / WEIGHTS["best"]).stat()
     except OSError:
         raise RunError(
             f"{run.name} has no weights yet",
             "a run that saved an epoch",
             "wait until it has trained, or resume its training",
         ) from None
-    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+    return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"

@@ -36,7 +36,7 @@ MIRRORS = (
 
 def find_runtime(
     built: Path,
-    given: Path | None = None,
+    named: Path | None = None,
     *,
     cache: Path | None = None,
     mirrors: tuple[str, ...] = MIRRORS,
@@ -48,7 +48,7 @@ def find_runtime(
     ----------
     built : Path
         Folder beside the built page.
-    given : Path, optional
+    named : Path, optional
         A folder that the user names: it must hold them.
     cache : Path, optional
         Where to download to; by default the user's cache.
@@ -64,16 +64,16 @@ def find_runtime(
     DownloadError, DataError
         Where they cannot be had; says how to get them by hand.
     """
-    if given is not None:
-        wrong = [file.name for file in FILES if not _is(given / file.name, file)]
+    if named is not None:
+        wrong = [file.name for file in FILES if not _is(named / file.name, file)]
         if wrong:
             raise InputError(
-                f"{given} has no {' and no '.join(wrong)} of onnxruntime-web {VERSION}",
+                f"{named} has no {' and no '.join(wrong)} of onnxruntime-web {VERSION}",
                 "the folder dist of that npm package",
                 f"npm pack onnxruntime-web@{VERSION}; tar -xf onnxruntime-web-{VERSION}.tgz; "
                 "then `runtime=package/dist`",
             )
-        return [given / file.name for file in FILES]
+        return [named / file.name for file in FILES]
     if all(_is(built / file.name, file) for file in FILES):
         return [built / file.name for file in FILES]
     folder = cache or platformdirs.user_cache_path("convlens") / f"onnxruntime-web-{VERSION}"

@@ -174,11 +174,11 @@ def _samples(run: Run) -> schemas.SiteSamples:
         part = None
         with suppress(Problem):  # the data is elsewhere
             part = HeldOutImages().of(run)
-        found = [] if part is None else some_of(model, part, SAMPLES, 0)
+        samples = [] if part is None else some_of(model, part, SAMPLES, 0)
         worst: list[schemas.Sample] = []
         with suppress(Problem):  # the run was not evaluated
             worst = mistakes(model, run, part, SAMPLES)
-        return {"samples": found, "mistakes": worst}
+        return {"samples": samples, "mistakes": worst}
     finally:
         model.close()
 
@@ -186,10 +186,10 @@ def _samples(run: Run) -> schemas.SiteSamples:
 def _write_kernels(run: Run, network: Network, folder: Path) -> list[str]:
     written = []
     for layer in kernel_layers(network.plan()):
-        found = recorded_kernels(run, layer.name)
-        if found:
+        recorded = recorded_kernels(run, layer.name)
+        if recorded:
             folder.mkdir(exist_ok=True)
-            (folder / f"{layer.name}.safetensors").write_bytes(tensors.to_bytes(found))
+            (folder / f"{layer.name}.safetensors").write_bytes(tensors.to_bytes(recorded))
             written.append(layer.name)
     return written
 

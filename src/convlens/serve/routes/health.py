@@ -54,8 +54,8 @@ class Health:
     async def healthz(self, call: Call) -> Answer:
         """Say that the process lives."""
         seconds = round(time.monotonic() - self._started, 1)
-        told: schemas.Health = {"status": "ok", "seconds": seconds}
-        return Answer(200, orjson.dumps(told))
+        health: schemas.Health = {"status": "ok", "seconds": seconds}
+        return Answer(200, orjson.dumps(health))
 
     async def readyz(self, call: Call) -> Answer:
         """Say whether another request would be taken."""
@@ -63,8 +63,8 @@ class Health:
         if waiting >= self._house.limits.queued_images:
             raise overloaded(f"{waiting} images are waiting already")
         models = len(self._registry.entries)
-        told: schemas.Ready = {"status": "ready", "models": models, "waiting": waiting}
-        return Answer(200, orjson.dumps(told))
+        ready: schemas.Ready = {"status": "ready", "models": models, "waiting": waiting}
+        return Answer(200, orjson.dumps(ready))
 
     async def metrics(self, call: Call) -> Answer:
         """Give all counters."""

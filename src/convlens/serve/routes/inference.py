@@ -48,10 +48,10 @@ class Inference:
 
     def model(self, call: Call) -> ServedModel:
         """Return the model that a request's path names."""
-        found = _NAME.fullmatch(call.scope["path"])
-        if found is None:
+        match = _NAME.fullmatch(call.scope["path"])
+        if match is None:
             raise Problem(404, "not_found", "there is nothing at this address", "", "see /docs")
-        return self._registry.model(found[1])
+        return self._registry.model(match[1])
 
     async def predict(self, call: Call) -> Answer:
         """Classify images; see the API's own description."""
@@ -80,8 +80,8 @@ class Inference:
             raise wrong("layer", '"layer" is missing', "a layer's name")
         cell = asked.whole_numbers("cell")
         image, notes = asked.images[0], asked.notes[0]
-        told = await self._computing.run(model.cell, image, layer, cell, notes)
-        return Answer(200, orjson.dumps(told))
+        cell_json = await self._computing.run(model.cell, image, layer, cell, notes)
+        return Answer(200, orjson.dumps(cell_json))
 
     async def attribution(self, call: Call) -> Answer:
         """Say how much each pixel speaks for a class."""
@@ -93,23 +93,25 @@ class Inference:
         wanted = asked.fields.get("class")
         if isinstance(wanted, bool) or not isinstance(wanted, int | None):
             wanted = asked.text("class")
-        found = await self._computing.run(model.attribution, asked.images[0], method, wanted)
-        values = found.map.astype(np.float32)
-        told: schemas.AttributionMap = {
-            "method": found.method,
-            "class": model.classes[found.target],
-            "class_number": found.target,
-            "signed": found.signed,
-            "logit": found.logit,
-            "probability": found.probability,
-            "layer": found.layer,
+        attribution = await self._computing.run(model.attribution, asked.images[0], method, wanted)
+        values = attribution.map.astype(np.float32)
+        content: schemas.AttributionMap = {
+            "method": attribution.method,
+            "class": model.classes[attribution.target],
+            "class_number": attribution.target,
+            "signed": attribution.signed,
+            "logit": attribution.logit,
+            "probability": attribution.probability,
+            "layer": attribution.layer,
             "notes": asked.notes[0],
             "map": _written(values),
         }
         if SAFETENSORS in call.header(b"accept"):
-            said = {key: json.dumps(finite(value)) for key, value in told.items() if key != "map"}
+            said = {
+                key: json.dumps(finite(value)) for key, value in content.items() if key != "map"
+            }
             return Answer(200, tensors.to_bytes({"map": values}, said), SAFETENSORS)
-        return Answer(200, orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))
+        return Answer(200, orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
 
     async def _images(self, call: Call, model: ServedModel, *, one: bool) -> ImageRequest:
         return await read_images(call, model.preprocessing, self.limits, self._decoding, one=one)
@@ -117,29 +119,29 @@ class Inference:
 
 def _classified(model: ServedModel, notes: Sequence[list[str]], computed: Computed) -> Answer:
     order, probabilities = computed
-    told: schemas.Predictions = {"predictions": model.predictions(order, probabilities, notes)}
-    return Answer(200, orjson.dumps(told))
+    content: schemas.Predictions = {"predictions": model.predictions(order, probabilities, notes)}
+    return Answer(200, orjson.dumps(content))
 
 
 def _all_layers(
     model: ServedModel, asked: ImageRequest, layers: list[str] | None, as_tensors: bool
 ) -> Answer:
-    found = model.activations(asked.images[0])
-    names = list(found.layers) if layers is None else layers
+    activations = model.activations(asked.images[0])
+    names = list(activations.layers) if layers is None else layers
     notes = asked.notes[0]
     if as_tensors:
         said = {"notes": json.dumps(notes), "weights_version": model.version}
-        return Answer(200, tensors.to_bytes(_named(found, names), said), SAFETENSORS)
-    told: schemas.ActivationLists = {
-        "image": _written(found.image),
-        "normalised": _written(found.normalised),
-        "logits": _written(found.logits),
-        "probabilities": _written(found.probabilities),
-        "activations": {name: _written(found.layers[name]) for name in names},
+        return Answer(200, tensors.to_bytes(_named(activations, names), said), SAFETENSORS)
+    content: schemas.ActivationLists = {
+        "image": _written(activations.image),
+        "normalised": _written(activations.normalised),
+        "logits": _written(activations.logits),
+        "probabilities": _written(activations.probabilities),
+        "activations": {name: _written(activations.layers[name]) for name in names},
         "notes": notes,
         "weights_version": model.version,
     }
-    return Answer(200, orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))
+    return Answer(200, orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _written(array: NDArray[Any]) -> Any:
@@ -147,11 +149,11 @@ def _written(array: NDArray[Any]) -> Any:
     return np.ascontiguousarray(array)
 
 
-def _named(found: Activations, names: list[str]) -> dict[str, Array]:
+def _named(activations: Activations, names: list[str]) -> dict[str, Array]:
     return {
-        "image": found.image,
-        "normalised": found.normalised,
-        "logits": found.logits,
-        "probabilities": found.probabilities,
-        **{f"activation/{name}": found.layers[name] for name in names},
+        "image": activations.image,
+        "normalised": activations.normalised,
+        "logits": activations.logits,
+        "probabilities": activations.probabilities,
+        **{f"activation/{name}": activations.layers[name] for name in names},
     }

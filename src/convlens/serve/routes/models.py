@@ -26,8 +26,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
 
     @app.get("/v1/models", tags=["models"], summary="The runs", responses=answers(schemas.Models))
     async def models() -> Response:
-        told: schemas.Models = {"models": registry.listing()}
-        return json_response(told)
+        content: schemas.Models = {"models": registry.listing()}
+        return json_response(content)
 
     @app.get(
         "/v1/models/{name}",
@@ -40,12 +40,12 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         if entry.training:
             await run(registry.refresh_facts, entry)
         version = entry.model.version if entry.model else None
-        told: schemas.Model = {
+        content: schemas.Model = {
             **entry.facts,
             "has_weights": version is not None,
             "weights_version": version,
         }
-        return json_response(told)
+        return json_response(content)
 
     @app.get(
         "/v1/models/{name}/weights",
@@ -95,8 +95,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
             if problem.code != "no_data":
                 raise
             held = None
-        found = await run(mistakes, model, entry.run, held, count)
-        return json_response(_samples(found))
+        worst = await run(mistakes, model, entry.run, held, count)
+        return json_response(_samples(worst))
 
     @app.get(
         "/v1/models/{name}/kernels/{layer}",
@@ -109,8 +109,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         if not entry.begun:
             raise none_yet()
         network = Network.read(entry.facts["network"])
-        found = await run(kernels, entry.run, network, entry.model, layer)
-        return Response(tensors.to_bytes(found), media_type=SAFETENSORS)
+        arrays = await run(kernels, entry.run, network, entry.model, layer)
+        return Response(tensors.to_bytes(arrays), media_type=SAFETENSORS)
 
 
 def _metrics(

@@ -35,8 +35,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         "/v1/zoo", tags=["workbench"], summary="The named networks", responses=answers(schemas.Zoo)
     )
     async def named() -> Response:
-        told: schemas.Zoo = {"networks": await run(_zoo), "default": zoo.default(1)}
-        return json_response(told)
+        content: schemas.Zoo = {"networks": await run(_zoo), "default": zoo.default(1)}
+        return json_response(content)
 
     @app.get(
         "/v1/kinds",
@@ -55,8 +55,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         responses=answers(schemas.DataSets),
     )
     async def datasets() -> Response:
-        told: schemas.DataSets = {"datasets": await run(available)}
-        return json_response(told)
+        content: schemas.DataSets = {"datasets": await run(available)}
+        return json_response(content)
 
     @app.post("/v1/trainings", tags=["workbench"], **TRAIN)
     async def train(request: Request) -> Response:
