@@ -16,7 +16,7 @@ from convlens.api.look import find_dead
 from convlens.api.opening import open_subject
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import DataError, InputError
-from convlens.inside.look import Look, Subject
+from convlens.inside.look import Classifier, Look
 from convlens.inside.reasons import METHODS
 from convlens.network import Network, zoo
 from convlens.report.look_page import Page, make_page
@@ -24,9 +24,11 @@ from trained import digits, tutorial
 
 
 @pytest.fixture(scope="module")
-def subject() -> Subject:
+def subject() -> Classifier:
     dataset = digits()
-    return Subject("a run", tutorial(), dataset.preprocessing, tuple(dataset.classes), trained=True)
+    return Classifier(
+        "a run", tutorial(), dataset.preprocessing, tuple(dataset.classes), trained=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def look(subject: Subject, seven: Path) -> Look:
+def look(subject: Classifier, seven: Path) -> Look:
     return convlens.look(subject, seven)
 
 
@@ -55,7 +57,7 @@ def test_every_layer_of_the_table_is_there_in_its_order(look: Look) -> None:
     assert [found.method for found in look.attributions] == list(METHODS)
 
 
-def test_the_answer_is_what_the_model_computes(look: Look, subject: Subject) -> None:
+def test_the_answer_is_what_the_model_computes(look: Look, subject: Classifier) -> None:
     logits = subject.model.logits(look.normalised[None])[0]
     np.testing.assert_array_equal(look.logits, logits)
     assert look.probabilities.sum() == pytest.approx(1)
@@ -101,14 +103,16 @@ def test_every_layer_but_flatten_has_a_figure(page: Page, look: Look) -> None:
         assert bool(names) == (row.kind != "flatten"), row.name
 
 
-def test_chosen_layers_methods_and_class_are_what_is_shown(subject: Subject, seven: Path) -> None:
+def test_chosen_layers_methods_and_class_are_what_is_shown(
+    subject: Classifier, seven: Path
+) -> None:
     look = convlens.look(subject, seven, layers=["relu2"], methods=["saliency"], target="1")
     assert [layer.layer for layer in look.layers] == ["relu2"]
     assert [(found.method, found.target) for found in look.attributions] == [("saliency", 1)]
     assert "Why 1?" in make_page(look, "").html
 
 
-def test_what_does_not_exist_names_the_nearest(subject: Subject, seven: Path) -> None:
+def test_what_does_not_exist_names_the_nearest(subject: Classifier, seven: Path) -> None:
     with pytest.raises(InputError, match='did you mean "relu2"'):
         convlens.look(subject, seven, layers=["relu22"])
     with pytest.raises(InputError, match='no class "seven"'):
@@ -120,7 +124,7 @@ def test_what_does_not_exist_names_the_nearest(subject: Subject, seven: Path) ->
 
 
 def test_faults_19_and_20_an_unreadable_or_enormous_image_is_refused_from_its_header(
-    subject: Subject, tmp_path: Path
+    subject: Classifier, tmp_path: Path
 ) -> None:
     (tmp_path / "text.png").write_text("not an image")
     Image.new("1", (20_000, 20_000)).save(tmp_path / "large.png")
@@ -133,7 +137,7 @@ def test_faults_19_and_20_an_unreadable_or_enormous_image_is_refused_from_its_he
     ("mode", "size"), [("RGB", (40, 30)), ("RGBA", (30, 30)), ("P", (9, 60)), ("I;16", (28, 28))]
 )
 def test_fault_19_any_mode_and_size_is_prepared_as_in_training(
-    subject: Subject, tmp_path: Path, mode: str, size: tuple[int, int]
+    subject: Classifier, tmp_path: Path, mode: str, size: tuple[int, int]
 ) -> None:
     Image.new(mode, size).save(tmp_path / "image.png")
     look = convlens.look(subject, tmp_path / "image.png", methods=[])
@@ -166,7 +170,7 @@ def test_a_network_without_convolutions_is_looked_into_without_grad_cam(
 ) -> None:
     network = Network(input=[1, 28, 28], layers=[{"flatten": True}, {"linear": 10}])
     dataset = digits()
-    subject = Subject(
+    subject = Classifier(
         "flat", TorchModel(network), dataset.preprocessing, tuple(dataset.classes), trained=False
     )
     look = convlens.look(subject, seven)
@@ -174,7 +178,7 @@ def test_a_network_without_convolutions_is_looked_into_without_grad_cam(
     assert "Why" in make_page(look, "").html
 
 
-def test_dead_maps_are_silent_on_every_validation_image(subject: Subject, seven: Path) -> None:
+def test_dead_maps_are_silent_on_every_validation_image(subject: Classifier, seven: Path) -> None:
     dead = find_dead(subject, digits())
     assert dead.images == len(digits().validation)
     look = convlens.look(subject, seven, layers=["relu2"], methods=[], dead=dead)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from convlens.data.digits import read
-from convlens.inside.kernels import apply_kernel, find_kernel
+from convlens.inside.image_filters import apply_kernel, find_kernel
 from recorded_runs import RECIPE, train
 
 DIGIT = read()[1].images[0]

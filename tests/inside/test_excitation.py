@@ -10,16 +10,18 @@ import trained
 from convlens.foundation.errors import InputError
 from convlens.inside.attribution import default_layer
 from convlens.inside.excitation import CELL_ASCENT, SHOWN_MAPS, last_convolution, top_images
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.maximise import maximise_map
 from convlens.inside.top_patches import seen_by_cell, top_patches
 from convlens.network import Network
 from convlens.network.zoo import load
 
 
-def tutorial() -> Subject:
+def tutorial() -> Classifier:
     dataset = trained.digits()
-    return Subject("tut", trained.tutorial(), dataset.preprocessing, dataset.classes, trained=True)
+    return Classifier(
+        "tut", trained.tutorial(), dataset.preprocessing, dataset.classes, trained=True
+    )
 
 
 def test_the_strongest_maps_are_chosen_and_the_rest_is_counted() -> None:

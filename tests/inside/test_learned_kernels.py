@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 
 from convlens import build
 from convlens.foundation.errors import InputError
-from convlens.inside.kernels import apply_kernel
+from convlens.inside.image_filters import apply_kernel
 from convlens.inside.learned_kernels import (
     KernelLayer,
     kernel_layers,

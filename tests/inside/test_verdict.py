@@ -8,7 +8,7 @@ import pytest
 import trained
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import InputError
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.trust import Cascade, Curves, Faithfulness, cascade, faithfulness
 from convlens.inside.verdict import Trust, Verdict, judge
 from convlens.network import Network
@@ -16,9 +16,11 @@ from convlens.network import Network
 SHARE = np.linspace(0, 1, 3)
 
 
-def tutorial() -> Subject:
+def tutorial() -> Classifier:
     dataset = trained.digits()
-    return Subject("tut", trained.tutorial(), dataset.preprocessing, dataset.classes, trained=True)
+    return Classifier(
+        "tut", trained.tutorial(), dataset.preprocessing, dataset.classes, trained=True
+    )
 
 
 def verdict(method: str, similarity: float, areas: list[float]) -> Verdict:
@@ -106,14 +108,14 @@ def test_what_cannot_be_judged_is_refused() -> None:
     flat = Network(input=(1, 28, 28), layers=[{"flatten": True}, {"linear": 10}])
     from convlens.engines.torch_engine import TorchModel
 
-    linear = Subject("flat", TorchModel(flat), subject.preprocessing, subject.classes, True)
+    linear = Classifier("flat", TorchModel(flat), subject.preprocessing, subject.classes, True)
     with pytest.raises(InputError, match="no convolution"):
         judge(linear, split, methods=["grad-cam"])
 
 
 def test_no_method_is_trusted_on_a_network_at_chance() -> None:
     dataset = trained.digits()
-    blind = Subject(
+    blind = Classifier(
         "blind",
         TorchModel(trained.tutorial().network, seed=3),
         dataset.preprocessing,

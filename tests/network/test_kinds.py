@@ -15,7 +15,7 @@ from convlens.data import Preprocessing
 from convlens.engines import build
 from convlens.figures.windows import window_svg
 from convlens.inside.explain import explain
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.windows import window
 from convlens.interchange.code.keras_code import keras_code
 from convlens.interchange.code.torch_code import torch_code
@@ -57,9 +57,9 @@ def network(kind: str) -> Network:
     return Network(input=(3, 6, 6), layers=[*WRITTEN[kind], *HEAD, *tail])
 
 
-def subject(of: Network) -> Subject:
+def subject(of: Network) -> Classifier:
     shape, zeros, ones = (3, 6, 6), (0.0,) * 3, (1.0,) * 3
-    return Subject(
+    return Classifier(
         of.name, build(of), Preprocessing(shape, zeros, ones), ("a", "b", "c"), trained=False
     )
 

@@ -9,16 +9,16 @@ from PIL import Image
 
 import convlens
 import trained
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.verdict import judge
 from convlens.report import attribution_checks_page, look_page
 from report.test_html import Page
 
 
-def subject() -> Subject:
+def subject() -> Classifier:
     dataset = trained.digits()
     model = trained.tutorial()
-    return Subject("a run", model, dataset.preprocessing, dataset.classes, trained=True)
+    return Classifier("a run", model, dataset.preprocessing, dataset.classes, trained=True)
 
 
 def test_the_page_has_the_sentence_the_numbers_and_the_caveats_of_what_was_measured() -> None:

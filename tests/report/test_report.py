@@ -11,8 +11,8 @@ import pytest
 
 from convlens.evaluation import evaluate_logits
 from convlens.report.compare import compare_table
-from convlens.report.figures import confusion_svg, curves_svg, reliability_svg
 from convlens.report.html import ReportInput, render
+from convlens.report.run_figures import confusion_svg, curves_svg, reliability_svg
 
 NASTY = "<script>alert(1)</script>"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import recorded_runs
 import trained
 from convlens.inside.excitation import Excitation, top_images
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.report.top_images_page import make_page
 from report.test_html import Page
 
@@ -16,7 +16,7 @@ def found(**options: object) -> Excitation:
     dataset = recorded_runs.digits()
     names = ("<b>zero</b>", *dataset.classes[1:])
     model = trained.tutorial()
-    subject = Subject("run & more", model, dataset.preprocessing, names, trained=True)
+    subject = Classifier("run & more", model, dataset.preprocessing, names, trained=True)
     return top_images(subject, dataset, **options)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from convlens.foundation.errors import InputError, RunError, nearest
 from convlens.foundation.extras import require
 from convlens.foundation.progress import shown
 from convlens.foundation.spelling import renamed
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.network import Network
 from convlens.runs import Run
 from convlens.training import recipe as recipes
@@ -164,7 +164,7 @@ def _target(out: str | Path | None, name: str, ending: str, overwrite: bool) -> 
     return target
 
 
-def _export_torch(subject: Subject, folder: Path) -> Exported:
+def _export_torch(subject: Classifier, folder: Path) -> Exported:
     from convlens.interchange.code.facts import facts_of
     from convlens.interchange.code.script import write_model
     from convlens.interchange.code.torch_code import torch_code

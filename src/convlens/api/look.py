@@ -16,7 +16,7 @@ from convlens.data.images import AnImage, Images, NamedImage, is_one_image, name
 from convlens.evaluation import softmax
 from convlens.foundation.progress import shown, track
 from convlens.foundation.spelling import renamed
-from convlens.inside.look import Look, Subject
+from convlens.inside.look import Classifier, Look
 
 if TYPE_CHECKING:
     from convlens.inside.feature_maps import DeadMaps, FeatureMaps, FeatureVector
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @overload
 def look(
-    run: Subject | Source,
+    run: Classifier | Source,
     image: ImageSource,
     *,
     layers: Sequence[str] | None = None,
@@ -40,7 +40,7 @@ def look(
 
 @overload
 def look(
-    run: Subject | Source,
+    run: Classifier | Source,
     image: list[AnImage] | tuple[AnImage, ...],
     *,
     layers: Sequence[str] | None = None,
@@ -54,7 +54,7 @@ def look(
 
 @overload
 def look(
-    run: Subject | Source = "last",
+    run: Classifier | Source = "last",
     image: Images | None = None,  # an array: one image or several, as its shape says
     *,
     layers: Sequence[str] | None = None,
@@ -69,7 +69,7 @@ def look(
 @renamed(source="run", root="runs")
 @shown
 def look(
-    run: Subject | Source = "last",
+    run: Classifier | Source = "last",
     image: Images | None = None,
     *,
     layers: Sequence[str] | None = None,
@@ -83,7 +83,7 @@ def look(
 
     Parameters
     ----------
-    run : Run, Network, Subject, str or Path
+    run : Run, Network, Classifier, str or Path
         Whose inside: see `open_subject`.
     image : path, bytes, PIL image, array, or several of these
         Of any size and mode; it is prepared as in training. Arrays are uint8, `(H, W)` or
@@ -116,7 +116,7 @@ def look(
     """
     run, image = run_first("look", run, image, runs)
     several = named_images(image)
-    subject = run if isinstance(run, Subject) else open_subject(run, runs, engine="auto")
+    subject = run if isinstance(run, Classifier) else open_subject(run, runs, engine="auto")
     looks = [
         _look(subject, one, layers, methods, target, dead)
         for one in track(several, "images looked at")
@@ -125,7 +125,7 @@ def look(
 
 
 def _look(
-    subject: Subject,
+    subject: Classifier,
     image: NamedImage,
     layers: Sequence[str] | None,
     methods: Sequence[Method] | None,
@@ -157,7 +157,7 @@ def _look(
 
 
 def _first_cells(
-    subject: Subject,
+    subject: Classifier,
     normalised: NDArray[np.float32],
     maps: Sequence[FeatureMaps | FeatureVector],
 ) -> dict[str, CellComputation]:
@@ -176,7 +176,7 @@ def _first_cells(
     return cells
 
 
-def find_dead(subject: Subject, dataset: Dataset) -> DeadMaps:
+def find_dead(subject: Classifier, dataset: Dataset) -> DeadMaps:
     """Find the maps that are zero for every validation image of a run's data."""
     from convlens.inside.feature_maps import find_dead_maps
 

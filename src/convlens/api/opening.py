@@ -15,7 +15,7 @@ from convlens.engines import Model, build
 from convlens.foundation.errors import InputError, RunError, nearest
 from convlens.foundation.progress import stage
 from convlens.foundation.spelling import renamed, say
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.network import Network, zoo
 from convlens.runs import Run
 from convlens.weights.published import published
@@ -69,7 +69,7 @@ def open_subject(
     *,
     engine: str = "torch",
     finite: bool = True,
-) -> Subject:
+) -> Classifier:
     """Open a run, or a network with its published or its initial weights.
 
     Parameters
@@ -88,7 +88,7 @@ def open_subject(
 
     Returns
     -------
-    Subject
+    Classifier
         The model with its weights, its preprocessing and its classes.
 
     Raises
@@ -112,7 +112,7 @@ def open_subject(
         classes = tuple(map(str, range(network.plan().output[0])))
         # initial weights are PyTorch's, whoever computes with them
         model = build(network, engine="torch" if engine == "auto" else engine)
-        return Subject(network.name, model, preprocessing, classes, trained=False)
+        return Classifier(network.name, model, preprocessing, classes, trained=False)
     return _of_run(find_run(run, runs), engine, finite=finite)
 
 
@@ -121,7 +121,7 @@ def open_with_data(
     run: Source = "last",
     runs: str | Path | None = None,
     data: str | Path | InMemory | None = None,
-) -> tuple[Subject, Dataset]:
+) -> tuple[Classifier, Dataset]:
     """Open a run together with the data that it was trained on, or with other data.
 
     Parameters
@@ -148,7 +148,7 @@ def open_with_data(
     return _of_run(opened), dataset
 
 
-def _published(name: str, engine: str = "torch") -> Subject:
+def _published(name: str, engine: str = "torch") -> Classifier:
     """Open a published network with the weights that the catalogue has for it."""
     entry = published(name)
     network = zoo.load(entry.network)
@@ -156,14 +156,14 @@ def _published(name: str, engine: str = "torch") -> Subject:
     model.load_weights(entry.read(model.plan.weight_shapes()))
     preparing = {"input": network.input, "framing": "none", "background": "mixed", "fit": "crop"}
     preprocessing = Preprocessing.from_dict({**preparing, **entry.preprocessing})
-    return Subject(network.name, model, preprocessing, entry.classes, trained=True)
+    return Classifier(network.name, model, preprocessing, entry.classes, trained=True)
 
 
-def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Subject:
+def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Classifier:
     network = Network.from_toml(run.network_text)
     if engine == "auto":
         engine = "reference" if network.plan().multiply_adds <= LIGHT else "torch"
-    return Subject(
+    return Classifier(
         run.name,
         with_weights(build(network, engine=engine), run, finite=finite),
         Preprocessing.from_dict(run.data["preprocessing"]),

@@ -15,8 +15,8 @@ from convlens.training import recipe as recipes
 
 def write_report(run: Run, writer: RunWriter | None = None) -> Path:
     """Write `report.html` and `curves.svg` into the run's folder and seal its manifest."""
-    from convlens.report.figures import curves_svg
     from convlens.report.html import ReportInput, render
+    from convlens.report.run_figures import curves_svg
 
     if run.status.get("state") == "imported":
         raise RunError(

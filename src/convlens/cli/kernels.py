@@ -11,7 +11,7 @@ from convlens import runs
 from convlens.cli.options import Json, RunsRoot, new_command, print_json
 from convlens.foundation import atomic
 from convlens.foundation.errors import InputError, RunError, nearest
-from convlens.inside.kernels import GALLERY, Kernel, apply_kernel, find_kernel
+from convlens.inside.image_filters import GALLERY, Kernel, apply_kernel, find_kernel
 from convlens.inside.learned_kernels import KernelLayer, kernel_layers, learned_kernels
 from convlens.inside.pixels import read_pixels
 from convlens.network import Network
@@ -117,7 +117,7 @@ def _fixed(
         sums = apply_kernel(pixels, k, padding)
         row |= {"output": list(sums.shape), "minimum": sums.min(), "maximum": sums.max()}
     if svg or out:
-        from convlens.figures.kernels import gallery_svg
+        from convlens.figures.filtered_images import gallery_svg
 
         files = {f"{k.name}.svg": [k] for k in chosen} if out else {}
         drawn = {
@@ -135,7 +135,7 @@ def _learned(
 ) -> dict[str, Any]:
     """Draw the kernels that a run has learned, and how it learned them."""
     from convlens.figures.animation import kernels_animation
-    from convlens.figures.learned_kernels import before_after_svg, learned_kernels_svg
+    from convlens.figures.kernel_plots import before_after_svg, learned_kernels_svg
 
     layer = _layer(Network.from_toml(run.network_text), name, run)
     array = learned_kernels(run.weights("best"), layer.name)

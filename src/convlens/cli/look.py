@@ -15,7 +15,7 @@ from convlens.report.artists import Artists
 
 if TYPE_CHECKING:
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector
-    from convlens.inside.look import Look, Subject
+    from convlens.inside.look import Classifier, Look
 
 app = new_command()
 
@@ -88,7 +88,7 @@ def look(
         typer.echo(text)
 
 
-def _only(layers: list[str] | None, who: Subject) -> str:
+def _only(layers: list[str] | None, who: Classifier) -> str:
     if not layers or len(layers) != 1:
         raise InputError(
             "--cell came without one --layer",
@@ -151,7 +151,7 @@ def _layer_json(layer: FeatureMaps | FeatureVector) -> dict[str, Any]:
 
 
 def _one_cell(
-    who: Subject,
+    who: Classifier,
     image: str,
     layer: str,
     cell: tuple[int, ...],

@@ -8,7 +8,7 @@ from .feature_maps import FeatureMaps as FeatureMaps
 from .feature_maps import FeatureVector as FeatureVector
 from .feature_maps import feature_maps as feature_maps
 from .feature_maps import find_dead_maps as find_dead_maps
-from .look import Subject as Subject
+from .look import Classifier as Classifier
 from .reasons import Attribution as Attribution
 from .records import Addition as Addition
 from .records import CellComputation as CellComputation

@@ -23,7 +23,7 @@ from convlens.foundation.errors import InputError
 from convlens.foundation.progress import track
 from convlens.inside import places
 from convlens.inside.learned_kernels import kernel_layers
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.maximise import Ascent, Maximised, maximise_class, maximise_map
 from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
 from convlens.network.plan import Plan, Step
@@ -89,7 +89,7 @@ class Excitation:
 
     Parameters
     ----------
-    subject : Subject
+    subject : Classifier
         Whose layer.
     step : Step
         The layer, as the network's table has it.
@@ -105,7 +105,7 @@ class Excitation:
         Whole images that raise a class's logit.
     """
 
-    subject: Subject
+    subject: Classifier
     step: Step
     data: str
     split: str
@@ -134,7 +134,7 @@ class Excitation:
 
 
 def top_images(
-    subject: Subject,
+    subject: Classifier,
     dataset: Dataset,
     *,
     layer: str | None = None,
@@ -150,7 +150,7 @@ def top_images(
 
     Parameters
     ----------
-    subject : Subject
+    subject : Classifier
         The trained network.
     dataset : Dataset
         The data that it was trained on.
@@ -229,7 +229,7 @@ def last_convolution(plan: Plan) -> str:
     return next((name for name in reversed(names) if ".shortcut." not in name), names[-1])
 
 
-def _made(subject: Subject, step: Step, number: int, seed: int) -> MadePatch:
+def _made(subject: Classifier, step: Step, number: int, seed: int) -> MadePatch:
     _, height, width = step.output
     cell = height // 2, width // 2
     made = maximise_map(
@@ -245,6 +245,6 @@ def _made(subject: Subject, step: Step, number: int, seed: int) -> MadePatch:
     return MadePatch(pixels, seen, float(made.activations[-1]), made.rose)
 
 
-def _class_image(subject: Subject, target: int, seed: int) -> Maximised:
+def _class_image(subject: Classifier, target: int, seed: int) -> Maximised:
     made = maximise_class(as_torch(subject.model), subject.preprocessing, target, seed=seed)
     return replace(made, place=f"logit of {subject.classes[target]}")

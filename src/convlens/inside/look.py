@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """A network with weights, and how an image is brought to it.
+class Classifier:
+    """A network with its weights, the preprocessing of its images, and the names of its classes.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Look(ShownInNotebooks):
 
     Parameters
     ----------
-    subject : Subject
+    subject : Classifier
         Who computed it.
     image : str
         The image's file.
@@ -103,7 +103,7 @@ class Look(ShownInNotebooks):
 
     _notebook_view: ClassVar[str] = "look"
 
-    subject: Subject
+    subject: Classifier
     image: str
     pixels: NDArray[np.uint8]
     normalised: NDArray[np.float32]

@@ -20,7 +20,7 @@ from convlens.foundation.errors import InputError
 from convlens.foundation.notebook import ShownInNotebooks
 from convlens.foundation.progress import track
 from convlens.inside import places
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.reasons import METHODS, Method, chosen_methods
 from convlens.inside.trust import (
     Cascade,
@@ -126,7 +126,7 @@ class Trust(ShownInNotebooks):
 
     Parameters
     ----------
-    subject : Subject
+    subject : Classifier
         Whose methods.
     images, available : int
         How many images were drawn, out of how many.
@@ -140,7 +140,7 @@ class Trust(ShownInNotebooks):
 
     _notebook_view: ClassVar[str] = "checks"
 
-    subject: Subject
+    subject: Classifier
     images: int
     available: int
     seeds: int
@@ -198,7 +198,7 @@ class Trust(ShownInNotebooks):
 
 
 def judge(
-    subject: Subject,
+    subject: Classifier,
     split: Split,
     *,
     images: int = 20,
@@ -214,7 +214,7 @@ def judge(
 
     Parameters
     ----------
-    subject : Subject
+    subject : Classifier
         The trained network.
     split : Split
         Where the images are from.
@@ -263,7 +263,7 @@ def judge(
     return Trust(subject, len(drawn), len(split), seeds, tuple(verdicts), skill)
 
 
-def _skill(model: TorchModel, subject: Subject, split: Split) -> Skill:
+def _skill(model: TorchModel, subject: Classifier, split: Split) -> Skill:
     """Measure whether a network is better than guessing, on images drawn by a fixed seed."""
     index = np.sort(np.random.default_rng(0).permutation(len(split))[:MEASURED])
     labels, correct = split.labels[index], 0

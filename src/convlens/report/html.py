@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from convlens.evaluation import Evaluation
 from convlens.report import numbers
-from convlens.report.figures import confusion_svg, curves_svg, reliability_svg
 from convlens.report.page import page_environment
+from convlens.report.run_figures import confusion_svg, curves_svg, reliability_svg
 from convlens.report.sentences import preparation, split_words
 
 CONFUSED = 8

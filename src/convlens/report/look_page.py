@@ -21,7 +21,7 @@ from convlens.report.sentences import does
 _REASONS = "convlens.figures.attribution:attributions_svg"
 _MAPS = "convlens.figures.feature_maps:feature_maps_svg"
 _VECTOR = "convlens.figures.feature_maps:feature_vector_svg"
-_KERNELS = "convlens.figures.learned_kernels:learned_kernels_svg"
+_KERNELS = "convlens.figures.kernel_plots:learned_kernels_svg"
 _PIXELS = "convlens.figures.pixels:pixels_svg"
 _STEP = "convlens.figures.windows:window_svg"
 

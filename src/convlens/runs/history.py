@@ -80,7 +80,7 @@ class History(Mapping[str, NDArray[Any]]):
         """Draw loss and accuracy by epoch; a notebook shows the figure, `str()` is its SVG."""
         if not self.epochs:
             raise RunError("no epoch is complete", "at least one", "wait for the first epoch")
-        return drawn("convlens.report.figures:curves_svg", self.epochs)
+        return drawn("convlens.report.run_figures:curves_svg", self.epochs)
 
     def __repr__(self) -> str:
         return f"History of {len(self.epochs)} epochs: {', '.join(self.columns)}"

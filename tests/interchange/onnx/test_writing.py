@@ -12,7 +12,7 @@ import torch
 
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import ExportError
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.network import Network
 from trained import digits, tutorial
 
@@ -22,9 +22,9 @@ pytest.importorskip("onnxruntime")
 from convlens.interchange.onnx.writing import compare, onnx_bytes, session, write_onnx  # noqa: E402
 
 
-def subject() -> Subject:
+def subject() -> Classifier:
     dataset = digits()
-    return Subject("a run", tutorial(), dataset.preprocessing, dataset.classes, trained=True)
+    return Classifier("a run", tutorial(), dataset.preprocessing, dataset.classes, trained=True)
 
 
 def test_the_file_classifies_real_digits_as_the_engine_does(tmp_path: Path) -> None:

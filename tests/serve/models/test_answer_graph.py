@@ -8,12 +8,12 @@ import pytest
 from convlens import build
 from convlens.data import Preprocessing
 from convlens.evaluation import softmax
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.network import Network
 from convlens.serve.models.onnx_model import TOP, OnnxModel
 
 
-def subject(shape: tuple[int, int, int], classes: int, *, softmaxed: bool) -> Subject:
+def subject(shape: tuple[int, int, int], classes: int, *, softmaxed: bool) -> Classifier:
     layers = [{"conv": 4, "kernel": 3}, {"relu": True}, {"flatten": True}, {"linear": classes}]
     if softmaxed:
         layers.append({"softmax": True})
@@ -21,7 +21,7 @@ def subject(shape: tuple[int, int, int], classes: int, *, softmaxed: bool) -> Su
     statistics = [(0.2, 0.5, 0.7)[: shape[0]], (0.3, 0.1, 0.25)[: shape[0]]]
     model = build(network, seed=3, engine="reference")
     names = tuple(f"class {n}" for n in range(classes))
-    return Subject("tiny", model, Preprocessing(shape, *statistics), names, trained=True)
+    return Classifier("tiny", model, Preprocessing(shape, *statistics), names, trained=True)
 
 
 @pytest.mark.parametrize("softmaxed", [True, False])

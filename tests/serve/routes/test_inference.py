@@ -17,7 +17,7 @@ from convlens.api.opening import open_subject
 from convlens.evaluation import softmax
 from convlens.inside.attribution import attribute
 from convlens.inside.explain import explain
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.windows import window
 from serving import SAFETENSORS, Server, as_form, as_tensor, read_tensors
 
@@ -25,7 +25,7 @@ PREDICT = "/v1/models/first:predict"
 
 
 @pytest.fixture(scope="module")
-def subject(served_runs: Path) -> Subject:
+def subject(served_runs: Path) -> Classifier:
     return open_subject(served_runs / "first")
 
 
@@ -40,7 +40,7 @@ def png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def expected(subject: Subject, images: np.ndarray) -> np.ndarray:
+def expected(subject: Classifier, images: np.ndarray) -> np.ndarray:
     return softmax(subject.model.logits(subject.preprocessing.normalise(images)))
 
 
@@ -50,7 +50,7 @@ def probabilities(reply: list[dict]) -> np.ndarray:
 
 
 def test_the_three_forms_of_an_image_get_the_engines_answer(
-    server: Server, subject: Subject, digits: np.ndarray
+    server: Server, subject: Classifier, digits: np.ndarray
 ) -> None:
     images = digits[:5]
     wanted = expected(subject, images)
@@ -94,7 +94,7 @@ def test_images_of_several_sizes_in_one_request(server: Server, digits: np.ndarr
 
 
 def test_many_at_once_get_what_each_would_get_alone(
-    server: Server, subject: Subject, digits: np.ndarray
+    server: Server, subject: Classifier, digits: np.ndarray
 ) -> None:
     wanted = expected(subject, digits)
 
@@ -109,7 +109,7 @@ def test_many_at_once_get_what_each_would_get_alone(
 
 
 def test_activations_are_the_engines_for_every_layer(
-    server: Server, subject: Subject, digits: np.ndarray
+    server: Server, subject: Classifier, digits: np.ndarray
 ) -> None:
     form, kind = as_form(("image", "a.png", png(digits[0, 0])))
     headers = {"Content-Type": kind, "Accept": SAFETENSORS}
@@ -132,7 +132,7 @@ def test_activations_are_the_engines_for_every_layer(
 
 
 def test_activations_as_json_are_of_the_layers_asked_for(
-    server: Server, subject: Subject, digits: np.ndarray
+    server: Server, subject: Classifier, digits: np.ndarray
 ) -> None:
     path = "/v1/models/first:activations"
     told = server.post(path, {"image": digits[0].tolist(), "layers": ["relu2", "linear2"]}).json()
@@ -152,7 +152,7 @@ def test_activations_as_json_are_of_the_layers_asked_for(
     [("conv2", [3, 4, 5]), ("max_pool1", [0, 2, 2]), ("linear2", [7]), ("softmax1", [1])],
 )
 def test_a_window_is_the_one_that_look_prints(
-    server: Server, subject: Subject, digits: np.ndarray, layer: str, cell: list[int]
+    server: Server, subject: Classifier, digits: np.ndarray, layer: str, cell: list[int]
 ) -> None:
     body = {"image": digits[5].tolist(), "layer": layer, "cell": cell}
     told = server.post("/v1/models/first:window", body).json()
@@ -179,7 +179,7 @@ def test_a_window_can_be_asked_for_with_a_file(server: Server, digits: np.ndarra
 
 @pytest.mark.parametrize("method", ["grad-cam", "occlusion", "saliency", "integrated-gradients"])
 def test_an_attribution_is_the_librarys(
-    server: Server, subject: Subject, digits: np.ndarray, method: str
+    server: Server, subject: Classifier, digits: np.ndarray, method: str
 ) -> None:
     body = {"image": digits[2].tolist(), "method": method, "class": "3"}
     told = server.post("/v1/models/first:attribution", body).json()

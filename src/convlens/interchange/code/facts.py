@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 
 
-def facts_of(subject: Subject) -> dict[str, str]:
+def facts_of(subject: Classifier) -> dict[str, str]:
     """Return how images are prepared and what the classes are called, as JSON texts.
 
     `convlens.interchange.imported.read_facts` reads them.

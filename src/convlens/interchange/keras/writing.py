@@ -15,18 +15,18 @@ from typing import Any
 from convlens.engines import build
 from convlens.foundation import atomic
 from convlens.foundation.errors import InputError
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.interchange.code.facts import facts_of
 
 
-def write_keras(path: Path, subject: Subject) -> Path:
+def write_keras(path: Path, subject: Classifier) -> Path:
     """Write a model as a Keras file; needs the Keras engine.
 
     Parameters
     ----------
     path : Path
         The file, ending in `.keras`.
-    subject : Subject
+    subject : Classifier
         The model.
 
     Raises
@@ -62,7 +62,7 @@ def _refuse_own_layers(model: Any) -> None:
         )
 
 
-def _add_facts(path: Path, subject: Subject) -> None:
+def _add_facts(path: Path, subject: Classifier) -> None:
     """Write what a model needs beside its layers into the file's metadata."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}

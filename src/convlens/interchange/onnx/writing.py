@@ -17,7 +17,7 @@ from onnx import helper
 from convlens.foundation import atomic
 from convlens.foundation.errors import ExportError, InputError
 from convlens.foundation.progress import track
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.interchange.code.facts import facts_of
 from convlens.interchange.onnx.graph import INPUT, IR_VERSION, LOGITS, OPSET, write_graph
 
@@ -39,7 +39,7 @@ class Parity:
 
 
 def write_onnx(
-    path: Path, subject: Subject, *, all_layers: bool = False, tolerance: float = TOLERANCE
+    path: Path, subject: Classifier, *, all_layers: bool = False, tolerance: float = TOLERANCE
 ) -> Parity:
     """Write a model as one ONNX file, checked against the engine before it takes its name.
 
@@ -47,7 +47,7 @@ def write_onnx(
     ----------
     path : Path
         The file.
-    subject : Subject
+    subject : Classifier
         The model and how images are brought to it; its mode, training or evaluation, stays.
     all_layers : bool
         Make every layer's output an output of the graph.
@@ -74,7 +74,7 @@ def write_onnx(
     return found
 
 
-def onnx_bytes(subject: Subject, *, all_layers: bool = False) -> bytes:
+def onnx_bytes(subject: Classifier, *, all_layers: bool = False) -> bytes:
     """Return a model as the bytes of an ONNX file, structurally checked.
 
     What is needed to use it stands in `metadata_props`: `convlens` (version), `classes` (JSON
@@ -109,7 +109,7 @@ def onnx_bytes(subject: Subject, *, all_layers: bool = False) -> bytes:
     return cast("bytes", model.SerializeToString())
 
 
-def compare(data: bytes, subject: Subject, tolerance: float = TOLERANCE) -> Parity:
+def compare(data: bytes, subject: Classifier, tolerance: float = TOLERANCE) -> Parity:
     """Compute batches of 1, 2 and 7 images in ONNX Runtime and in the engine.
 
     The images are standard normal, as normalised images are on the whole.

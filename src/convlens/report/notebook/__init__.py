@@ -69,7 +69,7 @@ def _network(value: Network | Plan) -> dict[str, Any]:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    from convlens.report.figures import curves_svg
+    from convlens.report.run_figures import curves_svg
 
     epochs = run.history.epochs
     return {
@@ -80,7 +80,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
-    from convlens.report.figures import confusion_svg
+    from convlens.report.run_figures import confusion_svg
 
     drawn = len(evaluation.classes) <= MOST_CLASSES
     return {

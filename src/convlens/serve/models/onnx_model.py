@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convlens.engines import Floats
 from convlens.foundation.errors import InputError
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.interchange.onnx.graph import INPUT, LOGITS
 from convlens.interchange.onnx.writing import onnx_bytes
 from convlens.network import Network
@@ -33,13 +33,13 @@ class OnnxModel:
 
     Parameters
     ----------
-    subject : Subject
+    subject : Classifier
         Network and weights, in any engine.
     threads : int
         Cores that one prediction may use.
     """
 
-    def __init__(self, subject: Subject, threads: int = 1) -> None:
+    def __init__(self, subject: Classifier, threads: int = 1) -> None:
         self.network: Network = subject.network
         self.plan = subject.plan
         self.subject = subject

@@ -14,7 +14,7 @@ from convlens.api.opening import open_subject
 from convlens.data import Preprocessing
 from convlens.evaluation import softmax
 from convlens.foundation.errors import InputError, RunError, nearest
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.inside.reasons import chosen_methods
 from convlens.inside.windows import window
 from convlens.network import Network
@@ -66,7 +66,7 @@ class ServedModel:
         self.preprocessing: Preprocessing = subject.preprocessing
         self.classes = subject.classes
         self.model = OnnxModel(subject, threads)
-        self.subject = Subject(
+        self.subject = Classifier(
             subject.name, self.model, subject.preprocessing, subject.classes, trained=True
         )
         self._check()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convlens.figures.placement import add_panel
 from convlens.figures.style import INK, QUIET, SIGNED, as_svg, colours_of
 from convlens.foundation.errors import InputError
-from convlens.inside.kernels import GALLERY, Kernel, Padding, apply_kernel, as_picture
+from convlens.inside.image_filters import GALLERY, Kernel, Padding, apply_kernel, as_picture
 
 ACROSS = 3
 PICTURE, MATRIX = 2.3, 1.2

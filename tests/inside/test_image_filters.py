@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from convlens.data.digits import read
 from convlens.foundation.errors import InputError
-from convlens.inside.kernels import GALLERY, Kernel, apply_kernel, as_picture, find_kernel
+from convlens.inside.image_filters import GALLERY, Kernel, apply_kernel, as_picture, find_kernel
 
 DIGIT = read()[1].images[3, 0]
 EVERY = pytest.mark.parametrize("kernel", GALLERY.values(), ids=GALLERY)

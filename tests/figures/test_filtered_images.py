@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from convlens.data.digits import read
-from convlens.figures.kernels import gallery_svg
+from convlens.figures.filtered_images import gallery_svg
 from convlens.foundation.errors import InputError
-from convlens.inside.kernels import GALLERY, apply_kernel, find_kernel
+from convlens.inside.image_filters import GALLERY, apply_kernel, find_kernel
 
 DIGIT = read()[1].images[3]
 

@@ -11,13 +11,13 @@ from PIL import Image
 
 from convlens import build
 from convlens.figures.animation import kernels_animation
+from convlens.figures.kernel_plots import before_after_svg, learned_kernels_svg
 from convlens.figures.kernel_sheet import (
     choose_kernels,
     draw_sheet,
     scale_of,
     signed_colours,
 )
-from convlens.figures.learned_kernels import before_after_svg, learned_kernels_svg
 from convlens.foundation.errors import InputError
 from convlens.inside.learned_kernels import (
     KernelLayer,

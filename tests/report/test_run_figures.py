@@ -10,7 +10,7 @@ import pytest
 
 from convlens.evaluation import evaluate_logits
 from convlens.foundation.errors import InputError
-from convlens.report.figures import confusion_svg, curves_svg, reliability_svg
+from convlens.report.run_figures import confusion_svg, curves_svg, reliability_svg
 from report import examples
 
 
