@@ -34,8 +34,8 @@ def check_attributions(
     Parameters
     ----------
     run, runs, data
-        Which run: see `open_with_data`. The images are of the validation split: the test set
-        is not for choosing, not even between methods.
+        The run, and its images: see `open_with_data`. They are of the validation split, because
+        the test set is not for choosing, not even between methods.
     images, methods, seeds, on_progress
         See `convlens.inside.verdict.judge`.
     progress : bool, optional

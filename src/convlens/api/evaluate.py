@@ -44,7 +44,7 @@ def evaluate(
     weights : path, optional
         Other weights for the run's network: `.safetensors` or `.pt`.
     engine : {"torch", "keras", "reference"}
-        Who computes, whichever engine trained the run.
+        The engine that computes. It need not be the one that trained the run.
     views : sequence of {"mirror", "shift"}
         Average the logits over the images as they are, mirrored, and shifted by a pixel each way.
     runs : path, optional

@@ -47,10 +47,10 @@ def import_model(
     input_shape : (C, H, W), optional
         The size of one image, where the file leaves it open.
     classes : path or sequence of str, optional
-        The class names, or a file with them, one a line or a JSON list; numbers by default.
+        The class names, or a file with them, one per line or a JSON list; numbers by default.
     mean, std : sequence of float, optional
-        Of pixels scaled to 0..1, one value or one per channel; by default what the file says,
-        else 0 and 1.
+        Statistics of pixels scaled to 0..1, one value or one per channel; by default those of the
+        file, else 0 and 1.
 
     Returns
     -------

@@ -84,10 +84,10 @@ def look(
     Parameters
     ----------
     run : Run, Network, Classifier, str or Path
-        Whose inside: see `open_subject`.
+        The network to look into: see `open_subject`.
     image : path, bytes, PIL image, array, or several of these
-        Of any size and mode; it is prepared as in training. Arrays are uint8, `(H, W)` or
-        `(H, W, C)`.
+        Images of any size and mode, which are prepared as in training. Arrays are uint8,
+        `(H, W)` or `(H, W, C)`.
     layers : sequence of str, optional
         Full names of the layers to keep; all of them by default.
     methods : sequence of {"grad-cam", "integrated-gradients", "occlusion", "saliency"}, optional

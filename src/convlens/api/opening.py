@@ -81,8 +81,8 @@ def open_subject(
     runs : path, optional
         Folder of the runs.
     engine : {"torch", "reference", "auto"}
-        Who computes. "auto" is the reference engine for a run of a network of up to 100 million
-        multiply-adds: that is done before PyTorch has loaded.
+        The engine that computes. "auto" takes the reference engine for a run of a network of up
+        to 100 million multiply-adds, because that is done before PyTorch has loaded.
     finite : bool
         Refuse a run whose weights hold NaN or infinity.
 
@@ -110,7 +110,7 @@ def open_subject(
         half = (0.5,) * channels
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
         classes = tuple(map(str, range(network.plan().output[0])))
-        # initial weights are PyTorch's, whoever computes with them
+        # the initial weights are drawn by PyTorch, whichever engine computes with them
         model = build(network, engine="torch" if engine == "auto" else engine)
         return Classifier(network.name, model, preprocessing, classes, trained=False)
     return _of_run(find_run(run, runs), engine, finite=finite)
@@ -216,7 +216,7 @@ def load_model(run: Run, file: str | Path | None = None, *, finite: bool = True)
     Parameters
     ----------
     run : Run
-        Whose network.
+        The run whose weights are read.
     file : path, optional
         Other weights for it: `.safetensors` or `.pt`.
     finite : bool

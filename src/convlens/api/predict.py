@@ -57,7 +57,7 @@ def predict(
     Parameters
     ----------
     run : Run, str or Path
-        Who classifies: an open run, its name, its folder, or "last"; or the name of a published
+        The run that classifies: an open run, its name, its folder, or "last"; or the name of a published
         network. Where it is left out, so that the images come first, it is the last run, or
         EfficientNet-Lite0 where there is none yet.
     images : path, bytes, PIL image, array, or several of these
@@ -66,7 +66,7 @@ def predict(
     top : int
         How many classes a prediction holds.
     engine : {"torch", "keras", "reference"}
-        Who computes, whichever engine trained the run.
+        The engine that computes. It need not be the one that trained the run.
     runs : path, optional
         Folder of the runs.
     progress : bool, optional

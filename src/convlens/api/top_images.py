@@ -1,4 +1,4 @@
-"""Find what excites the maps of a layer."""
+"""Find the top activating images of a layer's maps."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def top_images(
     on_progress: Callable[[str], None] = stage,
     progress: bool | None = None,
 ) -> Excitation:
-    """Find what excites the maps of one layer of a run: see `inside.excitation.top_images`.
+    """Find the top activating images of a layer: see `inside.excitation.top_images`.
 
     Parameters
     ----------
     run, runs, data
-        Whose layer, and whose images: see `open_with_data`.
+        The run that has the layer, and its images: see `open_with_data`.
     layer, maps, top, classes, split, maximise, seed, on_progress
         See `convlens.inside.excitation.top_images`.
     progress : bool, optional

@@ -16,7 +16,9 @@ app = new_command()
 
 @app.command(epilog="Example: convlens compare first-run second-run")
 def compare(
-    references: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more.")],
+    references: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.")
+    ],
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:

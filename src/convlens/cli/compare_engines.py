@@ -20,7 +20,7 @@ app = new_command()
 def compare_engines(
     net: Annotated[
         str | None,
-        typer.Argument(metavar="NET", help="A name or a file. [default: all of convlens zoo]"),
+        typer.Argument(metavar="NET", help="A network's name or file. [default: all of the zoo]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and the images.")] = 0,
     as_json: Json = False,

@@ -54,9 +54,9 @@ def list_(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: convlens data get fashion-mnist")
 def get(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of convlens data list.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `convlens data list`.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Download also where the set was found elsewhere.")
+        bool, typer.Option("--force", help="Download even where the set is on this machine.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -91,7 +91,7 @@ def show(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Whose division and augmentation. [default: the one that suits the data]",
+            help="The recipe that divides and augments. [default: what suits the data]",
         ),
     ] = None,
     set_: Annotated[
@@ -193,7 +193,7 @@ def _draw(dataset: Dataset, out: Path, recipe: Recipe | None, chosen: list[str])
 def check(
     source: Annotated[str, typer.Argument(metavar="NAME|PATH")],
     input_shape: Annotated[
-        str | None, typer.Option("--input", help="Compare images of channels,height,width.")
+        str | None, typer.Option("--input", help="Bring the images to channels,height,width first.")
     ] = None,
     near: Annotated[
         bool | None,
@@ -203,7 +203,9 @@ def check(
             show_default=False,
         ),
     ] = None,
-    examples: Annotated[int, typer.Option(min=0, help="Most names to print a finding.")] = 5,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Number of names to print per finding, at most.")
+    ] = 5,
     as_json: Json = False,
 ) -> None:
     """Find what would harm a training: bad files, duplicates, leaks between splits, odd classes.

@@ -21,28 +21,32 @@ def export(
         str, typer.Option("--to", help="onnx, torch, keras, torch-code or keras-code.")
     ] = "onnx",
     out: Annotated[
-        str | None, typer.Option(help="The file (the folder for torch); default: named for it.")
+        str | None,
+        typer.Option(
+            help="The file to write; for torch, the folder. [default: named for the model]"
+        ),
     ] = None,
     model_only: Annotated[
-        bool, typer.Option("--model-only", help="Code of the model without data and training.")
+        bool, typer.Option("--model-only", help="Only the model's code, without data and training.")
     ] = False,
     all_layers: Annotated[
-        bool, typer.Option("--all-layers", help="ONNX: every layer's output is an output.")
+        bool, typer.Option("--all-layers", help="ONNX: give the output of every layer too.")
     ] = False,
     data: Annotated[
-        str | None, typer.Option(help="Code of a network: what to train on. [default: digits-5k]")
+        str | None,
+        typer.Option(help="For a network's code: the data to train on. [default: digits-5k]"),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Code of a network: how to train, a recipe's name or file.")
+        str | None, typer.Option(help="For a network's code: the recipe, its name or file.")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, help="ONNX: largest difference of two logits.")
+        float, typer.Option(min=0.0, help="ONNX: largest difference of a logit to accept.")
     ] = 1e-4,
     allow_non_finite: Annotated[
         bool, typer.Option("--allow-non-finite", help="Accept weights with NaN or infinity.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+        bool, typer.Option("--overwrite", help="Replace a file that exists.")
     ] = False,
     runs: RunsRoot = None,
     as_json: Json = False,

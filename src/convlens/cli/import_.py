@@ -24,18 +24,22 @@ def import_(
     out: Annotated[str | None, typer.Option(help="The exact folder of the new run.")] = None,
     network: Annotated[
         str | None,
-        typer.Option(metavar="NET", help="Bare weights: the network that they are of."),
+        typer.Option(metavar="NET", help="The network that bare weights belong to."),
     ] = None,
     input_: Annotated[
-        str | None, typer.Option("--input", metavar="C,H,W", help="Where the file leaves it open.")
+        str | None,
+        typer.Option(
+            "--input", metavar="C,H,W", help="The input shape, where the file leaves it open."
+        ),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Class names, one a line or a JSON list.")
+        str | None, typer.Option(metavar="FILE", help="Class names: one per line, or a JSON list.")
     ] = None,
     mean: Annotated[
-        str | None, typer.Option(help="Of pixels scaled to 0..1: one value, or one per channel.")
+        str | None,
+        typer.Option(help="Mean of pixels scaled to 0..1: one value, or one per channel."),
     ] = None,
-    std: Annotated[str | None, typer.Option(help="As --mean.")] = None,
+    std: Annotated[str | None, typer.Option(help="Standard deviation, in the same form.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
     runs: RunsRoot = None,
     as_json: Json = False,

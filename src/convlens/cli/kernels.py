@@ -28,17 +28,20 @@ HERE = "the figures are in the current folder; --out DIR writes them into anothe
 )
 def kernels(
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="PNG, JPEG and others.")
+        str | None, typer.Argument(metavar="[IMAGE]", help="An image file: PNG, JPEG and others.")
     ] = None,
     kernel: Annotated[
         list[str] | None,
         typer.Option(help="A kernel of the gallery; repeatable. [default: all]"),
     ] = None,
     padding: Annotated[
-        str, typer.Option(help="valid: whole windows only; same: zeros keep the size.")
+        str, typer.Option(help="valid: whole windows only; same: pad with zeros to keep the size.")
     ] = "valid",
     size: Annotated[
-        int, typer.Option(min=8, max=4096, help="Make larger images this long a side first.")
+        int,
+        typer.Option(
+            min=8, max=4096, help="Shrink larger images to this many pixels per side first."
+        ),
     ] = 512,
     run: Annotated[
         str | None, typer.Option(help="Show this run's learned kernels: its folder, or last.")
@@ -47,7 +50,8 @@ def kernels(
         str | None, typer.Option(help="A convolution of the run. [default: the first]")
     ] = None,
     filter_number: Annotated[
-        int | None, typer.Option("--filter", help="One filter of the layer, all its channels.")
+        int | None,
+        typer.Option("--filter", help="Show one filter of the layer, with all its channels."),
     ] = None,
     svg: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw everything into one file.")

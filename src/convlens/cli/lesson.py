@@ -17,15 +17,16 @@ app = new_command()
 @app.command(epilog="Example: convlens lesson xor --out lessons")
 def lesson(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A lesson; without it, they are listed.")
+        str | None,
+        typer.Argument(metavar="NAME", help="A lesson's name; without it, all are listed."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the page and the figures.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
     quick: Annotated[
         bool,
         typer.Option(
             "--quick/--full",
-            help="Quick: fewer images, epochs and seeds; not to quote. [default: full]",
+            help="Quick takes fewer images, epochs and seeds: to try it out. [default: full]",
             show_default=False,
         ),
     ] = False,

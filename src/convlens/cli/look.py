@@ -26,24 +26,27 @@ def look(
         str, typer.Argument(metavar="RUN|NET", help="A run, last, or a network's name or file.")
     ],
     image: Annotated[
-        str | None, typer.Argument(metavar="IMAGE", help="PNG, JPEG and others.")
+        str | None, typer.Argument(metavar="IMAGE", help="An image file: PNG, JPEG and others.")
     ] = None,
     layers: Annotated[
         list[str] | None, typer.Option("--layer", help="Only this layer; repeatable.")
     ] = None,
     cell: Annotated[
         str | None,
-        typer.Option(help="One output cell of --layer: y,x, or map,y,x, or a feature's number."),
+        typer.Option(
+            help="Explain one output cell of --layer: y,x or map,y,x or a feature's number."
+        ),
     ] = None,
     map_number: Annotated[
-        int | None, typer.Option("--map", min=0, help="Which map --cell y,x is in.")
+        int | None, typer.Option("--map", min=0, help="The map that --cell y,x is in.")
     ] = None,
     methods: Annotated[
         list[str] | None,
-        typer.Option("--method", help="Only this attribution, or none; repeatable."),
+        typer.Option("--method", help="Only this attribution method, or none; repeatable."),
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--class", help="The class to give reasons for.")
+        str | None,
+        typer.Option("--class", help="The class to explain. [default: the predicted one]"),
     ] = None,
     dead: Annotated[
         bool,
@@ -136,7 +139,7 @@ def _whole(
 
 
 def _layer_json(layer: FeatureMaps | FeatureVector) -> dict[str, Any]:
-    """Return a layer's facts; statistics are lists of one number a map."""
+    """Return a layer's facts; statistics are lists with one number per map."""
     row: dict[str, Any] = {
         "name": layer.layer,
         "kind": layer.kind,

@@ -12,17 +12,17 @@ from convlens.foundation.errors import InputError
 T = TypeVar("T")
 
 Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")
+    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
 ]
 RunsRoot = Annotated[
     str | None,
     typer.Option("--runs", help="Folder of the runs; default $CONVLENS_RUNS or ./runs."),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or last.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Engine = Annotated[
-    str, typer.Option(help="Who computes: torch, keras or reference, whoever trained the run.")
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run: its folder, its name, or last.")
 ]
+Device = Annotated[str, typer.Option(help="The device: auto, cpu, cuda or mps.")]
+Engine = Annotated[str, typer.Option(help="The engine that computes: torch, keras or reference.")]
 BadImages = Annotated[
     str, typer.Option("--bad-images", help="fail: stop at unreadable images; skip: leave them out.")
 ]
@@ -33,13 +33,13 @@ InputShape = Annotated[
 ]
 Fit = Annotated[
     str | None,
-    typer.Option(help="How: crop the middle, pad, or stretch. [default: suits the images]"),
+    typer.Option(help="How to do that: crop, pad or stretch. [default: what suits the images]"),
 ]
 Memory = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
-        help="Memory for a folder's images, such as 2GB; what is more is read from disk. "
+        help="Memory for a folder's images, such as 2GB; the rest is read from disk. "
         "[default: half of what is free]",
     ),
 ]
@@ -53,7 +53,7 @@ def new_command(**settings: Any) -> typer.Typer:
 
 
 def old_option(old: str, new: str, old_value: T | None, value: T | None) -> T | None:
-    """Return the value of an option, given by its name or, with a word about it, by its old one."""
+    """Return an option's value; where it came by its old name, say what the new one is."""
     if old_value is None:
         return value
     if value is not None:

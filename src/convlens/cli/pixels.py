@@ -20,7 +20,9 @@ app = new_command()
 
 @app.command(epilog="Example: convlens pixels my-seven.png --run last --rows 0:14 --columns 5:20")
 def pixels(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="PNG, JPEG and others.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="An image file: PNG, JPEG and others.")
+    ],
     run: Annotated[
         str | None, typer.Option(help="Prepare the image as this run does: its folder, or last.")
     ] = None,
@@ -30,7 +32,8 @@ def pixels(
         str | None, typer.Option(metavar="FILE", help="Draw the enlarged image into a file.")
     ] = None,
     zoom: Annotated[
-        float | None, typer.Option(min=1, max=200, help="Points per cell in the drawing.")
+        float | None,
+        typer.Option(min=1, max=200, help="Size of a pixel in the drawing, in points."),
     ] = None,
     root: RunsRoot = None,
     as_json: Json = False,

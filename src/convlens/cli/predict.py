@@ -20,12 +20,13 @@ def predict(
         typer.Argument(metavar="RUN", help="A run's folder or name, last, or a network."),
     ],
     images: Annotated[
-        list[str] | None, typer.Argument(metavar="IMAGE...", help="PNG, JPEG and others.")
+        list[str] | None,
+        typer.Argument(metavar="IMAGE...", help="Image files: PNG, JPEG and others."),
     ] = None,
     network: Annotated[
         str | None, typer.Option(help="A published network instead of a run; see convlens weights.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to list.")] = 3,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to list.")] = 3,
     engine: Engine = "torch",
     runs: RunsRoot = None,
     as_json: Json = False,

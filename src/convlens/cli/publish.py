@@ -20,11 +20,11 @@ def publish(
     runtime: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="A folder with the files of onnxruntime-web; else downloaded."
+            metavar="DIR", help="A folder with onnxruntime-web. [default: it is downloaded]"
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a site that lies there.")
+        bool, typer.Option("--overwrite", help="Replace a site that exists.")
     ] = False,
     runs: RunsRoot = None,
     as_json: Json = False,

@@ -50,7 +50,9 @@ Context = typer.Context
 @app.command(epilog="Example: convlens runs delete first-try second-try --yes")
 def delete(
     context: Context,
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names, folders, or last.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Runs: names, folders, or last.")
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     runs: RunsRoot = None,
     as_json: Json = False,

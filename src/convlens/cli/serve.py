@@ -24,11 +24,13 @@ def serve(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Where to listen; beyond this machine only with --token.")
+        str, typer.Option(help="Address to listen on; other machines need --token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8000,
     token: Annotated[
-        str | None, typer.Option(help="What clients must know, or new to make one.")
+        str | None, typer.Option(help="A secret that clients must send; new makes one.")
     ] = None,
     patience: Annotated[
         float,

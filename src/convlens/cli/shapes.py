@@ -22,14 +22,14 @@ def shapes(
         str | None, typer.Argument(metavar="NET", help="A name from `convlens zoo`, or a file.")
     ] = None,
     input_shape: Annotated[
-        str | None, typer.Option("--input", help="Another input: channels,height,width.")
+        str | None, typer.Option("--input", help="Another input shape: channels,height,width.")
     ] = None,
     layer: Annotated[
         list[str] | None,
-        typer.Option(help="A layer in place of NET, such as 'conv=8, kernel=3'; repeatable."),
+        typer.Option(help="A layer, in place of NET, such as 'conv=8, kernel=3'; repeatable."),
     ] = None,
     floor: Annotated[
-        bool, typer.Option("--floor", help="Drop what does not divide, as PyTorch and Keras do.")
+        bool, typer.Option("--floor", help="Round sizes down, as PyTorch and Keras do.")
     ] = False,
     max_layers: Annotated[int, typer.Option(min=1)] = Limits.layers,
     max_parameters: Annotated[int, typer.Option(min=1)] = Limits.parameters,

@@ -17,7 +17,8 @@ app = new_command()
 @app.command(epilog="Example: convlens study batch-size --data mnist --network tutorial-torch")
 def study(
     name: Annotated[
-        str | None, typer.Argument(metavar="STUDY", help="Which; without it, they are listed.")
+        str | None,
+        typer.Argument(metavar="STUDY", help="A study's name; without it, all are listed."),
     ] = None,
     network: Annotated[
         str | None, typer.Option(metavar="NET", help="A name from `convlens zoo`, or a file.")
@@ -43,7 +44,8 @@ def study(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions of each training.")] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="batch-size: the equal time to compare after.")
+        float | None,
+        typer.Option(min=0.1, help="batch-size: compare after this much training time."),
     ] = None,
     budget: Annotated[
         float | None,
@@ -53,7 +55,7 @@ def study(
         bool,
         typer.Option(
             "--full/--quick",
-            help="The thorough study, or that of about two minutes. [default: quick]",
+            help="Full is thorough, quick takes about two minutes. [default: quick]",
             show_default=False,
         ),
     ] = False,

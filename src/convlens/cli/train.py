@@ -49,15 +49,15 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     patience: Annotated[
         int | None,
-        typer.Option(help="Stop after so many epochs without a lower validation loss; 0: never."),
+        typer.Option(help="Epochs without a lower validation loss before stopping; 0 never stops."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per update.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Learning rate at its peak.")] = None,
     lr: Annotated[float | None, typer.Option("--lr", hidden=True)] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     device: Device = "auto",
     engine: Annotated[
-        str | None, typer.Option(help="Who computes: torch or keras. [default: torch]")
+        str | None, typer.Option(help="The engine that trains: torch or keras. [default: torch]")
     ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Weights to start from: a .safetensors or .pt file.")
@@ -76,7 +76,7 @@ def train(
         bool, typer.Option("--from-previous", help="Resume from the checkpoint before the last.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say all that would happen; train and write nothing.")
+        bool, typer.Option("--dry-run", help="Say what would happen; train nothing, write nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -92,7 +92,7 @@ def _name(parameter: Any) -> str:
 
 
 def _typed(parameter: Any, arguments: Sequence[str]) -> str | None:
-    """Return what was typed as an option's value, or None where it cannot be told."""
+    """Return what was typed as an option's value, or None where that is not known."""
     for place, word in enumerate(arguments):
         option, equals, value = word.partition("=")
         if option in parameter.opts:

@@ -25,11 +25,11 @@ CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accurac
 @app.command(epilog="Example: convlens watch last")
 def watch(
     run: RunArgument = "last",
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two updates.")] = 1.0,
     runs: RunsRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Show the curves of a training elsewhere as they grow, in a terminal; else a line per epoch.
+    """Follow a training in another process: curves on a terminal, elsewhere a line per epoch.
 
     Ends with the training. Exits with 1 where it failed, diverged or stopped without a word.
     """

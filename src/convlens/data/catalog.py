@@ -57,7 +57,7 @@ class Entry:
     classes : tuple of str
         Class names by number.
     shape : (C, H, W)
-        Of every image.
+        Shape of every image.
     counts : (int, int)
         Training and test images.
     format, options
@@ -75,7 +75,8 @@ class Entry:
     content : mapping of str to str
         `content_hash` of the parts "train" and "test", where it was computed from checked files.
     mean, std : tuple of float
-        Of the training images, per channel on the scale 0 to 1; empty where nobody measured here.
+        Statistics of the training images, per channel on the scale 0 to 1; empty where they were
+        not measured.
     how_to_get : str
         What to do where it is not found.
     """

@@ -197,7 +197,7 @@ def check_split(part: Split, classes: int, name: str) -> None:
     if len(part.images) != len(part.labels):
         raise DataError(
             f"{name} has {len(part.images)} images and {len(part.labels)} labels",
-            "one label an image",
+            "one label per image",
         )
     if len(part) == 0:
         raise DataError(f"{name} is empty", "at least one image")

@@ -309,7 +309,7 @@ def _from_sixteen_bits(values: np.ndarray, name: str) -> Image.Image:
     # Pillow's mode I holds 32 bits, yet is also what some 16-bit files open as.
     if values.min() < 0 or values.max() > 65535:
         raise DataError(
-            f"{name} has grey values outside 0..65535", "8 or 16 bits a pixel", _SAVE_AGAIN
+            f"{name} has grey values outside 0..65535", "8 or 16 bits per pixel", _SAVE_AGAIN
         )
     return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
 

@@ -76,7 +76,7 @@ def get(
     timeouts : Timeouts, optional
         How long to wait for a server.
     report : Report, optional
-        Is told how far each file is.
+        Called with how far each file is.
 
     Returns
     -------

@@ -51,7 +51,7 @@ class NearPairs:
     first, second : int64 arrays (P,)
         Numbers of the images, `first` below `second`; ascending.
     correlation : float32 array (P,)
-        Of their pixels.
+        Correlation of the pixels of each pair.
     threshold : float
         Least correlation that was asked for in this set.
     complete : bool
@@ -97,9 +97,9 @@ def exact_groups(images: Images) -> list[Indices]:
 def dct_hash(images: Images) -> NDArray[np.uint64]:
     """Return 64 bits of each image's coarse structure.
 
-    Of the mean of the channels, the cosine transform's 8 lowest frequencies a side give a bit
-    each: whether the coefficient is above the median of them. The mean brightness, frequency
-    (0, 0), gives none.
+    The channels are averaged. Each of the 8 x 8 lowest frequencies of their cosine transform gives
+    one bit: whether its coefficient is above the median. The mean brightness, frequency (0, 0),
+    gives none.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class FileFacts:
     mode : str
         "L" for grey, "RGB" for colour; empty where it cannot be read.
     digest : bytes
-        Of its pixels, brought to the size of the set.
+        Digest of its pixels, after they were brought to the size of the set.
     error : str
         Why it cannot be read.
     """

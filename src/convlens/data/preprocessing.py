@@ -383,7 +383,7 @@ def mean_std_of_sums(
     Parameters
     ----------
     sums : int64 array (N, 2, C)
-        Of the images that count.
+        Sums and sums of squares of the images that count.
     pixels : int
         Height times width.
 

@@ -62,6 +62,6 @@ def find_source(source: str | Path) -> str | ImageFolder | FormatFiles:
     raise DataError(
         f'"{shown(name)}" is neither a known data set nor a folder of images'
         f"{nearest(name, names())}",
-        "one of " + ", ".join(names()) + ", a folder with a subfolder a class, a folder or file "
+        "one of " + ", ".join(names()) + ", a folder with a subfolder per class, a folder or file "
         f"of a known format ({', '.join(formats.FORMATS)}), or an archive of these",
     )

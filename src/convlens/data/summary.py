@@ -27,7 +27,7 @@ class Summary:
     Parameters
     ----------
     name : str
-        Of the set.
+        Name of the set.
     classes : tuple of str
         Those that are drawn, K of them.
     of_classes : int

@@ -55,7 +55,7 @@ def attributions_svg(
     image : uint8 array (C, H, W)
         The explained image.
     attributions : sequence of Attribution
-        Of that image, all for one class.
+        Attributions of that image, all for one class.
     classes : sequence of str, optional
         Class names; numbers otherwise.
 

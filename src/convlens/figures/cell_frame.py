@@ -1,4 +1,4 @@
-"""What every drawing of a computation has: a heading, the image, and what the cell sees of it."""
+"""What every drawing of a computation has: a heading, and the image with the receptive field."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Chart:
     """Write the y axis in percent of 1."""
     logarithmic: bool = False
     limits: tuple[float | None, float | None] = (None, None)
-    """Of the y axis."""
+    """Limits of the y axis; None leaves one to the data."""
     whole: bool = False
     """Tick the x axis at whole numbers only."""
     logarithmic_x: bool = False

@@ -20,8 +20,9 @@ from convlens.foundation.errors import InputError
 TILE_INCHES = 0.68
 """Side of a picture in a grid."""
 LETTERS = 16
+"""Most letters of a class's name beside a row."""
 FILE_LETTERS = 11
-"""Of a class's name beside a row."""
+"""Most letters of a file's name below a picture."""
 
 
 @as_svg

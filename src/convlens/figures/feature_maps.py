@@ -149,14 +149,14 @@ def feature_vector_svg(
     Raises
     ------
     InputError
-        Where `most` is below 1, or there is not one name a feature.
+        Where `most` is below 1, or there is not one name per feature.
     """
     _check_most(most)
     count = len(layer.values)
     if names is not None and len(names) != count:
         raise InputError(
             f'layer "{layer.layer}" has {count} features and there are {len(names)} names',
-            "one name a feature",
+            "one name per feature",
             "pass the names of the classes for the last layers only",
         )
     shown = np.sort(np.argsort(-np.abs(layer.values), kind="stable")[:most])

@@ -42,7 +42,7 @@ class Choice:
     Attributes
     ----------
     layer : KernelLayer
-        Whose kernels they are.
+        The layer that has the kernels.
     filters : tuple of int
         Filter numbers.
     channels : tuple of tuple of int
@@ -141,7 +141,7 @@ def draw_sheet(kernels: Kernels, choice: Choice, limit: float) -> Sheet:
     Parameters
     ----------
     kernels : float32 array (filters, channels, height, width)
-        Of one moment.
+        The kernels at one moment of the training.
     choice : Choice
         What is shown.
     limit : float

@@ -20,7 +20,7 @@ SIDE = 1.5
 
 @as_svg
 def maximised_svg(figure: Figure, made: Sequence[Maximised]) -> None:
-    """Draw images that excite places of a network, above the activation by step.
+    """Draw images that activate places of a network, above the activation by step.
 
     Parameters
     ----------

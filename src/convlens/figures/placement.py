@@ -12,7 +12,7 @@ def add_panel(figure: Figure, left: float, top: float, width: float, height: flo
     Parameters
     ----------
     figure : Figure
-        Of the size that it will keep.
+        A figure that has its final size.
     left, top : float
         Inches from the figure's left and upper edge.
     width, height : float

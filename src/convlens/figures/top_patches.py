@@ -1,4 +1,4 @@
-"""The patches that excite maps most: one row a map, strongest first, and the patch made for it."""
+"""The patches that activate maps most: one row per map, strongest first, then the made one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def top_patches_svg(
     labels: Sequence[Sequence[str]] | None = None,
     made: Sequence[MadePatch] | None = None,
 ) -> None:
-    """Draw the patches that excite several maps of one layer, with the winning cell's value.
+    """Draw the patches that activate several maps of one layer, with the winning cell's value.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def window_svg(
 ) -> None:
     """Draw one computation.
 
-    On the left is the image with the region that the cell sees. A convolution shows the input
+    On the left is the image with the cell's receptive field. A convolution shows the input
     under its kernel, the kernel and their products for up to three channels, each column on a
     scale of its own centred on zero; a pool its window and the winner; a linear layer its ten
     largest products; other layers the formula with its numbers.

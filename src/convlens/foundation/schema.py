@@ -37,7 +37,8 @@ def validate(
     Raises
     ------
     InputError
-        Of the type asked for; names the first wrong field, and how many more there are.
+        Where the values do not fit the model, of the class that was asked for. It names the first
+        wrong field, and how many more there are.
     """
     try:
         return model.model_validate(values)

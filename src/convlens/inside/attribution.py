@@ -126,18 +126,18 @@ def default_layer(plan: Plan) -> str:
     Before it, maps hold values of both signs, and Grad-CAM's last step, which drops what speaks
     against the class, often leaves nothing: see `docs/attribution.md` for the measurement.
 
-    A convolution with a single cell a map is passed over, because it tells no place from
+    A convolution with a single cell per map is passed over, because it tells no place from
     another; one in a shortcut is taken only where there is no other.
 
     Raises
     ------
     InputError
-        Where the network has no convolution with more than one cell a map.
+        Where the network has no convolution with more than one cell per map.
     """
     convolutions = convolutions_with_places(plan)
     if not convolutions:
         raise InputError(
-            f"{plan.name} has no convolution with more than one cell a map: Grad-CAM has "
+            f"{plan.name} has no convolution with more than one cell per map: Grad-CAM has "
             "nothing to look at",
             "a network with a convolution",
             "use integrated-gradients, occlusion or saliency, or name another layer with maps",

@@ -29,19 +29,19 @@ from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
 from convlens.network.plan import Plan, Step
 
 SHOWN_MAPS = 12
-"""So many maps are shown where none is named."""
+"""Number of maps that are shown where none is named."""
 CELL_ASCENT = Ascent(jitter=0)
-"""Without jitter: a cell sees one place, and a shifted image is another place's."""
+"""Without jitter, because a shifted image would be at another place than the cell's own."""
 
 
 @dataclass(frozen=True, eq=False)
 class MadePatch:
-    """What ascent made for the cell in the middle of a map.
+    """The feature visualization of the cell in the middle of a map, made by gradient ascent.
 
     Parameters
     ----------
     pixels : uint8 array (C, height, width)
-        What the cell sees of the image, of the same size as the map's real patches.
+        The cell's receptive field in the made image, as large as the map's real patches.
     seen : bool array (height, width)
         Where it is a pixel of the image.
     value : float
@@ -58,12 +58,12 @@ class MadePatch:
 
 @dataclass(frozen=True, eq=False)
 class ExcitedMap:
-    """One map, and what excites it.
+    """One map, and what activates it most.
 
     Parameters
     ----------
     patches : TopPatches
-        Of real images, strongest first.
+        Patches of real images, strongest first.
     classes : tuple of str
         The true class of each patch's image.
     made : MadePatch, optional
@@ -85,12 +85,12 @@ class ExcitedMap:
 
 @dataclass(frozen=True, eq=False)
 class Excitation:
-    """What excites the maps of one layer of a run.
+    """The top activating patches and the feature visualizations of one layer's maps.
 
     Parameters
     ----------
     subject : Classifier
-        Whose layer.
+        The network that has the layer.
     step : Step
         The layer, as the network's table has it.
     data, split : str
@@ -146,7 +146,7 @@ def top_images(
     seed: int = 0,
     on_progress: Callable[[str], None] = lambda message: None,
 ) -> Excitation:
-    """Find what excites the maps of a layer most.
+    """Find the patches that activate the maps of a layer most, and make images that do.
 
     Parameters
     ----------
@@ -159,17 +159,17 @@ def top_images(
     maps : sequence of int, optional
         Which maps; by default the `SHOWN_MAPS` with the strongest responses over the set.
     top : int
-        Most patches a map.
+        Number of patches per map, at most.
     classes : sequence of str
         Classes whose logits are maximised too.
     split : {"train", "validation", "test"}
-        Where the patches are from.
+        The part of the data to search.
     maximise : bool
         Whether to make a patch for each map. Classes that are named are made in any case.
     seed : int
-        Of the starts of the ascents.
+        Seed of the images that gradient ascent starts from.
     on_progress : callable
-        Told in words what is about to be computed.
+        Called with a sentence about what is computed next.
 
     Raises
     ------

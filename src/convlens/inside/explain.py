@@ -1,4 +1,4 @@
-"""A computation as a person would write it: its products, their sum, and what the cell sees.
+"""A computation as a person would write it: its products, their sum, the receptive field.
 
 What is printed adds up: where rounding the terms changes their sum, the difference stands among
 them as a term of its own.
@@ -94,7 +94,7 @@ def channel_positions(computation: Correlation, channels: Iterable[int]) -> list
     Raises
     ------
     InputError
-        Where the cell's filter does not see one of them; names the nearest that it sees.
+        Where the cell's filter does not read one of them; names the nearest that it reads.
     """
     known = [int(c) for c in computation.channels]
     positions = []

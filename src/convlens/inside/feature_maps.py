@@ -38,7 +38,7 @@ class FeatureMaps:
     maps : float32 array (channels, height, width)
         The values.
     minimum, maximum, mean, zeros : float64 array (channels,)
-        Of each map; `zeros` is the share of its cells that are exactly zero.
+        Statistics of each map; `zeros` is the share of its cells that are exactly zero.
     silent : bool array (channels,)
         Whether every cell is zero for this image.
     dead : bool array (channels,), optional

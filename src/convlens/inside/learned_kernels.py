@@ -116,7 +116,7 @@ def strongest_channels(kernels: Kernels, count: int) -> NDArray[np.intp]:
     Parameters
     ----------
     kernels : float array (filters, channels, height, width)
-        Of one layer.
+        The kernels of one layer.
     count : int
         How many channels to name, at most all.
 

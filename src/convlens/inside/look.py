@@ -80,7 +80,7 @@ class Look(ShownInNotebooks):
     Parameters
     ----------
     subject : Classifier
-        Who computed it.
+        The network that computed it.
     image : str
         The image's file.
     pixels : uint8 array (C, H, W)
@@ -90,7 +90,7 @@ class Look(ShownInNotebooks):
     notes : tuple of str
         What was changed to bring the image to the network.
     logits, probabilities : float array (K,)
-        A score a class, before and after softmax.
+        One score per class, before and after softmax: (classes,).
     layers : tuple of FeatureMaps or FeatureVector
         Each layer's output, in the order of computation.
     cells : dict of str to CellComputation

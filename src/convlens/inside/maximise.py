@@ -78,7 +78,7 @@ class Ascent:
 
 @dataclass(frozen=True, eq=False)
 class Maximised:
-    """An image made to excite one place, and how the excitation grew.
+    """An image made to activate one place of a network, and how the activation grew.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Maximised:
 
     @property
     def rose(self) -> bool:
-        """Whether the ascent found anything: False for a place that no start could excite."""
+        """Whether the ascent found anything: False for a place that no start could activate."""
         return bool(self.activations[-1] > self.activations[0])
 
 
@@ -125,7 +125,7 @@ def maximise_map(
     cell : (int, int), optional
         `(y, x)` of a cell; the mean over the map by default.
     seed : int
-        Of the start and the jitter. The same seed gives the same image on the CPU.
+        Seed of the start and the jitter. The same seed gives the same image on the CPU.
     ascent : Ascent, optional
         How it is made.
 

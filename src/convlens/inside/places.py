@@ -56,7 +56,7 @@ def count_classes(plan: Plan) -> int:
     if len(output) != 1:
         raise InputError(
             f"{plan.name} ends in maps of {shape_text(output)}: no value belongs to a class",
-            "a vector with one value a class at the end",
+            "a vector with one value per class at the end",
             "end the layers with { flatten = true }, { linear = <classes> }",
         )
     return output[0]

@@ -89,7 +89,7 @@ def chosen_methods(plan: Plan, methods: Sequence[Method] | None) -> tuple[Method
 
 
 def convolutions_with_places(plan: Plan) -> list[Step]:
-    """Return the convolutions with more than one cell a map, those in shortcuts first."""
+    """Return the convolutions with more than one cell per map, those in shortcuts first."""
     steps = [
         step
         for step in plan.steps

@@ -1,4 +1,4 @@
-"""The patches of a data set that excite a map most: what its filter answers to in real images.
+"""The patches of a data set that activate a map most: what its filter responds to in real images.
 
 A cell of a map depends on one rectangle of the image, its receptive field; the patch is that
 rectangle at the winning cell. Showing the strongest patches of a set is how Zeiler and Fergus
@@ -25,9 +25,9 @@ from convlens.network.plan import Step
 
 @dataclass(frozen=True, eq=False)
 class TopPatches:
-    """The patches that excite one map most, strongest first, at most one from an image.
+    """The patches that activate one map most, strongest first, at most one from each image.
 
-    Only values above zero excite; a dead map of a ReLU has no patches at all.
+    Only values above zero activate it; a dead map of a ReLU has no patches at all.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def top_patches(
     count: int = 9,
     most: int | None = None,
 ) -> tuple[TopPatches, ...]:
-    """Find the images that excite some maps of a layer most, and cut what the winning cell sees.
+    """Find the images that activate maps of a layer most, and cut out the receptive fields.
 
     The images stream through in batches; only the best of each map so far are kept. Of equal
     values the earlier image, and in it the upper, then the left cell wins.
@@ -102,7 +102,7 @@ def top_patches(
     for number in chosen:
         places.check_map(step, number)
     if count < 1:
-        raise InputError(f"count is {count}", "at least 1 patch a map", "use count=9")
+        raise InputError(f"count is {count}", "at least 1 patch per map", "use count=9")
     places.check_images(model.plan, images)
     best = _Best(len(chosen), count)
     for start, stop in track(list(batches(model, len(images))), "batches of images looked at"):
@@ -140,7 +140,7 @@ class _Best:
         return [int(i) for i in np.argsort(-self.values[0], kind="stable")[:most]]
 
     def of(self, position: int) -> tuple[Float32, NDArray[np.int64], NDArray[np.int64]]:
-        """Return values, images and cells of one map, without those that do not excite it."""
+        """Return values, images and cells of one map, without those that do not activate it."""
         excited = self.values[:, position] > 0
         return (
             self.values[excited, position],
@@ -172,7 +172,7 @@ def _cut(
 def seen_by_cell(
     step: Step, cell: Pair, image: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Cut what one cell of a layer sees out of an image.
+    """Cut the receptive field of one cell of a layer out of an image.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def seen_by_cell(
     -------
     uint8 array (C, height, width)
         The receptive field; an axis on which it is longer than the image is the whole image.
-        Zero where the cell sees nothing.
+        Zero where the field lies outside of the image.
     bool array (height, width)
         Where it is a pixel of the image that the cell depends on.
     """

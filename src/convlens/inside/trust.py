@@ -90,7 +90,7 @@ def cascade(
     method : str
         One of `convlens.inside.attribution.METHODS`.
     seeds : sequence of int
-        Of the random weights: the whole cascade is run once for each.
+        Seeds of the random weights: the whole cascade runs once for each.
     baseline : float32 array (C, H, W), optional
         See `convlens.inside.attribution.attribute`.
 
@@ -298,7 +298,7 @@ def faithfulness(
     baseline, steps
         See `deletion_insertion`; the method itself uses the same baseline.
     seed : int
-        Of the random orders and of the order of equally important pixels. The same seed gives
+        Seed of the random orders and of the order of equally important pixels. The same seed gives
         every method the same random orders.
 
     Raises

@@ -127,7 +127,7 @@ class Trust(ShownInNotebooks):
     Parameters
     ----------
     subject : Classifier
-        Whose methods.
+        The network that the methods explain.
     images, available : int
         How many images were drawn, out of how many.
     seeds : int
@@ -225,7 +225,7 @@ def judge(
     seeds : int
         How many networks of random weights.
     on_progress : callable
-        Told in words what is about to be measured.
+        Called with a sentence about what is measured next.
 
     Raises
     ------

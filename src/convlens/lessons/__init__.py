@@ -64,7 +64,7 @@ def run(
     out : Path, optional
         Folder for `<name>.html` and `<name>-<figure>.svg`.
     seed : int
-        Of weights, orders of the images and noise; repeated trainings take the seeds after it.
+        Seed of weights, orders of the images and noise; repeated trainings take the seeds after it.
     quick : bool
         Fewer images, epochs and seeds: to see that it works, not to quote.
     progress : bool, optional

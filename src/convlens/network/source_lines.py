@@ -25,7 +25,7 @@ class _Frame:
     array: bool
     index: int = 0
     key: str | None = None
-    """In a table: the key whose value is being read."""
+    """The key whose value is being read, in a table."""
 
 
 def lines_of(text: str) -> dict[Path, int]:

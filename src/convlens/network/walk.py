@@ -306,7 +306,7 @@ def walk(
     if max(input_shape) > limits.side:
         raise NetworkError(
             f"the input is {shape_text(input_shape)}",
-            f"at most {limits.side:,} a side",
+            f"at most {limits.side:,} per side",
             "use a smaller input, or raise `limits.side`",
         )
     steps = _Walk(input_shape, floor, limits, name)

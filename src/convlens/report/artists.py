@@ -42,7 +42,7 @@ class Sketch:
 
 
 class Artists:
-    """Who draws; as a context, two processes where that can be.
+    """The processes that draw figures: two where a fork is safe, else this one alone.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
     command : str
         What to type to see it again.
     artists : Artists, optional
-        Who draws the figures; this process alone by default.
+        The processes that draw the figures; by default this one alone.
 
     Returns
     -------

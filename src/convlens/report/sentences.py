@@ -120,7 +120,7 @@ def does(step: Step) -> str:
 
 
 def answers_to(classes: Sequence[str]) -> str:
-    """Say what a map answers to, from the true classes of the images that excite it most.
+    """Say what a map answers to, from the true classes of the images that activate it most.
 
     Few classes are named where they are two thirds of the images or more.
 

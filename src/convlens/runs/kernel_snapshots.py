@@ -1,4 +1,4 @@
-"""Kernel snapshots: the convolutions' weights at chosen epochs, one file an epoch.
+"""Kernel snapshots: the convolutions' weights at chosen epochs, one file per epoch.
 
 `kernels/epoch-0000.safetensors` holds the weights before the first step, `epoch-0007` those
 after seven epochs: the weights that validation saw, in the neutral layout.

@@ -46,7 +46,7 @@ class _Document(BaseModel):
 
     files: dict[Annotated[str, AfterValidator(_inside)], Entry]
     sha256: str | None = Field(default=None)
-    """Of the entries themselves; runs of earlier versions have none."""
+    """Digest of the entries; runs of earlier versions have none."""
 
 
 def read(folder: Path) -> dict[str, Entry] | None:

@@ -42,7 +42,7 @@ def create_app(
     services : Services
         Limits, threads and counters.
     access : Access
-        Who may ask.
+        The rules of who may send requests.
     static : Path
         The built page.
     """

@@ -52,7 +52,7 @@ def to_keras(network: Network, weights: Mapping[str, Array]) -> dict[str, list[A
     Parameters
     ----------
     network : Network
-        Whose weights they are.
+        The network that has the weights.
     weights : mapping of str to array
         The neutral layout.
 
@@ -87,7 +87,7 @@ def from_keras(
     Parameters
     ----------
     network : Network
-        Whose weights they are.
+        The network that has the weights.
     variables : mapping of str to sequence of array
         Each layer's variables, as Keras has them.
     channels_first : collection of str
@@ -132,7 +132,7 @@ def feature_orders(
     Parameters
     ----------
     network : Network
-        Whose layers they are.
+        The network that has the layers.
     channels_first : collection of str
         See `from_keras`.
 

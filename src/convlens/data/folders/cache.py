@@ -41,7 +41,7 @@ from convlens.foundation.machine import parse_size, size_text
 
 LIMIT = "20 GB"
 FORM = 2
-"""Of an entry; raised when its files change their meaning."""
+"""Version of the form of an entry, raised when its files change their meaning."""
 
 STALE_SECONDS = 24 * 3600
 """An unfinished entry untouched for so long belongs to a process that was killed."""
@@ -177,7 +177,7 @@ class Draft:
     Parameters
     ----------
     shape : (N, C, H, W)
-        Of the pixels.
+        Shape of the pixels.
     keep : bool
         Whether it is to be found again; otherwise, and where the cache cannot be written, the
         file lies with the system's temporary ones and goes when nothing reads it any more.

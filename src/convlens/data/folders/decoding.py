@@ -31,9 +31,9 @@ def chunk_size(row_bytes: int, file_bytes: float = 0) -> int:
     Parameters
     ----------
     row_bytes : int
-        Of its pixels, as the network sees it.
+        Bytes of its pixels, as the network gets them.
     file_bytes : float
-        Of its file, on average.
+        Mean number of bytes of a file.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def decode_chunk(
     preparing : Preprocessing
         Input and fit; its statistics do not matter here.
     on_file : callable
-        Told each file before it is opened, so that whatever happens can be blamed on it.
+        Called with each file before it is opened, so that an error can name it.
     """
     count = len(files)
     decoded = Decoded(

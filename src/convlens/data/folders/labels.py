@@ -128,7 +128,7 @@ def _each_once(rows: list[Row], path: Path, notes: list[str]) -> Labels:
                 f"{shown(path)}, line {row.line}: {shown(row.path)} is labelled "
                 f"{shown(row.label)}{_said(row)}, and {shown(seen.label)}{_said(seen)} in line "
                 f"{seen.line}",
-                "one label and one split a file",
+                "one label and one split per file",
                 "remove one of the lines",
             )
     if len(first) < len(rows):

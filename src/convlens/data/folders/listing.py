@@ -52,8 +52,8 @@ class Listing:
     paths : tuple of str, length N
         The images, below the folder.
     status : int64 array (N, 3)
-        Of each: its size in bytes, and when it and its entry changed, in nanoseconds; the size is
-        -1 where it cannot be reached.
+        Each file's size in bytes, and when the file and its entry changed, in nanoseconds; the size
+        is -1 where the file cannot be reached.
     labels : int64 array (N,)
         Number of each image's class.
     parts : int8 array (N,)
@@ -107,7 +107,7 @@ def list_folder(path: Path) -> Listing:
     Parameters
     ----------
     path : Path
-        A folder with one subfolder a class, with such folders below `train/`, `validation/` and
+        A folder with one subfolder per class, with such folders below `train/`, `validation/` and
         `test/`, or with a `labels.csv` or `labels.parquet`.
 
     Raises
@@ -140,13 +140,13 @@ def _by_subfolder(path: Path) -> Listing:
             if not count and part in (UNDECIDED, PARTS.index("train")):
                 raise DataError(
                     f"the class {shown(name)} in {shown(root)} has no images",
-                    "at least one image a class",
+                    "at least one image per class",
                     "add images, or remove the empty folder",
                 )
     if not walk.paths:
         raise DataError(
             f"{shown(path)} has no images",
-            "one subfolder a class with PNG or JPEG files in it",
+            "one subfolder per class with PNG or JPEG files in it",
         )
     labels, parts, found_in_each = np.asarray(counts, np.int64).T
     return Listing(

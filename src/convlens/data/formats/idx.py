@@ -2,7 +2,7 @@
 
 Four files make a set: images (magic 0x00000803: unsigned bytes, three axes) and labels
 (0x00000801), for training and for the test. QMNIST's extended labels (0x00000c02: 32-bit whole
-numbers, two axes) carry eight numbers an image, the class first. EMNIST's images lie on their side.
+numbers, two axes) have eight numbers per image, the class first. EMNIST's images are transposed.
 
 References
 ----------

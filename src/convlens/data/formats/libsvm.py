@@ -1,4 +1,4 @@
-"""USPS as LIBSVM stores it: a line of text an image, `label index:value ...`, often bzip2-packed.
+"""USPS as LIBSVM stores it: one line of text per image, `label index:value ...`, often bzip2.
 
 Labels are 1 to 10 for the digits 0 to 9; the index runs from 1 to 256, by rows of 16, and none is
 left out; a value lies between -1 (paper) and 1 (ink). Values are brought to 0..255 and rounded to

@@ -103,7 +103,7 @@ def read_mat(source: Path | bytes, *, limit: int = MAX_BYTES) -> Split:
     if labels.size != max(labels.shape, default=0) or labels.size != images.shape[3]:
         raise DataError(
             f"{name} has {images.shape[3]} images and labels of the shape {labels.shape}",
-            "one label an image",
+            "one label per image",
             "fetch it again",
         )
     whole = np.zeros(labels.size, np.int64)

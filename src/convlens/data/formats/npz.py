@@ -172,7 +172,7 @@ def _as_names(classes: NDArray[Any], name: str) -> NDArray[np.str_]:
     if classes.ndim != 1 or classes.dtype.kind != "U" or longest > _MAX_NAME:
         raise DataError(
             f"classes of {name} has the type {classes.dtype} and the shape {classes.shape}",
-            f"text (N,), at most {_MAX_NAME} characters a name",
+            f"text (N,), at most {_MAX_NAME} characters per name",
             "save the names as np.array([...]) of str",
         )
     if len(classes) > _MAX_CLASSES or len(set(classes.tolist())) < len(classes):

@@ -257,7 +257,7 @@ def _class_names(tables: list[_Table]) -> tuple[str, ...] | None:
             if len(texts) > _MAX_CLASSES:
                 raise DataError(
                     f"{table.name} has more than {_MAX_CLASSES:,} different labels",
-                    "a class name an image",
+                    "one class name per image",
                 )
     return tuple(sorted(texts))
 

@@ -1,7 +1,7 @@
 """STL-10: two files a part, pixels by columns and labels from 1.
 
 `train_X.bin` holds the images one after another, each 3 x 96 x 96 bytes with the values of a
-channel by *columns* (MATLAB's order); `train_y.bin` one byte an image, 1 to 10. The 100,000 images
+channel by *columns* (MATLAB's order); `train_y.bin` one byte per image, 1 to 10. The 100,000 images
 without labels (`unlabeled_X.bin`) are not read.
 
 References

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 SILENT_SECONDS = 1.0
-"""What takes less says nothing."""
+"""Work that takes less time than this shows nothing."""
 
 _LINE_SECONDS = 5.0
-"""Between two plain lines, at first; a long work says less and less."""
+"""Time between two plain lines at first. It doubles with each line, up to `_MOST_SECONDS`."""
 
 _MOST_SECONDS = 60.0
 _LIVE_SECONDS = 0.1

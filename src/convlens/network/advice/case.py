@@ -23,7 +23,7 @@ class Proposal:
     text : callable
         Returns what is advised, from the table of the changed network as far as it goes.
     last_resort : bool
-        Told only where nothing else helps.
+        Whether to advise it only where nothing else helps.
     """
 
     changes: tuple[Change, ...]

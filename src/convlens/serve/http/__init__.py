@@ -1,1 +1,1 @@
-"""Who may ask, how much, and in what form: everything before a request is understood."""
+"""Access, limits and the form of requests: everything before a request is understood."""

@@ -1,4 +1,4 @@
-"""Who may ask: the right host name, the right origin, the right token.
+"""Which requests are let in: by host name, origin and token.
 
 A server on this machine is within reach of every page that its user opens. A page elsewhere can
 make a browser send requests here, and by DNS rebinding even read the answers; checking the Host
@@ -23,7 +23,7 @@ from convlens.serve.http.problems import Problem
 
 COOKIE = "convlens_token"
 OPEN = ("/healthz", "/readyz")
-"""What needs no token: whoever watches over the server asks these."""
+"""Addresses that need no token: monitoring asks them."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 

@@ -69,7 +69,7 @@ class Gate:
     app : ASGI application
         Answers everything that takes no short way.
     access : Access
-        Who may ask.
+        The rules of who may send requests.
     limits : Limits
         How much.
     counters : Counters

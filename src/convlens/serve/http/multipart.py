@@ -19,7 +19,7 @@ from convlens.serve.http.problems import Problem, wrong
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 LONGEST_BOUNDARY = 70
-"""Of RFC 2046."""
+"""Most characters of a boundary, by RFC 2046."""
 LONGEST_FIELD = 10_000
 """Bytes of a part that is no file."""
 

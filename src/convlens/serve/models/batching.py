@@ -61,7 +61,7 @@ class Batcher:
     seconds : float
         How long a request may wait before it is refused instead of computed.
     on_batch : callable
-        Is told the size of each batch, in the thread.
+        Called with the size of each batch, in the thread.
     """
 
     def __init__(

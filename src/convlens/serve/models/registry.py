@@ -103,7 +103,7 @@ class Registry:
     threads : int
         Cores that one batch may use.
     on_batch : callable
-        Is told the size of each batch.
+        Called with the size of each batch.
 
     Raises
     ------

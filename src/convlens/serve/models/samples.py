@@ -67,7 +67,7 @@ def some_of(model: ServedModel, part: Split, count: int, seed: int) -> list[sche
     Parameters
     ----------
     model : ServedModel
-        Who answers.
+        The model that classifies them.
     part : Split
         The test set.
     count : int

@@ -43,7 +43,7 @@ class ServedModel:
     threads : int
         Cores that one batch may use.
     on_batch : callable
-        Is told the size of each batch.
+        Called with the size of each batch.
 
     Raises
     ------
@@ -89,7 +89,7 @@ class ServedModel:
         if self.network.plan().output != (len(self.classes),):
             raise RunError(
                 f"{self.name} names {len(self.classes)} classes for {self.network.plan().output}",
-                "one name a class",
+                "one name per class",
                 "restore the run, or train again",
             )
         self.model.answers(np.zeros((1, *self.network.input), np.uint8))  # also warms the session

@@ -55,7 +55,7 @@ def find_runtime(
     mirrors : tuple of str
         Where to download from.
     report : Report, optional
-        Is told how far a download is.
+        Called with how far a download is.
 
     Raises
     ------

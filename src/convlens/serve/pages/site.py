@@ -34,7 +34,7 @@ from convlens.serve.pages.runtime import find_runtime
 STATIC = Path(__file__).parents[1] / "static"
 SITE = "site.json"
 MARK = f'<meta name="convlens-site" content="{SITE}" />'
-"""In a published page's head: it asks no server, but for this file beside it."""
+"""Tag in the head of a published page: it asks no server and reads this file beside it."""
 SAMPLES = 24
 
 
@@ -76,7 +76,7 @@ def publish(
     page : Path, optional
         The built page; by default the one that comes with convlens.
     report : Report, optional
-        Is told how far a download is.
+        Called with how far a download is.
 
     Raises
     ------

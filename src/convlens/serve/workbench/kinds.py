@@ -10,7 +10,7 @@ from convlens.network.layers import KINDS, Layer, short
 from convlens.serve import schemas
 
 _ORDER = {name: place for place, name in enumerate(("kernel", "stride", "padding", "dilation"))}
-"""In which settings follow the main one; the others come after them."""
+"""The order of the settings after the main one; all others come after these."""
 
 
 def written_kinds() -> list[schemas.KindSettings]:
