@@ -121,7 +121,7 @@ def inference(found: Result) -> str:
             for way in ways
         ]
         parts.append(
-            f"`{network['network']}`, {numbers.whole(network['multiply_adds'])} multiply-adds an "
+            f"`{network['network']}`, {numbers.whole(network['multiply_adds'])} multiply-adds per "
             "image:\n\n" + table(["computed by", *(f"batch {b}" for b in batches)], rows)
         )
     return "\n\n".join(parts)
@@ -145,7 +145,7 @@ def peak(found: Result) -> str:
         [f"`{one['operator']}`", numbers.percent(one["share"], 1), str(one["calls_a_step"])]
         for one in found["profile"]
     ]
-    return first + "\n\n" + table(["operator", "share of the time", "calls a step"], rows)
+    return first + "\n\n" + table(["operator", "share of the time", "calls per step"], rows)
 
 
 def batch_size(found: Result) -> str:
@@ -385,7 +385,7 @@ def serve(found: Result) -> str:
 
     rows = [row(f"`fast-mnist`, {label}", one) for label, one in found["throughput"].items()]
     rows.append(row("`deep-batch-norm`, 1 image, safetensors", found["deep_batch_norm"]))
-    head = ["a request", "requests/s", "images/s", "mean batch"]
+    head = ["request", "requests/s", "images/s", "mean batch"]
     head += ["ONNX Runtime alone, images/s", "share", "p99"]
     answers: dict[str, int] = {}
     for one in found["throughput"].values():
@@ -396,7 +396,7 @@ def serve(found: Result) -> str:
     nothing = numbers.whole(round(found["nothing_computed"]["requests_per_second"]))
     loaded, served, bare = found["at_70_percent"]["ms"], alone["served_ms"], alone["bare_ms"]
     lines = [
-        f"{found['clients']} clients in a closed loop, {found['seconds']:g} s for one image a "
+        f"{found['clients']} clients in a closed loop, {found['seconds']:g} s for one image per "
         f"request; answers: {told}. The clients take their share of the same cores.",
         table(head, rows),
         f"An answer that computes nothing and goes through ASGI (`/healthz`) comes {nothing} times "
@@ -424,7 +424,7 @@ def http(found: Result) -> str:
     head = ["server", "1 image, safetensors", "1 image, JSON", "16 images, safetensors"]
     head += ["16 images: share of ONNX Runtime alone", "a lone request, p99"]
     lines = [
-        "Requests a second by `wrk`, one thread and 16 connections, which takes its share of the "
+        "Requests per second by `wrk`, one thread and 16 connections, which takes its share of the "
         "same cores. `litserve` and `bentoml` serve the same ONNX file and take JSON, also alone.",
         table(head, rows),
     ]

@@ -216,9 +216,10 @@ def check(
 
     shape = parse_shape(input_shape) if input_shape else None
     checked = check_data(source, input_shape=shape, near=near)
-    spelled = flags.speller("data", "check")
+    # a finding may advise how to check, or how to train
+    options = [*flags.of_command(["data", "check"]), *flags.of_command(["train"])]
     if as_json:
-        print_json(flags.in_options(checked.to_json(), flags.of_command(["data", "check"])))
+        print_json(flags.in_options(checked.to_json(), options))
     else:
         counts = ", ".join(f"{count:,} {split}" for split, count in checked.images.items())
         typer.echo(
@@ -231,9 +232,9 @@ def check(
             if examples and len(finding.examples) > examples:
                 typer.echo(f"    and {len(finding.examples) - examples} more (see --json)")
             if finding.fix:
-                typer.echo(f"  to do: {spelled(finding.fix)}")
+                typer.echo(f"  to do: {flags.as_options(finding.fix, options)}")
         for text in checked.skipped:
-            typer.echo(f"not looked for: {spelled(text)}")
+            typer.echo(f"not looked for: {flags.as_options(text, options)}")
         if not checked.findings:
             typer.echo("nothing found that would harm a training")
     if checked.harmful:
