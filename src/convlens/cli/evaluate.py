@@ -60,9 +60,9 @@ def evaluate(
         runs=runs,
     )
     if as_json:
-        payload = _told(result)
+        payload = _payload(result)
         for one in viewed:
-            payload["views"] = {"names": names, **_told(one)}
+            payload["views"] = {"names": names, **_payload(one)}
         print_json(payload)
         return
     typer.echo(f"{split} {_line(result)}, {result.images:,} images")
@@ -80,7 +80,7 @@ def evaluate(
         )
 
 
-def _told(result: Evaluation) -> dict[str, Any]:
+def _payload(result: Evaluation) -> dict[str, Any]:
     return {key: value for key, value in result.to_dict().items() if key != "mistakes"}
 
 

@@ -2,7 +2,7 @@
 
 A gzip or zip member of a few kilobytes can unfold into terabytes. Every reader of this room
 first learns from a header how many bytes there should be, checks that number against a
-limit, and then asks for exactly that many and one more: the one more tells a lie apart.
+limit, and then asks for that many bytes and one more, which shows whether the header was right.
 """
 
 from __future__ import annotations

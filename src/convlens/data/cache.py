@@ -17,13 +17,13 @@ from convlens.foundation import atomic
 
 
 def data_root() -> Path:
-    """Return the folder that holds one subfolder a downloaded set; it may not exist yet."""
+    """Return the folder that holds one subfolder per downloaded set; it may not exist yet."""
     named = os.environ.get("CONVLENS_DATA")
     return Path(named) if named else platformdirs.user_cache_path("convlens") / "data"
 
 
 def unpacked_root() -> Path:
-    """Return the folder that holds one subfolder an unpacked archive; it may not exist yet."""
+    """Return the folder that holds one subfolder per unpacked archive; it may not exist yet."""
     return platformdirs.user_cache_path("convlens") / "unpacked"
 
 

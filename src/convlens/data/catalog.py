@@ -1,6 +1,6 @@
 """The known data sets: what they hold, whose they are, and where they lie on this machine.
 
-One TOML file a set in `sets/` says it all, with the source of every hash; this module reads them.
+One TOML file per set in `sets/` says it all, with the source of every hash; this module reads them.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def place() -> Path | None:
 
 
 def read() -> tuple[Split, Split]:
-    """Return 4,000 training and 1,000 test digits, uint8 `(N, 1, 28, 28)`, 100 a class for test.
+    """Return 4,000 training and 1,000 test digits, uint8 `(N, 1, 28, 28)`, 100 per class to test.
 
     Raises
     ------

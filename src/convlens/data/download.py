@@ -95,7 +95,7 @@ def get(
     """
     entry = entry_of(name)
     folder = cache.data_root() / entry.folder
-    if not force and (present := _found(name, folder)):
+    if not force and (present := _present(name, folder)):
         return present
     if not entry.files:
         raise DataError(f"{name} is on no server", "a set with mirrors", entry.how_to_get)
@@ -108,7 +108,7 @@ def get(
     )
 
 
-def _found(name: str, folder: Path) -> Path | None:
+def _present(name: str, folder: Path) -> Path | None:
     """Return where a set is already; its content is checked where that is known."""
     entry = entry_of(name)
     place = digits.place() if entry.format == "embedded" else next(find(name), None)
@@ -172,7 +172,7 @@ def _from_mirrors(
                 *(_Refused, ValueError, requests.RequestException, urllib3.exceptions.HTTPError),
                 ConnectionError,
             ) as error:
-                reason = _told(error, file)
+                reason = _reason(error, file)
             except OSError as error:
                 raise atomic.explain(error, folder / file.name, file.bytes or 0) from error
             else:
@@ -201,7 +201,7 @@ def _retrieve(url: str, file: File, folder: Path, fetcher: _Fetcher) -> None:
     )
 
 
-def _told(error: Exception, file: File) -> str:
+def _reason(error: Exception, file: File) -> str:
     """Say in one line why a mirror did not do."""
     if isinstance(error, requests.exceptions.InvalidSchema):
         return "it sends to an address that is not http or https"

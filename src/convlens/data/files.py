@@ -62,7 +62,7 @@ def folder_files(path: Path, input_shape: tuple[int, int, int] | None = None) ->
     Parameters
     ----------
     path : Path
-        A folder with one subfolder a class, or with `train/` and the like.
+        A folder with one subfolder per class, or with `train/` and the like.
     input_shape : (C, H, W), optional
         What the images will be brought to; by default what loading would choose.
 

@@ -216,7 +216,7 @@ class Preprocessing:
         if len(shape) != 3 or shape[0] not in (1, 3) or not all(1 <= n <= 16_384 for n in shape):
             raise _damaged(f"the input is {shape}")
         if len(mean) != shape[0] or len(std) != shape[0]:
-            raise _damaged("mean and std need one value a channel")
+            raise _damaged("mean and std need one value per channel")
         if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
             raise _damaged("mean and std must be finite, and std above 0")
         if resize is not None and not min(shape[1:]) <= resize <= 16_384:

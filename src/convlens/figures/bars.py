@@ -23,7 +23,7 @@ def bars_svg(
     groups: Sequence[int] | None = None,
     format_spec: str = ",.0f",
 ) -> None:
-    """Draw one horizontal bar an amount, from zero, first name on top.
+    """Draw one horizontal bar per amount, from zero, first name on top.
 
     Parameters
     ----------

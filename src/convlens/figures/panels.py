@@ -84,7 +84,7 @@ def panels_svg(
         if panel.values.ndim == 3:
             place.imshow(panel.values, interpolation="none")
             continue
-        # "none" stores one pixel a cell, which the browser enlarges unblurred
+        # "none" stores one pixel per cell, which the browser enlarges unblurred
         drawn = place.imshow(
             panel.values, cmap=colours_of(MAPS[scale]), norm=norm, interpolation="none"
         )

@@ -1,4 +1,4 @@
-"""Optional packages: asked for where they are needed, and named with their install line."""
+"""Optional packages: checked where they are needed; the error has the install command."""
 
 from __future__ import annotations
 

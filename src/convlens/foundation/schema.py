@@ -70,7 +70,7 @@ class Finding:
 
 
 def findings(invalid: ValidationError, where: str = "") -> list[Finding]:
-    """Return what pydantic found, one finding a field and the misspelt keys first."""
+    """Return what pydantic found, one finding per field, the misspelt keys first."""
     fields: dict[tuple[int | str, ...], Finding] = {}
     for one in invalid.errors(include_url=False, include_context=False):
         loc = one["loc"]

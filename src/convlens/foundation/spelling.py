@@ -1,4 +1,4 @@
-"""Old spellings: still accepted, with one word about the new one.
+"""Old names of arguments and functions: still accepted, with a warning that has the new name.
 
 What is renamed stays valid, so that scripts and notebooks go on working; `docs/decisions/0022`
 has the names.

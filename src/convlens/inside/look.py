@@ -1,4 +1,4 @@
-"""What a look at one image holds: the network that was looked into, and all it computed."""
+"""The result of looking at one image: the network, and all that it computed."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Look(ShownInNotebooks):
 
     @cached_property
     def attributions(self) -> tuple[Attribution, ...]:
-        """Where in the image the reasons lie, by each method; computed when first asked for.
+        """The attributions of the class by each method; computed when first asked for.
 
         Everything else comes from the network alone; this needs PyTorch.
         """

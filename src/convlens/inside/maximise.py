@@ -1,4 +1,4 @@
-"""Activation maximisation: the image that a map, a cell or a class answers to most.
+"""Activation maximisation: the image that a map, a cell or a class responds to most.
 
 Gradient ascent on the image itself (Erhan, Bengio, Courville and Vincent 2009, "Visualizing
 higher-layer features of a deep network"), from seeded noise. Without more, it ends in noise
@@ -8,7 +8,7 @@ https://distill.pub/2017/feature-visualization/), and the image decays towards t
 normalised scale (Yosinski et al. 2015, "Understanding neural networks through deep
 visualization", arXiv:1506.06579).
 
-What comes out is one image that excites the place, made by these choices; it is neither a
+What comes out is one image that activates the place, made by these choices; it is neither a
 typical image of the data nor all that the place answers to. Look at `top_patches` beside it.
 """
 
@@ -110,7 +110,7 @@ def maximise_map(
     seed: int = 0,
     ascent: Ascent | None = None,
 ) -> Maximised:
-    """Make an image that excites a map on average, or one of its cells.
+    """Make an image that activates a map on average, or one of its cells.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def _ascend(
     seed: int,
     ascent: Ascent,
 ) -> Maximised:
-    """Climb `activation`, which gives one value `(N,)` an image `(N, C, H, W)`."""
+    """Climb `activation`, which gives one value `(N,)` per image `(N, C, H, W)`."""
     # drawn by NumPy on the CPU, so that every device starts and jitters alike
     draw = np.random.default_rng(seed)
     shape = (STARTS, *model.plan.input)

@@ -143,7 +143,7 @@ def terminal_matrix(
     width: int = 80,
     colour: bool = False,
 ) -> str:
-    """Write an image as its matrix of numbers, one matrix a channel.
+    """Write an image as its matrix of numbers, one matrix per channel.
 
     Columns that do not fit beside each other follow in blocks below. Of an axis longer than
     `MOST_CELLS` the middle is shown, unless a part is asked for; the first line says which.

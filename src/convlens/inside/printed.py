@@ -91,7 +91,7 @@ def product_rows(
     products: Float64,
     shown: Rounded,
 ) -> list[SumRow]:
-    """Return one line a product: `place  input x weight =` and the product.
+    """Return one line per product: `place  input x weight =` and the product.
 
     "~" stands for "=" where the printed factors do not give exactly the printed product.
     """

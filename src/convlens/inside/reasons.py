@@ -80,7 +80,7 @@ def chosen_methods(plan: Plan, methods: Sequence[Method] | None) -> tuple[Method
         if method not in possible:
             raise InputError(
                 f"grad-cam cannot be used on {plan.name}: it has no convolution with more than "
-                "one cell a map"
+                "one cell per map"
                 if method in METHODS
                 else f'there is no attribution method "{method}"{nearest(method, METHODS)}',
                 "one of " + ", ".join(possible),

@@ -163,7 +163,7 @@ class Curves:
     share : float64 array (S + 1,)
         Share of the pixels changed, 0 to 1.
     deletion, insertion : float64 array (..., S + 1)
-        Probability of the class; one curve an image, or one for all.
+        Probability of the class; one curve per image, or one for all.
     """
 
     share: Floats

@@ -1,7 +1,7 @@
-"""All attribution methods of one network before the same judges: who passes, who finds pixels.
+"""All attribution methods of one network, checked alike: which pass, and which find the pixels.
 
 `convlens.inside.trust` measures one method; here the measurements stand side by side, and one
-sentence says what they come to.
+sentence sums them up.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Verdict:
 
     @property
     def gain(self) -> Area:
-        """By how much its deletion area is below a random order's on the same images."""
+        """Difference between the deletion areas of a random order and of the method."""
         curves, random = self.faithfulness.curves, self.faithfulness.random
         gains = _areas(random.deletion - curves.deletion, curves.share)
         return Area(float(gains.mean()), _standard_error(gains))
@@ -161,7 +161,7 @@ class Trust(ShownInNotebooks):
         return _area(random, "deletion"), _area(random, "insertion")
 
     def sentence(self) -> str:
-        """Say what to make of the measurements: a sentence to stand behind a colon."""
+        """Say what to make of the measurements: a sentence that can follow a colon."""
         if self.skill is not None and self.skill.is_chance:
             return (
                 f"the network is right on {self.skill.correct:,} of {self.skill.images:,} "

@@ -186,7 +186,7 @@ class Network(ShownInNotebooks, BaseModel):
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
     def to_toml(self) -> str:
-        """Write the network as TOML text, one layer a line."""
+        """Write the network as TOML text, one layer per line."""
         import tomlkit
 
         document = tomlkit.document()

@@ -40,7 +40,7 @@ class Translation:
     Parameters
     ----------
     notes : list of str
-        What convlens calls what was written, or how it differs, one phrase a difference.
+        What convlens calls what was written, or how it differs, one phrase per difference.
     layers : list of dict, optional
         The layers to write in its place; an empty list where it is best left out, None where
         nothing in convlens is near it.

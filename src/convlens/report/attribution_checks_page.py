@@ -1,4 +1,4 @@
-"""Which attributions to believe on a run as a folder: a page, and its two figures as SVG."""
+"""The checks of a run's attributions as a folder: a page, and its two figures as SVG."""
 
 from __future__ import annotations
 

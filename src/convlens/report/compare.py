@@ -25,7 +25,7 @@ KNOWN = ("network",)
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row a fact, one value a run; `warnings` say when numbers cannot be compared."""
+    """One row per fact, with one value per run; `warnings` say when numbers cannot be compared."""
 
     names: tuple[str, ...]
     rows: tuple[dict[str, Any], ...]

@@ -158,7 +158,7 @@ def _step(look: Look, layer: str, number: str) -> Iterator[Sketch]:
 
 def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iterator[Sketch]:
     if isinstance(layer, FeatureMaps):
-        caption = "What the layer makes of this image: one picture a map, all on one scale."
+        caption = "What the layer makes of this image: one picture per map, all on one scale."
         yield Sketch(f"{number}-maps", caption, _MAPS, (layer,))
     elif layer.kind != "flatten":  # the same numbers as the maps before it, in one line
         options: dict[str, Any] = {}

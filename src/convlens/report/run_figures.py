@@ -86,7 +86,7 @@ def _unsmoothed(event: Mapping[str, Any]) -> float | None:
 
 
 def _series(epochs: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
-    """Return one value an epoch; what is missing or not a number leaves a gap."""
+    """Return one value per epoch; what is missing or not a number leaves a gap."""
     values = (event.get(key) for event in epochs)
     kept = (v if isinstance(v, int | float) and math.isfinite(v) else math.nan for v in values)
     return np.array(list(kept), dtype=np.float64)
@@ -169,7 +169,7 @@ def confusion_svg(figure: Figure, evaluation: Evaluation) -> None:
     figure.set_size_inches((side, side))
     panel = figure.add_axes((0, 0, 1, 1))
     panel.grid(visible=False)
-    # "none" stores one pixel a cell, which the browser enlarges unblurred
+    # "none" stores one pixel per cell, which the browser enlarges unblurred
     panel.imshow(_cell_colours(counts), interpolation="none")
     for spine in panel.spines.values():
         spine.set_visible(False)

@@ -1,4 +1,4 @@
-"""What excites the maps of a layer as a folder: a page, and its figures as SVG."""
+"""The top activating images of a layer as a folder: a page, and its figures as SVG."""
 
 from __future__ import annotations
 

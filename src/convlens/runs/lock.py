@@ -1,4 +1,4 @@
-"""One writer a run: a lock that the operating system drops when its holder dies."""
+"""One writer per run: a lock that the operating system drops when its holder dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STL-10: two files a part, pixels by columns and labels from 1.
+"""STL-10: two files per part, pixels by columns and labels from 1.
 
 `train_X.bin` holds the images one after another, each 3 x 96 x 96 bytes with the values of a
 channel by *columns* (MATLAB's order); `train_y.bin` one byte per image, 1 to 10. The 100,000 images

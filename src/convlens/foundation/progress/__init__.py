@@ -1,9 +1,9 @@
-"""How far work is, told on stderr while it goes on.
+"""Progress of long work, shown on stderr.
 
-Whoever does long work says so with `track` or `stage`, deep inside and without knowing who
-listens; nothing happens unless something outside it is `showing`. The command line always is; a
-call from Python is where stderr is a terminal, or in a notebook. Work of less than a second says
-nothing. `events` shows trainings and downloads, which have more to tell.
+Code that takes long reports with `track` or `stage`, without knowing whether anything is shown.
+Progress is shown inside `showing`, which the command line always enters, and calls from Python
+where stderr is a terminal or in a notebook. Work of less than a second shows nothing. `events`
+shows trainings and downloads, which have more to report.
 """
 
 from __future__ import annotations
