@@ -256,7 +256,7 @@ class Registry:
 
     def _changes(self) -> list[Callable[[], None]]:
         """Look at the disk, in a thread; return what to change, in the event loop."""
-        changes = self._changes()
+        changes = self._new_folders()
         for entry in list(self.entries.values()):
             change = self._opened(entry)
             if change is not None:
@@ -288,7 +288,7 @@ class Registry:
             entry.refused = version, time.monotonic() + RETRY_SECONDS
             return None
 
-    def _changes(self) -> list[Callable[[], None]]:
+    def _new_folders(self) -> list[Callable[[], None]]:
         """Return what to do about folders that appeared since."""
         changes: list[Callable[[], None]] = []
         for folder in _folders(self.root):
