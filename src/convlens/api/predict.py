@@ -57,9 +57,9 @@ def predict(
     Parameters
     ----------
     run : Run, str or Path
-        The run that classifies: an open run, its name, its folder, or "last"; or the name of a published
-        network. Where it is left out, so that the images come first, it is the last run, or
-        EfficientNet-Lite0 where there is none yet.
+        The run that classifies: an open run, its name, its folder, or "last"; or the name of a
+        published network. Where it is left out, so that the images come first, it is the last run,
+        or EfficientNet-Lite0 where there is none yet.
     images : path, bytes, PIL image, array, or several of these
         Arrays are uint8: one image `(H, W)` or `(H, W, C)`, several `(N, H, W)`,
         `(N, H, W, C)` or `(N, C, H, W)`.
