@@ -13,6 +13,7 @@ from convlens.engines import build
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import DataError, InputError, RunError
 from convlens.network import Network
+from convlens.training import recipe as recipes
 from convlens.training.batches import TensorSet
 from convlens.training.compute_settings import ComputeSettings
 from convlens.training.events import Event
@@ -212,3 +213,30 @@ def test_what_keras_does_not_do_is_refused_before_anything(
         KerasTraining.settle(network(PLAIN), RECIPE.changed(changes), device)
     _, compute = KerasTraining.settle(network(PLAIN), RECIPE, "cpu")
     assert compute == ComputeSettings("float32", "channels_last")
+
+
+def test_all_that_keras_refuses_is_told_at_once_and_what_is_advised_is_taken() -> None:
+    from convlens.training.keras_training import KerasTraining
+
+    changes = {"precision": "bfloat16", "memory_format": "contiguous", "threads": 1}
+    with pytest.raises(
+        InputError, match="bfloat16, memory_format contiguous, threads 1"
+    ) as refused:
+        KerasTraining.settle(network(PLAIN), RECIPE.changed(changes), "cpu")
+    options = refused.value.fix.removeprefix("use ").partition(", or")[0]
+    advised = recipes.settings([pair.strip() for pair in options.split("--set")[1:]])
+    KerasTraining.settle(network(PLAIN), RECIPE.changed({**changes, **advised}), "cpu")
+
+
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_the_engine_torch_is_advised_where_it_can_do_what_is_asked(
+    bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convlens.training import keras_training
+
+    monkeypatch.setattr(keras_training, "supports_bfloat16", lambda device: bfloat16)
+    with pytest.raises(InputError) as refused:
+        keras_training.KerasTraining.settle(
+            network(PLAIN), RECIPE.changed({"precision": "bfloat16"}), "cpu"
+        )
+    assert ("--engine torch" in refused.value.fix) == bfloat16

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from convlens.engines.device import choose_device, supports_bfloat16
 from convlens.engines.keras_backend import keras
 from convlens.engines.keras_engine import KerasModel
 from convlens.foundation.errors import InputError, RunError
@@ -78,24 +79,25 @@ class KerasTraining:
         InputError
             Where the recipe or the command asks for what this engine does not do.
         """
-        refused = None
+        refused = []
         if recipe.precision == "bfloat16":
-            refused = ("precision bfloat16", "float32", "--set precision=float32")
-        elif recipe.memory_format == "contiguous":
+            refused.append(("precision bfloat16", "float32", "--set precision=float32"))
+        if recipe.memory_format == "contiguous":
             fix = "--set memory_format=channels_last"
-            refused = ("memory_format contiguous", "channels_last", fix)
-        elif recipe.threads != "auto":
+            refused.append(("memory_format contiguous", "channels_last", fix))
+        if recipe.threads != "auto":
             threads = f"threads {recipe.threads}"
-            refused = (threads, "TensorFlow's own threads", "--set threads=auto")
-        elif device_name not in ("auto", "cpu"):
-            backend = "the device that its backend finds"
-            refused = (f'device "{device_name}"', backend, "--device auto")
+            refused.append((threads, "TensorFlow's own threads", "--set threads=auto"))
+        if device_name not in ("auto", "cpu"):
+            backends = "the device that its backend finds"
+            refused.append((f'device "{device_name}"', backends, "--device auto"))
         if refused:
-            what, expected, fix = refused
+            what, expected, fixes = zip(*refused, strict=True)
+            other = ", or --engine torch" if _torch_can(recipe, device_name) else ""
             raise InputError(
-                f"the engine keras does not train with {what}",
-                expected,
-                f"use {fix}, or --engine torch",
+                f"the engine keras does not train with {', '.join(what)}",
+                ", ".join(expected),
+                f"use {' '.join(fixes)}{other}",
             )
         return torch.device("cpu"), ComputeSettings("float32", "channels_last")
 
@@ -272,6 +274,15 @@ class _Arrays:
         except Exception as error:
             self.error = error
             raise
+
+
+def _torch_can(recipe: Recipe, device_name: str) -> bool:
+    """Say whether the engine torch can do what this one refuses."""
+    try:
+        device = choose_device(device_name)
+    except InputError:
+        return False
+    return recipe.precision != "bfloat16" or supports_bfloat16(device)
 
 
 def _value(variable: Any) -> NDArray[Any]:
