@@ -107,13 +107,13 @@ def test_what_is_no_image_is_told_with_what_would_be_one(run: Run, images: Any, 
 
 
 def test_the_old_order_of_arguments_works_with_a_word(run: Run) -> None:
-    calls: list[Any] = [("digit.png", run), (["digit.png"], "tiny"), (["digit.png"],)]
-    calls += [("digit.png", "last")]
+    calls: list[Any] = [("digit.png", run), (["digit.png"], "tiny"), ("digit.png", "last")]
     with pytest.warns(DeprecationWarning, match="the run comes first") as said:
         old = [convlens.predict(*call) for call in calls]
-    assert len(said) == 4
+    assert len(said) == 3
     assert {warning.filename for warning in said} == {__file__}
-    assert old == [convlens.predict(run, "digit.png")] * 4
+    assert old == [convlens.predict(run, "digit.png")] * 3
+    assert convlens.predict(["digit.png"]) == old[0]  # images alone: the last run
     with pytest.warns(DeprecationWarning, match="the run comes first"):
         look = convlens.look("digit.png", run, methods=[])
     assert look.image == "digit.png"

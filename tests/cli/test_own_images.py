@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_photos_train_and_predict_with_one_preparation(convlens: Any, place: Path) -> None:
     trained = convlens(
         *("train", "--data", "photos", "--out", "run", "--epochs", "12", "--batch-size", "16"),
-        *("--json", "--fit", "pad"),
+        *("--json", "--fit", "pad", "--from", "none"),
     )
     assert "images are brought to RGB 64x64" in convlens.err
     assert trained["test_accuracy"] > 0.8

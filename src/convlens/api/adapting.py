@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from convlens import data as datasets
-from convlens.data import Dataset
+from convlens.data import Dataset, Preprocessing
 from convlens.data.arrays import InMemory
 from convlens.network import Network, zoo
 from convlens.network.arithmetic import shape_text
@@ -25,13 +26,16 @@ def adapted_to_data(
     reference: str | Path | Network | None,
     data: str | Path | InMemory,
     recipe: Recipe,
+    preprocessing: Preprocessing | None = None,
     **reading: Any,
 ) -> tuple[Network, Dataset, list[str]]:
     """Return a network and data that go together.
 
     A folder of images is brought to the shape asked for, or else to the network's input; data of
     a fixed size keeps it, and the network is adapted. The number of classes always follows the
-    data. `reading` is how a folder is read, as `convlens.load_data` takes it.
+    data. `preprocessing` is that of a trained network whose weights are the start: its mean and
+    std take the place of the data's own. `reading` is how a folder is read, as `convlens.load_data`
+    takes it.
     """
     network = None
     if reference is not None:
@@ -48,6 +52,10 @@ def adapted_to_data(
         normalise=recipe.normalise,
         **reading,
     )
+    if preprocessing is not None and len(preprocessing.mean) == len(dataset.preprocessing.mean):
+        own = dataset.preprocessing
+        own = replace(own, mean=preprocessing.mean, std=preprocessing.std)
+        dataset = replace(dataset, preprocessing=own)
     shape = tuple(dataset.preprocessing.input)
     if asked is not None:
         dataset.require_input(asked)

@@ -241,7 +241,14 @@ def _training_of(
                 "a run that convlens trained",
                 "take the model alone with `model_only=True`",
             )
-        return network, recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml"), run.data
+        chosen = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
+        if chosen.freeze != "none":
+            raise InputError(
+                f"{run.folder} began with weights that others had trained, which no script holds",
+                "a run that was trained from nothing",
+                "take the model alone with --model-only",
+            )
+        return network, chosen, run.data
     source = data or "digits-5k"
     chosen = recipes.load(recipe or recipes.suiting(source))
     dataset = datasets.load(

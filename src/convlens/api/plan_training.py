@@ -13,8 +13,10 @@ from typing import Any
 
 from convlens import weights as weight_files
 from convlens.api.adapting import adapted_to_data, recipe_for
+from convlens.api.pretrained import begins_with, weights_for
 from convlens.data.arrays import InMemory
 from convlens.engines import check_engine
+from convlens.foundation.errors import InputError
 from convlens.foundation.machine import parse_size
 from convlens.foundation.progress import shown
 from convlens.network import Network
@@ -96,6 +98,7 @@ def plan_training(
     name: str | None = None,
     runs: str | Path | None = None,
     weights: str | Path | None = None,
+    pretrained: str | Path | None = None,
     bad_images: str = "fail",
     input_shape: tuple[int, int, int] | None = None,
     fit: str | None = None,
@@ -109,7 +112,7 @@ def plan_training(
 
     Parameters
     ----------
-    network, data, recipe, device, engine, out, name, runs, weights
+    network, data, recipe, device, engine, out, name, runs, weights, pretrained
         As `convlens.train` takes them.
     bad_images, input_shape, fit, memory, on_event, progress, settings
         As `convlens.train` takes them.
@@ -127,12 +130,23 @@ def plan_training(
         Whatever would stop the training before its first step.
     """
     check_engine(engine, trains=True)
+    if weights is not None and pretrained is not None:
+        raise InputError(
+            "both weights and a trained network to begin with were given",
+            "one of them",
+            "leave one out",
+        )
+    subject = None if weights else begins_with(data, network, recipe, pretrained, engine)
+    if subject is not None:
+        network = network or subject.network
+        recipe = recipe or "photos"
     asked = recipe_for(recipe, data)
     settled_recipe = asked.changed(settings)
     adapted, dataset, notes = adapted_to_data(
         network,
         data,
         settled_recipe,
+        None if subject is None else subject.preprocessing,
         bad_images=bad_images,
         input_shape=input_shape,
         fit=fit,
@@ -143,6 +157,9 @@ def plan_training(
     if weights is not None:
         start = weight_files.read_weights(Path(weights), adapted.plan().weight_shapes())
         weight_files.check_finite(start, str(weights))
+    elif subject is not None:
+        beginning = weights_for(adapted, subject, settled_recipe.seed)
+        start, notes = beginning.weights, [*notes, beginning.note]
     from convlens.training.settling import settle
 
     job = settle(adapted, dataset, settled_recipe, device, engine, start)
@@ -152,7 +169,7 @@ def plan_training(
         origins=_origins(asked, settled_recipe, _recipe_name(recipe, data), settings, changed_by),
         folder=str(out or root / (name or f"<date>-<time>-{adapted.name}")),
         notes=(*dataset.notes, *notes),
-        started_from=None if weights is None else str(weights),
+        started_from=subject.name if subject else None if weights is None else str(weights),
     )
 
 

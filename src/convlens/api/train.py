@@ -60,6 +60,7 @@ def train(
     name: str | None = None,
     runs: str | Path | None = None,
     weights: str | Path | None = None,
+    pretrained: str | Path | None = None,
     bad_images: str = "fail",
     input_shape: tuple[int, int, int] | None = None,
     fit: str | None = None,
@@ -95,6 +96,10 @@ def train(
         Folder of the runs; default `$CONVLENS_RUNS` or `./runs`.
     weights : path, optional
         A `.safetensors` or `.pt` file with the network's weights to start from.
+    pretrained : str or Path, optional
+        The trained network to begin with: a published one, a run, or "none". By default
+        EfficientNet-Lite0 where `data` is a folder of colour photos and neither a network nor a
+        recipe is asked for. Its last layer is made anew for the classes of the data.
     bad_images : {"fail", "skip"}
         What to do with unreadable files of an image folder.
     input_shape : (C, H, W), optional
@@ -130,6 +135,7 @@ def train(
         device=device,
         engine=engine,
         weights=weights,
+        pretrained=pretrained,
         bad_images=bad_images,
         input_shape=input_shape,
         fit=fit,

@@ -62,6 +62,21 @@ def train(
     weights: Annotated[
         str | None, typer.Option(help="Weights to start from: a .safetensors or .pt file.")
     ] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NET|RUN",
+            help="Begin with a published network or a run, or none. [default: EfficientNet-Lite0 "
+            "for a folder of colour photos]",
+        ),
+    ] = None,
+    freeze: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER", help="Keep the weights up to a layer: its name, all, or none."
+        ),
+    ] = None,
     bad_images: BadImages = "fail",
     input_shape: InputShape = None,
     fit: Fit = None,
@@ -89,7 +104,8 @@ def train(
     with TrainingProgress(spelled=flags.speller("train")) as progress:
         if resume is not None:
             named = (net, data, recipe, set_, engine, weights, out, name, input_shape, fit, memory)
-            if any((*named, dry_run, epochs, patience, batch_size, learning_rate, seed)):
+            changed = (pretrained, freeze, epochs, patience, batch_size, learning_rate, seed)
+            if any((*named, *changed, dry_run)):
                 raise InputError(
                     "--resume came with other settings",
                     "--resume RUN alone: it keeps its own network, data and recipe, and its engine",
@@ -102,6 +118,7 @@ def train(
             changes = settings(set_ or [])
             options: dict[str, Any] = {"epochs": epochs, "patience": patience, "seed": seed}
             options |= {"batch_size": batch_size, "learning_rate": learning_rate}
+            options["freeze"] = freeze
             changes |= {key: value for key, value in options.items() if value is not None}
             verb = partial(plan_training, changed_by="command line") if dry_run else convlens.train
             done = verb(
@@ -114,6 +131,7 @@ def train(
                 name=name,
                 runs=runs,
                 weights=weights,
+                pretrained=pretrained,
                 bad_images=bad_images,
                 input_shape=parse_shape(input_shape) if input_shape else None,
                 fit=fit,

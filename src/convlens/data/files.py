@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.data.decode import decode, shown
-from convlens.data.folders import PARTS, UNDECIDED, Listing, choose_policy, list_folder
+from convlens.data.folders import PARTS, UNDECIDED, Listing, choose_policy, list_folder, looked_at
 from convlens.data.preprocessing import Preprocessing
 from convlens.foundation.errors import DataError
 
@@ -78,6 +78,18 @@ def folder_files(path: Path, input_shape: tuple[int, int, int] | None = None) ->
     preparing = Preprocessing(policy.input, *unit, fit=policy.fit)
     facts = [_facts(listing, number, preparing) for number in range(len(listing))]
     return FolderFiles(listing.classes, policy.input, facts)
+
+
+def channels_and_side(path: Path) -> tuple[int, int]:
+    """Return the channels of a folder's images and the median of their shorter sides, of a sample.
+
+    Raises
+    ------
+    DataError
+        Where there is no image, or a class has none.
+    """
+    listing = list_folder(path)
+    return looked_at([listing.path(n) for n in range(len(listing))])
 
 
 def digest(pixels: NDArray[np.uint8]) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
+from convlens.foundation.errors import InputError
 from convlens.network import Network
 from convlens.training.batches import ImageSet
 from convlens.training.checkpoint import Arrays
@@ -28,12 +29,16 @@ class Training(Protocol):
     recipe: Recipe
     device: torch.device
     """Where its batches are."""
-    progress: Progress
     best: Weights | None
     """The evaluated weights of the best epoch so far."""
     steps_per_epoch: int
     rate_at: Callable[[int], float]
     """The learning rate of a step, counted from the training's first."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        ...
 
     @staticmethod
     def settle(
@@ -51,6 +56,10 @@ class Training(Protocol):
     @classmethod
     def begin(cls, job: Job) -> Self:
         """Return the training of a job before its first step."""
+        ...
+
+    def inputs(self, images: ImageSet) -> ImageSet:
+        """Return images as the training takes them: themselves, or what frozen layers give."""
         ...
 
     def train_epoch(self, batches: Iterator[Batch], monitor: Monitor) -> None:
@@ -94,8 +103,24 @@ class Training(Protocol):
         ...
 
 
-def engine(name: str) -> type[Training]:
-    """Return the class that trains with an engine; it is loaded only now."""
+def engine(name: str, recipe: Recipe) -> type[Training]:
+    """Return the class that trains with an engine by a recipe; it is loaded only now.
+
+    Raises
+    ------
+    InputError
+        Where the recipe freezes layers and the engine does not.
+    """
+    if recipe.freeze != "none":
+        if name != "torch":
+            raise InputError(
+                f'the engine {name} does not train a recipe with freeze = "{recipe.freeze}"',
+                'the engine torch, or freeze = "none"',
+                "leave the engine out",
+            )
+        from convlens.training.frozen import FrozenTraining
+
+        return FrozenTraining
     if name == "keras":
         from convlens.training.keras_training import KerasTraining
 
@@ -107,4 +132,4 @@ def engine(name: str) -> type[Training]:
 
 def begin(job: Job) -> Training:
     """Return the training of a job before its first step, in the job's engine."""
-    return engine(job.engine).begin(job)
+    return engine(job.engine, job.recipe).begin(job)

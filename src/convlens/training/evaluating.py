@@ -61,7 +61,8 @@ def evaluate_best(training: Training, dataset: Dataset) -> Evaluation:
     """Measure the best weights of a training that has ended on the test set, on its device."""
     training.use_best()
     images = image_set(dataset.test, dataset.preprocessing, training.device, memory=dataset.memory)
-    return _evaluation(training.logits(images).cpu().numpy(), dataset, "test")
+    logits = training.logits(training.inputs(images))
+    return _evaluation(logits.cpu().numpy(), dataset, "test")
 
 
 def _evaluation(logits: NDArray[np.floating], dataset: Dataset, split: str) -> Evaluation:

@@ -109,6 +109,10 @@ class KerasTraining:
             model.load_weights(job.weights)
         return cls(model, job.recipe, len(job.dataset.train))
 
+    def inputs(self, images: ImageSet) -> ImageSet:
+        """Return the images themselves: all layers are trained on them."""
+        return images
+
     def train_epoch(self, batches: Iterator[Batch], monitor: Monitor) -> None:
         """Train on all batches by `keras.Model.fit`, unless the monitor stops it."""
         arrays = _Arrays(batches, self.model.plan.output[0])

@@ -138,6 +138,9 @@ class Recipe(BaseModel):
     ema: Number = _number_field(default=0.0, ge=0, lt=1)
     """Decay of an exponential moving average of the weights, used for evaluation; 0 is off."""
     augmentation: Augmentation = Augmentation()
+    freeze: str = Field(default="none", max_length=1000)
+    """Layers that keep the weights they start with: "none", "all" but the last linear one, or the
+    name of the last that does. They are computed once per image, not once per epoch."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Number format of matrix products and convolutions in training; "auto" takes the one that a
     short measurement finds fastest."""

@@ -120,8 +120,8 @@ def _fit(
 ) -> None:
     """Train to the end and save; a training that was interrupted raises after it was saved."""
     train_set, validation_set = (
-        job.image_set(job.dataset.train),
-        job.image_set(job.dataset.validation),
+        training.inputs(job.image_set(job.dataset.train)),
+        training.inputs(job.image_set(job.dataset.validation)),
     )
     saver = Saver(writer, training)
     recorder = KernelRecorder(writer, training, job.network)

@@ -54,7 +54,7 @@ def settle(
     limit_threads()
     keep_freed_memory()
     compute_repeatably()
-    device, compute = engine(engine_name).settle(network, recipe, device_name)
+    device, compute = engine(engine_name, recipe).settle(network, recipe, device_name)
     return Job(network, dataset, recipe, device, compute, engine_name, weights)
 
 

@@ -135,6 +135,10 @@ class TorchTraining:
             model.load_weights(job.weights)
         return cls(model, job.recipe, len(job.dataset.train), job.device, job.compute)
 
+    def inputs(self, images: ImageSet) -> ImageSet:
+        """Return the images themselves: all layers are trained on them."""
+        return images
+
     def train_epoch(self, batches: Iterator[Batch], monitor: Monitor) -> None:
         """Train on all batches, unless the monitor stops it."""
         progress = self.progress

@@ -11,7 +11,7 @@ from convlens.data.folders.listing import (
     is_image_folder,
     list_folder,
 )
-from convlens.data.folders.policy import Policy, choose_policy
+from convlens.data.folders.policy import Policy, choose_policy, looked_at
 from convlens.data.folders.reading import FolderSet, read_folder
 from convlens.data.folders.split import hold_out_by_content
 
@@ -25,5 +25,6 @@ __all__ = [
     "hold_out_by_content",
     "is_image_folder",
     "list_folder",
+    "looked_at",
     "read_folder",
 ]

@@ -111,6 +111,17 @@ def lost_by_cropping(size: Size, target: Size) -> float:
     return 1 - min(aspect, wanted) / max(aspect, wanted)
 
 
+def looked_at(files: Sequence[Path]) -> tuple[int, int]:
+    """Return the channels of a folder's images and the median of their shorter sides.
+
+    Both are of a sample; 0 where none of it can be read.
+    """
+    sample = files[:: max(1, len(files) // SAMPLE)][:SAMPLE]
+    with strict_pillow():
+        sides = [min(size) for size in map(_size, sample) if size is not None]
+        return _channels(sample), int(np.median(sides)) if sides else 0
+
+
 def _size(file: Path) -> Size | None:
     try:
         return size_of(file)
