@@ -12,7 +12,7 @@ from convlens.api.opening import PUBLISHED, open_subject
 from convlens.data.files import channels_and_side
 from convlens.data.source import ImageFolder, find_source
 from convlens.engines import Floats, build
-from convlens.inside.look import Subject
+from convlens.inside.look import Classifier
 from convlens.network import Network
 
 PHOTO_SIDE = 96
@@ -21,7 +21,7 @@ PHOTO_SIDE = 96
 
 def begins_with(
     data: object, network: object, recipe: object, pretrained: str | Path | None, engine: str
-) -> Subject | None:
+) -> Classifier | None:
     """Return the trained network that a training begins with, or None for initial weights.
 
     Parameters
@@ -63,14 +63,14 @@ class Start:
     note: str
 
 
-def weights_for(network: Network, subject: Subject, seed: int) -> Start:
+def weights_for(network: Network, subject: Classifier, seed: int) -> Start:
     """Return a trained network's weights for one like it with another last layer.
 
     Parameters
     ----------
     network : Network
         The trained network, adapted to the data.
-    subject : Subject
+    subject : Classifier
         The trained network.
     seed : int
         Draws the arrays of other shapes, which are those of the last layer.
