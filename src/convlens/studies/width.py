@@ -32,8 +32,8 @@ def widened(network: Network, width: float) -> Network:
     Numbers are rounded, to at least 1 and to a multiple of a convolution's groups.
 
     >>> from convlens.network import zoo
-    >>> table = widened(zoo.load("tutorial-torch"), 0.5).plan()
-    >>> table.row("conv1").output, table.output
+    >>> plan = widened(zoo.load("tutorial-torch"), 0.5).plan()
+    >>> plan.step("conv1").output, plan.output
     ((16, 26, 26), (10,))
     """
     layers = list(network.layers)
