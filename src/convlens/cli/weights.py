@@ -11,7 +11,11 @@ from convlens.cli.options import Json, new_command, print_json
 from convlens.foundation.machine import size_text
 from convlens.weights.published import Published, catalogue, published
 
-app = new_command(help="List published weights, and show one.", no_args_is_help=True)
+app = new_command(
+    help="List published weights, and show one.",
+    epilog="Example: convlens weights list",
+    no_args_is_help=True,
+)
 
 
 @app.command("list", epilog="Example: convlens weights list")

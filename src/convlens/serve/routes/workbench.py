@@ -45,8 +45,8 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         responses=answers(schemas.Kinds),
     )
     async def kinds() -> Response:
-        told: schemas.Kinds = {"kinds": written_kinds()}
-        return json_response(told)
+        content: schemas.Kinds = {"kinds": written_kinds()}
+        return json_response(content)
 
     @app.get(
         "/v1/datasets",
