@@ -29,6 +29,10 @@ OBJECTS = [
 ]
 
 
+INSIDE = {"add-a-layer.md"}
+"""Pages for those who change convlens itself."""
+
+
 def sources() -> Iterator[tuple[str, str]]:
     """Yield the Python of the examples and of every page, with the file that it is in."""
     for path in sorted((ROOT / "examples").glob("*.py")):
@@ -37,7 +41,7 @@ def sources() -> Iterator[tuple[str, str]]:
         text = path.read_text("utf-8")
         code = [_without_prompts(block) for block in BLOCK.findall(text)]
         code += re.findall(r'python -c "(import convlens.*?)"$', text, re.MULTILINE)
-        if code:
+        if code and path.name not in INSIDE:
             yield path.name, "\n".join(code)
 
 

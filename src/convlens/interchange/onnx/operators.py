@@ -196,7 +196,7 @@ def _matmul(reader: Reader, call: Call) -> None:
 
 def _add(reader: Reader, call: Call) -> None:
     if len(call.data) == 2:
-        block = Piece(layers.Residual(layers=()), {}, call.name)  # its sides are found later
+        block = Piece(layers.Add(), {}, call.name)  # the assembly finds its sides
         reader.add(call, block, inputs=tuple(call.data))
         return
     before = reader.unbiased.get(call.data[0])
