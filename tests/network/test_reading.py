@@ -41,6 +41,8 @@ def advised(layer: Any) -> list[dict[str, Any]]:
         ({"nn.Conv2d": [1, 32, 3]}, [{"conv": 32, "kernel": 3}]),
         ({"Conv2D": [32, 3]}, [{"conv": 32, "kernel": 3}]),
         ({"nn": {"ReLU": True}}, [{"relu": True}]),
+        ({"BatchNormalization": True, "scale": False}, [{"batch_norm": True}]),
+        ({"batch_norm": True, "scale": True}, [{"batch_norm": True}]),
         (
             {"type": "conv", "filters": 8, "kernel_size": [3, 3], "strides": 1, "padding": "SAME"},
             [{"conv": 8, "kernel": [3, 3], "stride": 1, "padding": "same"}],

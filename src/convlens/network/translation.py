@@ -29,6 +29,9 @@ _LIBRARIES = ("torch", "nn", "tf", "keras", "layers")
 
 _WINDOW = ("kernel", "stride", "padding", "dilation")
 
+_UNCLEAR = ("units", "filters", "norm", "scale")
+"""Words of kinds that are settings where another word names the kind."""
+
 _TABLE_KEYS = ("config", "params", "parameters", "args", "kwargs", "options", "settings")
 """Keys under which they write a table of settings."""
 
@@ -72,6 +75,8 @@ def translate(written: object) -> Translation:
         if isinstance(written.get(library), dict):
             written = {**_without(written, library), **written[library]}
     kinds = [key for key in written if key in KINDS]
+    if any(_meant(key) == "batch_norm" for key in written):
+        kinds = [key for key in kinds if key != "scale"]  # Keras's norm has such a switch
     if len(kinds) > 1:
         return _several(written, kinds)
     if kinds:
@@ -86,7 +91,7 @@ def translate(written: object) -> Translation:
 def _word(written: Mapping[str, Any]) -> tuple[str | None, Any, Written]:
     """Find the word for the kind: a key, the value of a key such as `type`, or what is nearest."""
     for key in written:
-        if _known(key) and not (key == "input" or plain(key) in ("units", "filters", "norm")):
+        if _known(key) and not (key == "input" or plain(key) in _UNCLEAR):
             return key, written[key], _without(written, key)
     for key in _KIND_KEYS:
         value = written.get(key)
@@ -115,6 +120,11 @@ def _own(word: str) -> str | None:
     return next((kind for kind in KINDS if plain(kind) == plain(word)), None)
 
 
+def _meant(word: str) -> str | None:
+    """Return the kind that a word is another name of."""
+    return _own(word) or vocabulary().kinds.get(plain(word))
+
+
 def _closest(word: str) -> str | None:
     """Return the kind that a misspelt word is nearest to."""
     if not 3 <= len(word) <= _LONGEST:
@@ -130,7 +140,7 @@ def _without(written: Mapping[str, Any], key: str) -> Written:
 
 def _of_word(word: str, value: Any, rest: Written) -> Translation:
     guess = rest.pop("", None)
-    kind = _own(word) or vocabulary().kinds.get(plain(word))
+    kind = _meant(word)
     if kind is not None:
         same = word == kind  # `type = "conv"`: the kind is right, its place is not
         note = f"the kind is the key itself, {kind} = ..." if same else _called(word, kind)
