@@ -81,5 +81,5 @@ def weights_for(network: Network, subject: Classifier, seed: int) -> Start:
     weights = {n: trained[n] if same.get(n) else array for n, array in initial.items()}
     new = sorted({name.rpartition(".")[0] for name in initial if not same.get(name)})
     what = f"a new {', '.join(new)}" if new else "all its layers"
-    note = f"begins with the weights of {subject.name} and {what} (pretrained='none' does not)"
+    note = f"begins with the weights of {subject.name} and {what} (not with `pretrained='none'`)"
     return Start({n: np.asarray(a, np.float32) for n, a in weights.items()}, subject.name, note)

@@ -23,6 +23,7 @@ _NAMES = {
     "limits.side": "--max-side",
     "maps": "--map",
     "methods": "--method",
+    "pretrained": "--from",
     "target": "--class",
 }
 """Options that are not called what their setting is."""

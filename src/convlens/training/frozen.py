@@ -73,7 +73,7 @@ def last_frozen(network: Network, freeze: str) -> str:
             raise InputError(
                 f'freeze is "{freeze}": no layer after it has weights',
                 "a layer with others to train after it",
-                'use freeze="all" to train the last linear layer alone',
+                "use `freeze='all'` to train the last linear layer alone",
             )
         return freeze
     linear = [at for at, step in enumerate(plan.steps) if isinstance(step.layer, Linear)]
@@ -84,7 +84,7 @@ def last_frozen(network: Network, freeze: str) -> str:
         raise InputError(
             f"{network.name} has nothing to freeze before a last linear layer",
             "a network of several layers that ends in a linear one",
-            'use freeze="none"',
+            "use `freeze='none'`",
         )
     return cuts[-1]
 
@@ -171,7 +171,7 @@ class FrozenTraining:
             raise InputError(
                 "layers are frozen, so computed once per image, and the recipe changes images",
                 "a recipe without augmentation where layers are frozen",
-                'remove the augmentation, or use freeze="none"',
+                "remove the augmentation, or use `freeze='none'`",
             )
         return choose_device(device_name), ComputeSettings("float32", "contiguous")
 
