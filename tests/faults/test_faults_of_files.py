@@ -107,7 +107,7 @@ def test_fault_5_a_cut_checkpoint_is_corrupt_and_offers_the_previous(
         path = tmp_path / "run" / "checkpoint" / "state.safetensors"
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) // 2 if keep == 0.5 else int(keep)])
-        with pytest.raises(RunError, match=r"(?s)corrupt.*--from-previous"):
+        with pytest.raises(RunError, match=r"(?s)corrupt.*from_previous=True"):
             writer.load_checkpoint()
         assert writer.load_checkpoint(previous=True)[1] == {"step": 1}
 

@@ -384,7 +384,7 @@ def test_an_imported_run_says_that_its_data_is_not_known(tmp_path: Path) -> None
     run, _ = convlens.import_model(
         tmp_path / "w.pt", network="tutorial-torch", out=tmp_path / "run"
     )
-    with pytest.raises(ConvlensError, match=r"(?s)imported.*--data"):
+    with pytest.raises(ConvlensError, match=r"(?s)imported.*`data=PATH`"):
         convlens.evaluate(run)
     with pytest.raises(ConvlensError, match="there is no training to report on"):
         write_report(run)

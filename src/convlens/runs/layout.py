@@ -64,7 +64,6 @@ def check_name(name: str) -> str:
     Traceback (most recent call last):
     convlens.RunError: "../../etc" cannot name a run
       expected: 1 to 100 letters, digits, ".", "_" or "-", the first a letter or digit
-      to do: choose another name
     """
     if not _NAME.fullmatch(name):
         raise RunError(
