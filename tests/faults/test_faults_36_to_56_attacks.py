@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import struct
 import sys
 import time
@@ -107,6 +108,16 @@ def test_fault_49_a_body_is_never_answered_as_a_second_request(
 
 def test_fault_49_two_host_headers_are_refused(target: Target) -> None:
     assert http_attacks.two_hosts(target) == "400"
+
+
+@pytest.mark.parametrize("address", [b"/v1?a=\x96", b"/v1/models?\xff", b"/?\xd0\xb0"])
+def test_fault_49_an_address_of_other_bytes_than_ascii_is_refused(
+    server: Server, address: bytes
+) -> None:
+    head = b"GET " + address + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(head)
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_fault_49_an_upgrade_that_is_offered_is_ignored(server: Server) -> None:

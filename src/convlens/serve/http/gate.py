@@ -147,13 +147,24 @@ class Gate:
 
 
 def _check_framing(call: Call) -> None:
-    """Refuse what another reader of HTTP could take for two requests, and unknown versions."""
+    """Refuse what another reader of HTTP could take for two requests, or for another address."""
     both = call.header(b"content-length") and call.header(b"transfer-encoding")
     if both or call.scope["http_version"] not in ("1.0", "1.1"):
         raise Problem(
             *(400, "bad_request", "the request has two lengths, or is not HTTP/1.0 or HTTP/1.1"),
             "HTTP/1.1, with a Content-Length or a Transfer-Encoding",
             "correct the request",
+            headers={"Connection": "close"},
+        )
+    if not call.scope["query_string"].isascii():  # RFC 3986: other bytes are written as %XX
+        raise Problem(
+            *(
+                400,
+                "bad_request",
+                "the address has bytes after its question mark that are not ASCII",
+            ),
+            "other characters written as %XX",
+            "correct the address",
             headers={"Connection": "close"},
         )
 
