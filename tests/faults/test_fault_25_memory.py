@@ -17,6 +17,7 @@ from convlens.training.memory import batch_that_fits, is_out_of_memory
 CODE = """
 import os, resource, sys
 from pathlib import Path
+import scipy.stats, sklearn.metrics  # the test's own libraries, before memory is limited
 import convlens
 from recorded_runs import digits
 
