@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from convlens import data as datasets
+from convlens.api.adapting import adapted_to_data, recipe_for
 from convlens.api.opening import Source, find_run, is_network, open_subject, resolved
 from convlens.data import Preprocessing
 from convlens.foundation import atomic
@@ -250,17 +250,6 @@ def _training_of(
             )
         return network, chosen, run.data
     source = data or "digits-5k"
-    chosen = recipes.load(recipe or recipes.suiting(source))
-    dataset = datasets.load(
-        source,
-        input_shape=network.input,
-        validation=chosen.validation,
-        validation_method=chosen.validation_method,
-        split_seed=chosen.split_seed,
-        normalise=chosen.normalise,
-    )
-    shape = tuple(dataset.preprocessing.input)
-    classes = len(dataset.classes)
-    if network.input != shape or network.plan().output != (classes,):
-        network = network.adapted(shape, classes)
-    return network, chosen, dataset.to_json()
+    chosen = recipe_for(recipe, source)
+    adapted, dataset, _ = adapted_to_data(network, source, chosen)
+    return adapted, chosen, dataset.to_json()

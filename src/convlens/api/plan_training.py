@@ -153,13 +153,15 @@ def plan_training(
         memory=None if memory is None else parse_size(memory, "`memory`"),
         on_event=on_event,
     )
-    start = None
+    start, started_from = None, None
     if weights is not None:
+        started_from = str(weights)
         start = weight_files.read_weights(Path(weights), adapted.plan().weight_shapes())
         weight_files.check_finite(start, str(weights))
     elif subject is not None:
-        beginning = weights_for(adapted, subject, settled_recipe.seed)
-        start, notes = beginning.weights, [*notes, beginning.note]
+        started_from = subject.name
+        start, note = weights_for(adapted, subject, settled_recipe.seed)
+        notes.append(note)
     from convlens.training.settling import settle
 
     job = settle(adapted, dataset, settled_recipe, device, engine, start)
@@ -169,7 +171,7 @@ def plan_training(
         origins=_origins(asked, settled_recipe, _recipe_name(recipe, data), settings, changed_by),
         folder=str(out or root / (name or f"<date>-<time>-{adapted.name}")),
         notes=(*dataset.notes, *notes),
-        started_from=subject.name if subject else None if weights is None else str(weights),
+        started_from=started_from,
     )
 
 

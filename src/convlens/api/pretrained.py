@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from convlens.api.opening import PUBLISHED, open_subject
 from convlens.data.files import channels_and_side
 from convlens.data.source import ImageFolder, find_source
-from convlens.engines import Floats, build
+from convlens.engines import build
 from convlens.inside.look import Classifier
 from convlens.network import Network
 
@@ -54,17 +53,10 @@ def _are_photos(data: object) -> bool:
     return channels == 3 and side >= PHOTO_SIDE
 
 
-@dataclass(frozen=True, eq=False)
-class Start:
-    """Weights to start from, and where they come from."""
-
-    weights: dict[str, NDArray[np.float32]]
-    source: str
-    note: str
-
-
-def weights_for(network: Network, subject: Classifier, seed: int) -> Start:
-    """Return a trained network's weights for one like it with another last layer.
+def weights_for(
+    network: Network, subject: Classifier, seed: int
+) -> tuple[dict[str, NDArray[np.float32]], str]:
+    """Return a trained network's weights for one like it with another last layer, and a note on it.
 
     Parameters
     ----------
@@ -75,11 +67,9 @@ def weights_for(network: Network, subject: Classifier, seed: int) -> Start:
     seed : int
         Draws the arrays of other shapes, which are those of the last layer.
     """
-    trained: dict[str, Floats] = dict(subject.model.weights())
-    initial = build(network, seed).weights()
-    same = {n: a.shape == initial[n].shape for n, a in trained.items() if n in initial}
-    weights = {n: trained[n] if same.get(n) else array for n, array in initial.items()}
-    new = sorted({name.rpartition(".")[0] for name in initial if not same.get(name)})
+    initial, trained = build(network, seed).weights(), subject.model.weights()
+    kept = {n: a for n, a in trained.items() if n in initial and a.shape == initial[n].shape}
+    new = sorted({name.rpartition(".")[0] for name in initial.keys() - kept.keys()})
     what = f"a new {', '.join(new)}" if new else "all its layers"
     note = f"begins with the weights of {subject.name} and {what} (not with `pretrained='none'`)"
-    return Start({n: np.asarray(a, np.float32) for n, a in weights.items()}, subject.name, note)
+    return {n: np.asarray(kept.get(n, a), np.float32) for n, a in initial.items()}, note

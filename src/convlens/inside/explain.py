@@ -110,14 +110,19 @@ def channel_positions(computation: Correlation, channels: Iterable[int]) -> list
     return positions
 
 
-def _correlation(computation: Correlation, channels: list[int]) -> list[str]:
-    shown = Rounded(
+def _rounded_sum(computation: Correlation | WeightedSum) -> Rounded:
+    """Return how the numbers of a sum of products are rounded: all of them alike."""
+    return Rounded(
         computation.patch,
         computation.kernel,
         computation.products,
         computation.bias or 0.0,
         computation.total,
     )
+
+
+def _correlation(computation: Correlation, channels: list[int]) -> list[str]:
+    shown = _rounded_sum(computation)
     known = [int(c) for c in computation.channels]
     opened = channel_positions(computation, channels)
     height, width = computation.padding.shape
@@ -172,13 +177,7 @@ def _largest_products(computation: Correlation, shown: Rounded) -> list[str]:
 
 
 def _weighted_sum(computation: WeightedSum) -> list[str]:
-    shown = Rounded(
-        computation.patch,
-        computation.kernel,
-        computation.products,
-        computation.bias or 0.0,
-        computation.total,
-    )
+    shown = _rounded_sum(computation)
     count = len(computation.products)
     kept = np.argsort(-np.abs(computation.products), kind="stable")[:LARGEST]
     places = []

@@ -146,8 +146,6 @@ class TensorSet:
             Batches to leave out at the start, when resuming.
         """
         device = self.images.device
-        generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
-        order = torch.randperm(len(self), generator=generator).to(device)
         settings, draws = augmentation or Augmentation(), Draws(seed, epoch)
 
         def augmented(index: Tensor) -> tuple[Tensor, Targets]:
@@ -158,8 +156,18 @@ class TensorSet:
             return images, Targets(labels)
 
         supply = recorded(augmented, device, warm_up=1) if settings.active else plain
-        for index in order.split(batch_sizes(len(self), batch_size))[first:]:
+        for index in epoch_batches(len(self), batch_size, seed, epoch, device)[first:]:
             yield supply(index)
+
+
+def epoch_batches(
+    images: int, batch_size: int, seed: int, epoch: int, device: torch.device
+) -> tuple[Tensor, ...]:
+    """Return the image numbers of an epoch's batches, int64 `(B,)`, shuffled by (seed, epoch)."""
+    generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
+    order = torch.randperm(images, generator=generator).to(device)
+    batches: tuple[Tensor, ...] = order.split(batch_sizes(images, batch_size))
+    return batches
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:

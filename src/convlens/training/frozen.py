@@ -20,13 +20,13 @@ from torch import Tensor
 
 from convlens.engines import build
 from convlens.engines.device import choose_device
-from convlens.engines.torch_engine import TorchModel, as_torch
+from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import InputError
 from convlens.foundation.progress import track
 from convlens.network import Network
 from convlens.network.layers import Dropout, Linear
 from convlens.training import feature_cache
-from convlens.training.batches import ImageSet, batch_sizes, epoch_seed
+from convlens.training.batches import ImageSet, epoch_batches
 from convlens.training.checkpoint import Arrays
 from convlens.training.compute_settings import ComputeSettings
 from convlens.training.engine import Batch
@@ -36,6 +36,7 @@ from convlens.training.progress import Progress
 from convlens.training.recipe import Augmentation, Recipe
 from convlens.training.targets import Targets
 from convlens.training.torch_training import TorchTraining, predict
+from convlens.weights import check_arrays
 
 FEATURE_BATCH = 32
 """Images per pass through the frozen layers."""
@@ -103,7 +104,6 @@ class FeatureSet:
     """
 
     def __init__(self, images: ImageSet, frozen: TorchModel, device: torch.device) -> None:
-        self.images, self.frozen, self.device = images, frozen, device
         self.labels = images.labels
         path = feature_cache.file_of(frozen, images.in_order(FEATURE_BATCH))
         features = feature_cache.read(path)
@@ -124,9 +124,8 @@ class FeatureSet:
         self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
     ) -> Iterator[tuple[Tensor, Targets]]:
         """Yield one epoch of shuffled batches, in the order that the images would have."""
-        generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
-        order = torch.randperm(len(self), generator=generator).to(self.labels.device)
-        for index in order.split(batch_sizes(len(self), batch_size))[first:]:
+        device = self.labels.device
+        for index in epoch_batches(len(self), batch_size, seed, epoch, device)[first:]:
             yield self.features[index], Targets(self.labels[index])
 
 
@@ -157,6 +156,8 @@ class FrozenTraining:
 
     def __init__(self, frozen: TorchModel, rest: TorchTraining) -> None:
         self.frozen, self.rest = frozen, rest
+        self._fixed = frozen.weights()
+        """The frozen layers' weights, which every epoch's are completed with."""
         self.recipe, self.device = rest.recipe, rest.device
         self.steps_per_epoch = rest.steps_per_epoch
         self.rate_at: Callable[[int], float] = rest.rate_at
@@ -178,12 +179,12 @@ class FrozenTraining:
     @classmethod
     def begin(cls, job: Job) -> Self:
         """Return the training of a job before its first step."""
-        whole = as_torch(build(job.network, job.recipe.seed))
-        if job.weights is not None:
-            whole.load_weights(job.weights)
+        arrays = job.weights
+        if arrays is None:
+            arrays = build(job.network, job.recipe.seed).weights()
+        check_arrays(arrays, job.network.plan().weight_shapes())
         name = last_frozen(job.network, job.recipe.freeze)
         before, after = job.network.plan().logits.cut(name)
-        arrays = whole.weights()
         frozen, rest = TorchModel(before), TorchModel(after)
         for model in (frozen, rest):
             model.load_weights({name: arrays[name] for name in model.plan.weight_shapes()})
@@ -199,7 +200,7 @@ class FrozenTraining:
     @property
     def best(self) -> Weights | None:
         """The evaluated weights of the best epoch so far, of the whole network."""
-        return None if self.rest.best is None else {**self.frozen.weights(), **self.rest.best}
+        return None if self.rest.best is None else {**self._fixed, **self.rest.best}
 
     @best.setter
     def best(self, weights: Weights | None) -> None:
@@ -219,8 +220,8 @@ class FrozenTraining:
         return predict(self.rest.evaluated, images, self.rest.compute.evaluation_batch)
 
     def weights(self) -> Weights:
-        """Return a copy of the evaluated weights of the whole network."""
-        return {**self.frozen.weights(), **self.rest.weights()}
+        """Return the evaluated weights of the whole network; those that are trained are a copy."""
+        return {**self._fixed, **self.rest.weights()}
 
     def use_best(self) -> None:
         """Evaluate with the best weights from now on; the training does not go on after it."""
@@ -229,7 +230,7 @@ class FrozenTraining:
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """Return all that resuming needs: arrays, and plain values for JSON."""
         arrays, values = self.rest.state()
-        return arrays | {_PREFIX + name: a for name, a in self.frozen.weights().items()}, values
+        return arrays | {_PREFIX + name: a for name, a in self._fixed.items()}, values
 
     def later_bytes(self) -> int:
         """Return the bytes that a checkpoint gains with the optimizer's first step."""
@@ -239,5 +240,6 @@ class FrozenTraining:
         """Continue from a saved state."""
         own = {name: a for name, a in arrays.items() if not name.startswith(_PREFIX)}
         self.rest.resume(own, values)
-        frozen = {n.removeprefix(_PREFIX): a for n, a in arrays.items() if n not in own}
-        self.frozen.load_weights(frozen)
+        fixed = {n.removeprefix(_PREFIX): a for n, a in arrays.items() if n not in own}
+        self.frozen.load_weights(fixed)
+        self._fixed = self.frozen.weights()

@@ -51,14 +51,15 @@ def load(name: str) -> Network:
     >>> load("tutorial-torch").plan().parameters
     31626
     """
-    known = [*names(), *published_names()]
+    published = published_names()
+    known = [*names(), *published]
     if name not in known:
         raise NetworkError(
             f'there is no network "{name}" in the zoo{nearest(name, known)}',
             "one of " + ", ".join(known) + ", or the path of a .toml or .json file",
         )
     folder = files(__name__)
-    if name in published_names():
+    if name in published:
         folder = folder.joinpath("published")
     return Network.from_toml(folder.joinpath(f"{name}.toml").read_text("utf-8"))
 
