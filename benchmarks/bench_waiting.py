@@ -4,10 +4,10 @@ Protocol: three networks (`fast-mnist` in float32, small pieces of work; `fast-b
 default for digits; `small-resnet`, where arithmetic dominates; the latter two in bfloat16 where the
 processor has it) take training steps of 64 images for 0.4 s, after three that are not counted. Each
 way of waiting has a process of its own, because OpenMP reads it when PyTorch is loaded; the ways
-take turns, two rounds. Beside them compute no, one or two neighbours: processes that multiply
-300x300 matrices without end. How much of the cores all others took meanwhile, the hypervisor of a
-virtual machine included, is kept with each measurement, and of the rounds the one counts in which
-others took least.
+take turns, three rounds, of which the median counts: what a virtual machine meets of others on its
+host changes from one second to the next, and it cannot see all of it. Beside them compute no, one
+or two neighbours: processes that multiply 300x300 matrices without end. How much of the cores all
+others took meanwhile, as far as the machine sees it, is kept with each measurement.
 The ways: PyTorch's own with a thread per core and with one thread; `OMP_WAIT_POLICY=PASSIVE`;
 `GOMP_SPINCOUNT=20000`; and convlens's, once with a thread per core, as after a choice in a quiet
 moment, and once with the threads that it chooses beside these neighbours.
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,7 @@ WAYS: dict[str, dict[str, str]] = {
     "convlens": {},
     "convlens, threads chosen": {},
 }
-BATCH, SECONDS, WARM, ROUNDS = 64, 0.4, 3, 2
+BATCH, SECONDS, WARM, ROUNDS = 64, 0.4, 3, 3
 NEIGHBOUR = """
 import os, sys
 import torch
@@ -133,10 +134,6 @@ def neighbours(number: int) -> Iterator[None]:
             process.wait()
 
 
-def _least_disturbed(rounds: list[dict[str, float]]) -> dict[str, float]:
-    return min(rounds, key=lambda one: one["cores_of_others"])
-
-
 def measured(number: int) -> list[dict[str, Any]]:
     """Return each way's milliseconds and threads beside so many neighbours."""
     rounds: dict[str, list[dict[str, dict[str, float]]]] = {way: [] for way in WAYS}
@@ -157,7 +154,7 @@ def measured(number: int) -> list[dict[str, Any]]:
     return [
         {
             "way": way,
-            "ms": {n: _least_disturbed([r[n] for r in results])["ms"] for n in NETWORKS},
+            "ms": {n: statistics.median(r[n]["ms"] for r in results) for n in NETWORKS},
             "each_round": {n: [r[n] for r in results] for n in NETWORKS},
         }
         for way, results in rounds.items()

@@ -54,6 +54,37 @@ def test_what_was_measured_once_is_not_measured_again(monkeypatch: pytest.Monkey
     assert counted == []
 
 
+def test_beside_other_work_no_more_threads_than_cores_are_left(
+    monkeypatch: pytest.MonkeyPatch, empty_cache: Path
+) -> None:
+    tried = []
+
+    def milliseconds(n: object, b: int, d: object, settings: ComputeSettings, kind: str) -> float:
+        tried.append(settings.threads)
+        return 10.0 / (settings.threads or 1)  # the more the better, as a short trial may find
+
+    monkeypatch.setattr(tuning, "_milliseconds", milliseconds)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(tuning, "waited_seconds", itertools.count(0, 1000).__next__)
+    monkeypatch.setattr(tuning._Others, "cores_left", lambda self: 5)
+    settings = autotune(NETWORK, SMALL, CPU)
+    assert (settings.threads, settings.crowded) == (5, True)
+    assert set(tried) == {8, 5, 4, 1}
+    tried.clear()
+    assert autotune(NETWORK, SMALL, CPU) == settings
+    assert tried == []
+
+
+@pytest.mark.parametrize(("idle", "left"), [(0, 1), (4, 1), (8, 2), (69, 8)])
+def test_cores_left_are_what_nobody_else_computed_on(
+    idle: int, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning.time, "perf_counter", itertools.count(0, 10).__next__)
+    monkeypatch.setattr(tuning.time, "process_time", itertools.count(0, 10).__next__)
+    monkeypatch.setattr(tuning, "idle_seconds", itertools.count(0, idle).__next__)
+    assert tuning._Others().cores_left() == left
+
+
 @pytest.mark.parametrize("crowded", [True, False])
 def test_what_was_measured_beside_other_work_is_kept_for_an_hour(
     crowded: bool, monkeypatch: pytest.MonkeyPatch, empty_cache: Path

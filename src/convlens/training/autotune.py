@@ -3,8 +3,7 @@
 Precision, memory layout, threads and the batch of evaluation are each settled by trial steps on
 random data, together in about a second. The result is kept in the user's cache, so that two runs
 of one seed compute the same numbers, and it is written into the run. What was measured while other
-programs took the cores is kept for an hour only; it has the number of threads that suffered least
-from them.
+programs took the cores is kept for an hour only, and has no more threads than cores are left.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from convlens.engines.cuda_graph import recorded
 from convlens.engines.device import describe, free_memory, supports_bfloat16, synchronize
 from convlens.engines.torch_modules import PlanModule
 from convlens.foundation.errors import InputError
-from convlens.foundation.machine import available_cores, waited_seconds
+from convlens.foundation.machine import available_cores, idle_seconds, waited_seconds
 from convlens.network import Network
 from convlens.training.autotune_cache import file_of, keep, read
 from convlens.training.compute_settings import EVALUATION_BATCH, ComputeSettings, Layout, Precision
@@ -48,6 +47,32 @@ TRIAL_SECONDS: dict[Kind, float] = {"step": 0.16, "evaluation": 0.07}
 """How long each candidate is tried."""
 TRIAL_OPERATIONS = 4 * 10**9
 """Most floating-point operations of one trial on a CPU: a few tenths of a second on one core."""
+
+
+class _Others:
+    """What other programs took of the cores since this was made."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        computed_or_idle = time.process_time() + idle_seconds()
+        return time.perf_counter(), waited_seconds(), computed_or_idle
+
+    def crowd(self) -> bool:
+        """Say whether this process had to wait for a core."""
+        elapsed, waited, _ = self._since()
+        return waited > CROWDED * elapsed
+
+    def cores_left(self) -> int:
+        """Return how many cores the others left, rounded, at least one."""
+        elapsed, _, computed_or_idle = self._since()
+        return max(1, round(computed_or_idle / elapsed))
+
+    def _since(self) -> tuple[float, float, float]:
+        elapsed, waited, rest = (b - a for a, b in zip(self._before, self._now(), strict=True))
+        return max(elapsed, 1e-9), waited, rest
 
 
 def autotune(network: Network, recipe: Recipe, device: torch.device) -> ComputeSettings:
@@ -74,15 +99,16 @@ def autotune(network: Network, recipe: Recipe, device: torch.device) -> ComputeS
     cached = _cached(path)
     if cached is not None and _possible(cached, pairs, threads, batches):
         return cached
-    started, waited = time.perf_counter(), waited_seconds()
+    others = _Others()
     try:
-        fastest = _measure(network, recipe.batch_size, device, plain, pairs, threads, batches)
+        fastest = _measure(
+            network, recipe.batch_size, device, plain, pairs, threads, batches, others
+        )
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         return plain  # the training will say so, and what to do
-    share = (waited_seconds() - waited) / (time.perf_counter() - started)
-    fastest = replace(fastest, crowded=share > CROWDED)
+    fastest = replace(fastest, crowded=others.crowd())
     keep(
         path,
         network=network.name,
@@ -140,6 +166,7 @@ def _measure(
     pairs: list[ComputeSettings],
     threads: list[int | None],
     batches: list[int],
+    others: _Others,
 ) -> ComputeSettings:
     """Settle one question after the other, each with the fastest of those before."""
     started = time.perf_counter()
@@ -172,8 +199,15 @@ def _measure(
 
     formats = [replace(plain, precision=p.precision, memory_format=p.memory_format) for p in pairs]
     best = fastest(formats, "step", _format_label)
-    if len(threads) > 1 and _format_label(best) in measured:
-        measured[_threads_label(best)] = measured[_format_label(best)]
+    if len(threads) > 1:
+        if _format_label(best) in measured:
+            measured[_threads_label(best)] = measured[_format_label(best)]
+        milliseconds(best, "step", _threads_label(best))
+    if len(threads) > 1 and others.crowd():
+        # A thread too many waits for its core at every layer, and all others for it. A trial is
+        # too short to show that: the system has not yet divided the cores among the programs.
+        left = others.cores_left()
+        threads = [left, *(number for number in threads if number is not None and number < left)]
     best = fastest([replace(best, threads=number) for number in threads], "step", _threads_label)
     sizes = [replace(best, evaluation_batch=size) for size in batches]
     best = fastest(sizes, "evaluation", _evaluation_label)
@@ -274,6 +308,6 @@ def _possible(
     formats = [(pair.precision, pair.memory_format) for pair in pairs]
     return (
         (cached.precision, cached.memory_format) in formats
-        and cached.threads in threads
+        and (cached.threads in threads or (cached.crowded and len(threads) > 1))
         and cached.evaluation_batch in batches
     )
