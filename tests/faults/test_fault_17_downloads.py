@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convlens.data.catalog import File
-from convlens.data.download import Timeouts, fetch
-from convlens.foundation.errors import DataError, DownloadError
+from convlens.foundation.download import Timeouts, fetch
+from convlens.foundation.errors import DownloadError, InputError
+from convlens.foundation.known_files import File
 from servers import Mirror, mirror
 
 NAME = "train-images-idx3-ubyte.gz"
@@ -163,7 +163,7 @@ def test_fault_17_offline_asks_nobody(
     server: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVLENS_OFFLINE", "1")
-    with pytest.raises(DataError, match="CONVLENS_OFFLINE"):
+    with pytest.raises(InputError, match="CONVLENS_OFFLINE"):
         fetch([FILE], [server.at("good")], tmp_path / "set")
     assert server.requests == []
 
@@ -172,8 +172,8 @@ def test_fault_17_two_processes_at_once_download_once(server: Mirror, tmp_path: 
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from convlens.data.catalog import File\n"
-        "from convlens.data.download import fetch\n"
+        "from convlens.foundation.download import fetch\n"
+        "from convlens.foundation.known_files import File\n"
         "name, known, size, url, folder = sys.argv[1:]\n"
         "fetch([File(name, known, int(size))], [url], Path(folder))\n"
     )

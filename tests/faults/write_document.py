@@ -19,7 +19,6 @@ TEST = re.compile(r"^(?:async )?def (test_faults?_[\w]+)\(", re.MULTILINE)
 WITHOUT = {
     29: "comes with training in several processes",
     30: "comes with training in several processes",
-    59: "comes with published weights",
     60: "comes with folders dropped on the page",
     61: "comes with training in several processes",
 }

@@ -18,7 +18,7 @@ from convlens.foundation.spelling import renamed, say
 from convlens.inside.look import Classifier
 from convlens.network import Network, zoo
 from convlens.runs import Run
-from convlens.weights.published import published
+from convlens.weights.published import catalogue, published
 
 if TYPE_CHECKING:
     from convlens.engines.torch_engine import TorchModel
@@ -96,7 +96,7 @@ def open_subject(
     InputError
         Where it is neither, or the network takes images that are neither grey nor RGB.
     """
-    if isinstance(run, str) and run in zoo.published_names():
+    if isinstance(run, str) and (run in zoo.published_names() or run in catalogue()):
         return _published(run, engine)
     if not isinstance(run, Run) and is_network(run):
         network = resolved(run)
@@ -179,12 +179,13 @@ def find_run(run: Source, runs: str | Path | None = None) -> Run:
     try:
         return store.find(run, runs)
     except RunError as error:
-        meant = nearest(str(run), zoo.names())
+        known = [*zoo.names(), *zoo.published_names()]
+        meant = nearest(str(run), known)
         if not meant:
             raise
         raise InputError(
             error.what + ", and no network of that name" + meant,
-            "a run, or a network of the zoo: " + ", ".join(zoo.names()),
+            "a run, or a network of the zoo: " + ", ".join(known),
         ) from None
 
 

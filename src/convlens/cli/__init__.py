@@ -19,7 +19,7 @@ GROUPS = {
     "Networks and data": {
         "shapes": "Show every layer's shapes, parameters, cost and receptive field.",
         "zoo": "List the named networks.",
-        "weights": "List and show published weights.",
+        "weights": "List, show and download published weights.",
         "data": "List, get, show and check data sets.",
     },
     "Training": {

@@ -96,15 +96,17 @@ def _candidates(before: list[str], word: str) -> list[str]:
     if before[-1] in ("--recipe", "--data"):
         return _names(before[-1][2:])
     if before[-1] in ("--network", "--run"):
-        return _names("zoo") if before[-1] == "--network" else _runs(before)
+        return _names("published") if before[-1] == "--network" else _runs(before)
     if word.startswith("-"):
         return _options(before)
-    if command in ("runs", "data", "study", "lesson") and len(before) == 1:
+    if command in ("runs", "data", "weights", "study", "lesson") and len(before) == 1:
         return _inner(command)
     if command in ("shapes", "train", "compare-engines"):
-        return _names("zoo")
+        return [*_names("zoo"), *_names("published")]
     if command == "data":
         return _names("data")
+    if command == "weights":
+        return _names("weights")
     if command in ("kernels", "pixels", "import"):
         return []
     return [*_runs(before), *(_names("zoo") if command in ("look", "export") else [])]
@@ -113,7 +115,13 @@ def _candidates(before: list[str], word: str) -> list[str]:
 def _names(kind: str) -> list[str]:
     """Return the names of networks, recipes or data sets: those of the files that hold them."""
     package = Path(__file__).parents[1]
-    folders = {"zoo": "network/zoo", "recipe": "training/recipes", "data": "data/sets"}
+    folders = {
+        "zoo": "network/zoo",
+        "published": "network/zoo/published",
+        "recipe": "training/recipes",
+        "data": "data/sets",
+        "weights": "weights/published",
+    }
     return [path.stem for path in (package / folders[kind]).glob("*.toml")]
 
 
@@ -133,6 +141,8 @@ def _inner(command: str) -> list[str]:
         return ["delete", "rename", "metrics"]
     if command == "data":
         return ["list", "get", "show", "check"]
+    if command == "weights":
+        return ["list", "get", "show"]
     module = "convlens.studies" if command == "study" else "convlens.lessons"
     known = import_module(module)
     return list(known.STUDIES if command == "study" else known.LESSONS)

@@ -37,6 +37,7 @@ from convlens.data import cache
 from convlens.data.decode import shown
 from convlens.foundation import atomic
 from convlens.foundation.errors import ConvlensError, DataError, StorageError
+from convlens.foundation.locking import lock
 
 EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
@@ -121,7 +122,7 @@ def unpacked(archive: Path, members: Collection[str] | None = None) -> Path:
     identity = f"{archive.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{members}"
     name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     folder = cache.unpacked_root() / name
-    with cache.lock(folder.parent, name):
+    with lock(folder.parent, name):
         if not folder.is_dir():
             unpack(archive, folder, members=members)
     return folder

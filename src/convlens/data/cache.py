@@ -11,9 +11,6 @@ import os
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
-
-from convlens.foundation import atomic
 
 
 def data_root() -> Path:
@@ -25,20 +22,3 @@ def data_root() -> Path:
 def unpacked_root() -> Path:
     """Return the folder that holds one subfolder per unpacked archive; it may not exist yet."""
     return platformdirs.user_cache_path("convlens") / "unpacked"
-
-
-def lock(folder: Path, name: str) -> FileLock:
-    """Return a lock of this name in a folder, which is made; use it as a context manager.
-
-    Raises
-    ------
-    RunError, StorageError
-        Where the folder cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # found out here, with a clear message, and not by filelock after waiting
-        (folder / f".{name}.lock").touch()
-    except OSError as error:
-        raise atomic.explain(error, folder) from error
-    return FileLock(folder / f".{name}.lock")

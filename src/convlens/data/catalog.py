@@ -22,28 +22,7 @@ from convlens.data.cache import data_root
 from convlens.data.dataset import Split
 from convlens.data.preprocessing import Framing
 from convlens.foundation.errors import DataError, nearest
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of a set as its authors publish it.
-
-    Parameters
-    ----------
-    name : str
-        Its name, on every mirror.
-    known_hash : str
-        "sha256:..." or "md5:...", whichever is published.
-    bytes : int or None
-        Its length, where it is published.
-    members : tuple of str
-        What to unpack, where it is an archive; empty where it is none.
-    """
-
-    name: str
-    known_hash: str
-    bytes: int | None = None
-    members: tuple[str, ...] = ()
+from convlens.foundation.known_files import File
 
 
 @dataclass(frozen=True)

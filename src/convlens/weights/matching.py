@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,52 @@ def read_weights(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[st
         "weights in .safetensors, .pt or .pth",
         "save the network's state dict in one of these",
     )
+
+
+def read_named(
+    path: Path,
+    expected: Mapping[str, tuple[int, ...]],
+    wanted: Mapping[str, str],
+    counted: Callable[[Iterable[str]], Mapping[str, str]],
+) -> dict[str, Array]:
+    """Read a network's weights from a `.pt` or `.pth` in which they have other names.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as for `read_weights`.
+    expected : mapping of str to tuple of int
+        The name and shape of every weight of the network.
+    wanted : mapping of str to str
+        What the file calls each of them.
+    counted : callable
+        Takes all names in the file and returns those of arrays that count, each by the name that
+        `wanted` may have for it.
+
+    Returns
+    -------
+    dict of str to array
+        float32 arrays by their names in `expected`. An array of the file may have further axes of
+        length 1, as the weights of a 1x1 convolution and of a linear layer differ.
+
+    Raises
+    ------
+    WeightsError
+        As `read_weights`, with the names in the file.
+    """
+    state = read_state_dict(path)
+    names = counted(state)
+    kinds = {theirs: state[name][:2] for theirs, name in names.items()}
+    shapes = {}
+    for name, theirs in wanted.items():
+        shape = kinds[theirs][0] if theirs in kinds else ()
+        alike = [n for n in shape if n > 1] == [n for n in expected[name] if n > 1]
+        shapes[theirs] = shape if alike else expected[name]
+    _require(path, kinds, shapes)
+    arrays = {}
+    for name, shape in expected.items():
+        arrays[name] = to_float32(state[names[wanted[name]]][2]).reshape(shape)
+    return arrays
 
 
 def check_finite(weights: Mapping[str, Array], where: str) -> None:

@@ -17,7 +17,7 @@ import convlens
 from convlens.api.opening import open_subject
 from convlens.foundation.errors import WeightsError
 from convlens.network import zoo
-from convlens.weights.published import Published, catalogue, published
+from convlens.weights.published import Published, catalogue, class_names, published
 
 STAGES = [
     (3, 1, 1, 32, 16, 1),
@@ -96,16 +96,32 @@ def flower(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("entry", catalogue().values(), ids=list(catalogue()))
-def test_an_entry_names_every_layer_with_weights_once_and_every_class(entry: Published) -> None:
+def test_an_entry_names_every_array_once_and_every_class(entry: Published) -> None:
     plan = zoo.load(entry.network).plan()
-    layers = {name.rpartition(".")[0] for name in plan.weight_shapes()}
-    assert set(entry.modules) == layers
-    assert len(set(entry.modules.values())) == len(layers)
+    called = [entry.naming.in_file(name) for name in plan.weight_shapes()]
+    assert len(set(called)) == len(called)
     assert len(set(entry.classes)) == len(entry.classes) == plan.output[0]
-    assert len(entry.sha256) == 64
+    assert len(entry.sha256) == 64 or (8 <= len(entry.sha256) <= 10 and not entry.package)
     assert entry.sha256[:8] in entry.file
     assert entry.licence
     assert entry.top1_source.startswith("https://")
+    assert bool(entry.package) != bool(entry.sources)
+    assert all(source.startswith("https://") and source.endswith("/") for source in entry.sources)
+    assert 10**6 < entry.size < 10**9
+    assert set(entry.preprocessing) == {"resize", "mean", "std", "interpolation"}
+
+
+def test_each_class_has_one_chinese_name_of_its_own() -> None:
+    english, chinese = class_names(), class_names(language="zh")
+    assert len(set(chinese)) == len(chinese) == len(english) == 1000
+    assert all(name == name.strip() and name for name in chinese)
+    without = [name for name in chinese if not any("\u4e00" <= c <= "\u9fff" for c in name)]
+    assert without == ["iPod"]
+    pairs = dict(zip(english, chinese, strict=True))
+    assert pairs["crane"] == "起重机"
+    assert pairs["crane bird"] == "鹤"
+    assert pairs["golden retriever"] == "金毛寻回犬"
+    assert pairs["toilet tissue"] == "卫生纸"
 
 
 def test_lite0_computes_what_its_authors_network_computes(flower: Path) -> None:

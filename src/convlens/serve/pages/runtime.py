@@ -11,9 +11,9 @@ from pathlib import Path
 
 import platformdirs
 
-from convlens.data.catalog import File
-from convlens.data.download import Report, fetch
+from convlens.foundation.download import Report, fetch
 from convlens.foundation.errors import ConvlensError, InputError
+from convlens.foundation.known_files import File
 
 VERSION = "1.30.0"
 FILES = (
@@ -61,7 +61,7 @@ def find_runtime(
     ------
     InputError
         Where the folder that was named holds other files.
-    DownloadError, DataError
+    DownloadError, InputError
         Where they cannot be had; says how to get them by hand.
     """
     if named is not None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import orjson
 
 from convlens.api.opening import find_run, open_subject
-from convlens.data.download import Report
 from convlens.foundation import atomic
+from convlens.foundation.download import Report
 from convlens.foundation.errors import InputError, RunError
 from convlens.inside.learned_kernels import kernel_layers
 from convlens.interchange.onnx.writing import write_onnx
