@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,20 @@ from pathlib import Path
 import draw_house
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/convlens"
+NESTED = {
+    "network/layers/__init__.py": "lists the kinds",
+    "network/layers/joins.py": "defines it",
+    "network/layers/written.py": "writes it",
+    "network/reading.py": "reads it",
+    "network/walk.py": "makes steps of it",
+    "network/tree.py": "makes it of steps",
+    "network/advice/__init__.py": "edits a network that does not fit",
+    "network/advice/blocks.py": "edits a network that does not fit",
+    "studies/width.py": "edits a network",
+    "studies/depth.py": "edits a network",
+}
+"""The modules that may know that a network is nested, and what they do with it."""
 
 
 def contract() -> list[set[str]]:
@@ -27,9 +42,8 @@ def test_the_map_and_the_checked_contract_are_the_same_list() -> None:
 
 
 def test_every_folder_and_module_at_the_top_is_on_the_map() -> None:
-    package = ROOT / "src/convlens"
-    rooms = {path.name for path in package.iterdir() if (path / "__init__.py").exists()}
-    rooms |= {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    rooms |= {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert rooms == set().union(*contract())
 
 
@@ -47,3 +61,25 @@ def test_the_house_is_drawn_with_every_import_pointing_down() -> None:
     assert len(dots) > 50
     floor = {room: n for n, floor in enumerate(contract()) for room in floor}
     assert all(floor[here] < floor[there] for here, there in dots)
+
+
+def names_of(path: Path) -> set[str]:
+    """Return what a module imports, uses or takes from others by name."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.alias):
+            names.add(node.name.rpartition(".")[2])
+        elif isinstance(node, ast.Name | ast.Attribute):
+            names.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return names
+
+
+def test_only_those_who_write_read_walk_or_edit_a_network_know_that_it_is_nested() -> None:
+    knowing = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if "Residual" in names_of(path)
+    }
+    assert knowing <= NESTED.keys(), "read the steps of the plan; `network.tree` writes blocks"
+    defining = {"network/layers/joins.py"}
+    assert NESTED.keys() - defining <= knowing, "no longer nested: take it off the list"

@@ -1,73 +1,82 @@
-"""Graphs become lists of layers: sums where branches meet, zeros where a convolution takes them."""
+"""Nodes of a file become a network: zeros go to the convolution after them, names are kept."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from convlens.foundation.errors import InputError
-from convlens.interchange.assembly import Node, Pad, Piece, assemble, build, merge_padding
-from convlens.network.layers import Conv, MaxPool, ReLU, Residual
+from convlens.foundation.errors import InputError, NetworkError
+from convlens.interchange.assembly import Built, Node, Pad, Piece, build
+from convlens.network import Network
+from convlens.network.layers import Add, Conv, MaxPool, ReLU
+
+PAD = Node("pad", ("x",), (Piece(Pad((0, 1, 0, 1))),))
 
 
-def relu(name: str, source: str) -> Node:
-    return Node(name, (source,), (Piece(ReLU(), {}, name),))
+def built(*nodes: Node, size: int = 8) -> Built:
+    return build(nodes, "x", nodes[-1].name, (1, size, size), "net", "net.onnx")
 
 
-def add(name: str, first: str, second: str) -> Node:
-    return Node(name, (first, second))
+def conv(name: str, source: str, **settings: object) -> Node:
+    arrays = {"weight": np.ones(1, np.float32)}
+    return Node(name, (source,), (Piece(Conv(filters=1, **settings), arrays, name),))
 
 
-def test_a_sum_with_its_own_input_is_a_residual_block_without_shortcut() -> None:
-    nodes = [relu("a", "x"), relu("b", "a"), add("s", "a", "b"), relu("c", "s")]
-    pieces = assemble(nodes, "x", "c")
-    kinds = [piece.layer.kind for piece in pieces if not isinstance(piece.layer, Pad)]
-    assert kinds == ["relu", "residual", "relu"]
-    assert [piece.name for piece in pieces[1].main] == ["b"]
-    assert pieces[1].shortcut == ()
+def test_the_arrays_of_both_branches_get_the_names_of_the_network() -> None:
+    add = Node("sum", ("left", "right"), (Piece(Add()),))
+    result = built(conv("left", "x"), conv("right", "x"), add)
+    assert list(result.weights) == ["residual1.conv1.weight", "residual1.shortcut.conv1.weight"]
+    assert result.origins == {"residual1.conv1": "left", "residual1.shortcut.conv1": "right"}
 
 
-def test_blocks_inside_blocks_and_one_after_another_are_found() -> None:
-    nodes = [
-        *(relu("a", "x"), relu("b", "a"), add("inner", "b", "a"), relu("c", "x")),
-        *(add("outer", "inner", "c"), relu("d", "outer"), add("last", "outer", "d")),
-    ]
-    outer, last = assemble(nodes, "x", "last")
-    assert [type(piece.layer) for piece in outer.main] == [ReLU, Residual]
-    assert [piece.name for piece in outer.shortcut] == ["c"]
-    assert [piece.name for piece in last.main] == ["d"]
-
-
-def test_a_long_chain_of_blocks_needs_no_deep_recursion() -> None:
-    nodes, source = [], "x"
-    for i in range(3000):
-        nodes += [relu(f"r{i}", source), add(f"s{i}", source, f"r{i}")]
-        source = f"s{i}"
-    assert len(assemble(nodes, "x", source)) == 3000
-
-
-def test_a_connection_across_blocks_is_refused() -> None:
-    nodes = [relu("a", "x"), relu("b", "x"), add("s", "a", "b"), add("t", "s", "a")]
-    with pytest.raises(InputError, match='two branches share the node "a"'):
-        assemble(nodes, "x", "t")
+def test_the_pieces_of_one_node_are_layers_one_after_another() -> None:
+    node = Node("both", ("x",), (Piece(ReLU()), Piece(MaxPool(kernel=2))))
+    assert [layer.kind for layer in built(node).network.layers] == ["relu", "max_pool"]
 
 
 def test_zeros_go_to_the_convolution_after_them() -> None:
-    pad, conv = Piece(Pad((0, 1, 0, 1))), Piece(Conv(filters=2, padding=1))
-    [merged] = merge_padding([pad, conv])
-    assert isinstance(merged.layer, Conv)
-    assert merged.layer.padding == (1, 2, 1, 2)
-    with pytest.raises(InputError, match="zeros are padded before max_pool"):
-        merge_padding([pad, Piece(MaxPool(kernel=2))])
+    [layer] = built(PAD, conv("c", "pad", padding=1)).network.layers
+    assert isinstance(layer, Conv)
+    assert layer.padding == (1, 2, 1, 2)
+
+
+def test_zeros_that_two_convolutions_read_go_to_both() -> None:
+    sides = conv("left", "pad"), conv("right", "pad")
+    result = built(PAD, *sides, Node("sum", ("left", "right"), (Piece(Add()),)))
+    assert {step.layer.padding for step in result.network.plan().steps[:2]} == {(0, 1, 0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("after", "named"),
+    [
+        ([Node("p", ("pad",), (Piece(MaxPool(kernel=2)),))], "max_pool"),
+        ([Node("p", ("pad",), (Piece(Pad((1, 1, 1, 1))),))], "more padding"),
+        ([Node("s", ("pad", "pad"), (Piece(Add()),))], "add"),
+        ([conv("c", "pad", padding="same")], "conv"),
+        ([], "the end"),
+    ],
+)
+def test_zeros_before_anything_else_are_refused(after: list[Node], named: str) -> None:
+    with pytest.raises(InputError, match=f"zeros are padded before {named}"):
+        built(PAD, *after)
+
+
+def test_zeros_that_do_not_lead_to_the_output_do_no_harm() -> None:
+    pool = Node("p", ("pad",), (Piece(MaxPool(kernel=2)),))
+    assert built(PAD, pool, conv("c", "x")).network.layers == (Conv(filters=1, name="c"),)
+
+
+def test_branches_that_cannot_be_nested_are_refused_with_the_file() -> None:
+    nodes = [conv("a", "x"), conv("b", "x"), Node("s", ("a", "b"), (Piece(Add()),))]
+    with pytest.raises(NetworkError, match=r'net\.onnx: two branches share the node "a"'):
+        built(*nodes, Node("t", ("s", "a"), (Piece(Add()),)))
 
 
 def test_padding_that_is_same_is_spelled_so_and_the_floor_rule_only_where_it_is_needed() -> None:
-    halving = Piece(Conv(filters=2, kernel=1, stride=2))
-    built = build([halving], (1, 8, 8), "net", "net.onnx")
-    assert (built.network.layers[0], built.network.rounding) == (
-        Conv(filters=2, kernel=1, stride=2, padding="same"),
-        "strict",
-    )
-    dropping = Piece(MaxPool(kernel=2))
-    built = build([dropping], (1, 7, 7), "net", "net.onnx")
-    assert built.network.rounding == "floor"
-    assert "drop the last rows" in built.notes[0]
+    network = built(conv("c", "x", kernel=1, stride=2)).network
+    assert isinstance(network, Network)
+    assert network.rounding == "strict"
+    assert network.layers == (Conv(filters=1, kernel=1, stride=2, padding="same", name="c"),)
+    result = built(Node("p", ("x",), (Piece(MaxPool(kernel=2)),)), size=7)
+    assert result.network.rounding == "floor"
+    assert "drop the last rows" in result.notes[0]

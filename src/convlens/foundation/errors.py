@@ -12,6 +12,7 @@ has the setting as an option, the command line shows the option, `--epochs 1`
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -156,6 +157,17 @@ def _without_middle(text: str, most: int) -> str:
         f"{text[: kept * 3 // 4]}[... {len(text) - kept:,} characters ...]"
         f"{text[len(text) - (kept - kept * 3 // 4) :]}"
     )
+
+
+def quote(name: str) -> str:
+    r"""Show a name from an untrusted file: short, and without control characters.
+
+    Examples
+    --------
+    >>> print(quote("0.weight"), quote("line" + chr(10)))
+    "0.weight" "line\n"
+    """
+    return json.dumps(name[:60])
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """From the nodes of a foreign graph to a `Network` and its weights.
 
-A reader gives nodes in the order of computation, each with the layers that it is worth. Sums of
-two branches become residual blocks: the branches run from the sum back to where they part.
+A reader gives nodes in the order of computation, each with the layers that it is worth. How they
+are nested in the network's file, `convlens.network.tree` works out.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from convlens.foundation.errors import InputError, NetworkError
+from convlens.foundation.errors import InputError, NetworkError, quote
 from convlens.network import Network
-from convlens.network.layers import Conv, Depthwise, Layer, Residual, Sliding
-from convlens.network.plan import Step
-from convlens.network.walk import named, walk
-from convlens.weights.tensor_file import Array, quote
+from convlens.network.layers import Conv, Depthwise, Layer, Sliding
+from convlens.network.tree import GraphStep, tree
+from convlens.network.walk import walk
+from convlens.weights.tensor_file import Array
 
 MOST_NODES = 20_000
 
@@ -37,8 +37,6 @@ class Piece:
     layer: Layer | Pad
     arrays: Mapping[str, Array] = field(default_factory=dict)
     name: str = ""
-    main: tuple[Piece, ...] = ()
-    shortcut: tuple[Piece, ...] = ()
 
 
 class NoLayerError(Exception):
@@ -69,135 +67,19 @@ def make_layer(kind: type[Layer], **settings: Any) -> Layer:
 
 @dataclass(frozen=True)
 class Node:
-    """One operation: what it is called, what it reads, and the layers it is worth.
+    """One operation: the name of its output, what it reads, and the layers it is worth.
 
-    Two inputs mean their sum.
+    Only a join, such as `Add`, reads more than one output; it is the node's only layer.
     """
 
     name: str
     inputs: tuple[str, ...]
-    pieces: tuple[Piece, ...] = ()
-
-
-def assemble(nodes: Sequence[Node], source: str, output: str) -> list[Piece]:
-    """Return the layers between the graph's input and an output, sums as residual blocks.
-
-    Parameters
-    ----------
-    nodes : sequence of Node
-        In the order of computation; a node's name is also that of its output.
-    source, output : str
-        The names of the graph's input and of the output that is wanted.
-
-    Raises
-    ------
-    InputError
-        Where two branches share more than the place where they part.
-    """
-    if len(nodes) > MOST_NODES:
-        raise InputError(
-            f"the graph has {len(nodes):,} nodes", f"at most {MOST_NODES:,}", "simplify it"
-        )
-    return _Assembly(nodes, source).between(source, output, 0)
-
-
-class _Assembly:
-    def __init__(self, nodes: Sequence[Node], source: str) -> None:
-        self.nodes = {node.name: node for node in nodes}
-        self.place = {source: -1, **{node.name: i for i, node in enumerate(nodes)}}
-        self.forks: dict[str, str] = {}
-        self.used: set[str] = set()
-        for node in nodes:  # in order, so that each search finds the earlier sums done
-            if len(node.inputs) == 2:
-                self.forks[node.name] = self._fork(node)
-
-    def before(self, name: str) -> str:
-        """Return what all ways to a node come through last."""
-        return self.forks[name] if name in self.forks else self.nodes[name].inputs[0]
-
-    def _fork(self, node: Node) -> str:
-        first, second = node.inputs
-        while first != second:  # the one computed later cannot be where they part
-            if self.place[first] > self.place[second]:
-                first = self.before(first)
-            else:
-                second = self.before(second)
-        return first
-
-    def between(self, start: str, end: str, depth: int) -> list[Piece]:
-        if depth > 16:
-            raise InputError(
-                "sums are nested more than 16 deep", "at most 16 blocks inside one another", ""
-            )
-        pieces: list[Piece] = []
-        while end != start:
-            node = self.nodes[end]
-            if end in self.used:
-                raise InputError(
-                    f"two branches share the node {quote(end)}",
-                    "branches that meet in sums and have nothing else in common",
-                    "import a network without connections across its blocks",
-                )
-            self.used.add(end)
-            if len(node.inputs) == 2:
-                fork = self.forks[end]
-                sides = [self.between(fork, side, depth + 1) for side in node.inputs]
-                if not sides[0]:  # x + f(x): the shortcut is the empty side
-                    sides.reverse()
-                main, shortcut = map(merge_padding, sides)
-                block = Residual(layers=_layers(main), shortcut=_layers(shortcut))
-                name = node.pieces[0].name if node.pieces else ""
-                pieces.append(Piece(block, {}, name, tuple(main), tuple(shortcut)))
-            else:
-                pieces += reversed(node.pieces)
-            end = self.before(end)
-        return pieces[::-1]
-
-
-def merge_padding(pieces: Sequence[Piece]) -> list[Piece]:
-    """Give zeros that stand alone to the convolution after them.
-
-    Raises
-    ------
-    InputError
-        Where something else follows: a pooling, for one, does not see its padding as zeros.
-    """
-    merged: list[Piece] = []
-    waiting: Pad | None = None
-    for piece in pieces:
-        if isinstance(piece.layer, Pad):
-            if waiting is not None:
-                raise _stray_padding("more padding")
-            waiting = piece.layer
-            continue
-        if waiting is not None:
-            if not isinstance(piece.layer, Conv | Depthwise) or piece.layer.padding == "same":
-                raise _stray_padding(piece.layer.kind)
-            own = piece.layer.padding
-            total = tuple(a + b for a, b in zip(own, waiting.padding, strict=True))
-            layer = piece.layer.model_copy(update={"padding": total})
-            piece, waiting = replace(piece, layer=layer), None
-        merged.append(piece)
-    if waiting is not None:
-        raise _stray_padding("the end")
-    return merged
-
-
-def _stray_padding(follower: str) -> InputError:
-    return InputError(
-        f"zeros are padded before {follower}",
-        "padding before a convolution, whose own padding it becomes",
-        "move it, or use the layer's own padding",
-    )
-
-
-def _layers(pieces: Sequence[Piece]) -> tuple[Layer, ...]:
-    return tuple(piece.layer for piece in pieces if isinstance(piece.layer, Layer))
+    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """A network made of pieces.
+    """A network made of nodes.
 
     Parameters
     ----------
@@ -205,9 +87,9 @@ class Built:
         Strict where every window lands on the last cell, else with the floor rule of PyTorch,
         Keras and ONNX.
     weights : dict of str to array
-        The pieces' arrays, named as the network does.
+        The nodes' arrays, named as the network does.
     origins : dict of str to str
-        The pieces' own names by the network's layer names, where they have one.
+        The nodes' own names by the network's layer names, where they have one.
     notes : tuple of str
         What the user should know.
     """
@@ -218,13 +100,22 @@ class Built:
     notes: tuple[str, ...]
 
 
-def build(pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where: str) -> Built:
-    """Make the network of the pieces, and name their arrays as it does.
+def build(
+    nodes: Sequence[Node],
+    source: str,
+    output: str,
+    shape: tuple[int, int, int],
+    name: str,
+    where: str,
+) -> Built:
+    """Make the network that lies between a graph's input and an output, and name its arrays.
 
     Parameters
     ----------
-    pieces : sequence of Piece
-        From `assemble`.
+    nodes : sequence of Node
+        In the order of computation.
+    source, output : str
+        The names of the graph's input and of the output that is wanted.
     shape : (C, H, W)
         The network's input.
     name : str
@@ -234,16 +125,27 @@ def build(pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where
 
     Raises
     ------
+    InputError
+        Where the graph is too large, or pads maps before anything but a convolution.
     NetworkError
-        Where the layers do not fit together.
+        Where the layers do not fit together, or branches share more than where they part.
     """
-    merged = merge_padding(pieces)
+    if len(nodes) > MOST_NODES:
+        raise InputError(f"the graph has {len(nodes):,} nodes", f"at most {MOST_NODES:,}")
+    parts = {part.key: part for part in _merged(_leading_to(output, _parts(nodes)), output)}
     try:
-        plan = walk(shape, _with_names(merged, ""), floor=True)
+        written = tree([_step(part) for part in parts.values()], source, output)
+        plan = walk(shape, written.layers, floor=True)
     except NetworkError as error:
         raise NetworkError(f"{where}: {error.what}", error.expected, error.fix) from None
-    merged = _with_same_padding(merged, iter(plan.steps))
-    layers = _with_names(merged, "")
+    for key, step in zip(written.keys, plan.steps, strict=True):
+        # a layer that drops cells and pads exactly as "same" would: it asked for that
+        if isinstance(step.layer, Sliding) and step.dropped != (0, 0):
+            same = step.layer.model_copy(update={"padding": "same"})
+            if same.windows(step.input) == step.layer.windows(step.input):
+                piece = replace(parts[key].piece, layer=same)
+                parts[key] = replace(parts[key], piece=piece)
+    layers = tree([_step(part) for part in parts.values()], source, output).layers
     notes: list[str] = []
     network = Network(name=name, input=shape, layers=layers)
     try:
@@ -251,83 +153,96 @@ def build(pieces: Sequence[Piece], shape: tuple[int, int, int], name: str, where
     except NetworkError:  # what the floor rule takes, the strict one need not
         network = Network(name=name, input=shape, layers=layers, rounding="floor")
         notes.append('some windows drop the last rows or columns: rounding = "floor" is set')
-    output = network.plan().output
-    if len(output) == 1 and output[0] >= 2:
-        network = Network.read({**network.to_dict(), "classes": output[0]})
+    features = network.plan().output
+    if len(features) == 1 and features[0] >= 2:
+        network = Network.read({**network.to_dict(), "classes": features[0]})
     weights: dict[str, Array] = {}
     origins: dict[str, str] = {}
-    for step, piece in zip(network.plan().steps, _in_table_order(merged), strict=True):
+    for step, key in zip(network.plan().steps, written.keys, strict=True):
+        piece = parts[key].piece
         weights |= {f"{step.name}.{array}": value for array, value in piece.arrays.items()}
         if piece.name:
             origins[step.name] = piece.name
     return Built(network, weights, origins, tuple(notes))
 
 
-def _with_same_padding(pieces: Sequence[Piece], rows: Iterator[Step]) -> list[Piece]:
-    """Write "same" where a layer that drops cells pads exactly as "same" would: it asked for it."""
-    found: list[Piece] = []
-    for piece in pieces:
-        main = _with_same_padding(piece.main, rows)
-        shortcut = _with_same_padding(piece.shortcut, rows)
-        step, layer = next(rows), piece.layer
-        if isinstance(layer, Residual):
-            piece = replace(piece, main=tuple(main), shortcut=tuple(shortcut))
-        elif isinstance(layer, Sliding) and step.dropped != (0, 0):
-            same = layer.model_copy(update={"padding": "same"})
-            if same.windows(step.input) == layer.windows(step.input):
-                piece = replace(piece, layer=same)
-        found.append(piece)
-    return found
+@dataclass(frozen=True)
+class _Part:
+    """One piece of a node, and what it reads."""
+
+    key: str
+    piece: Piece
+    inputs: tuple[str, ...]
 
 
-def _with_names(pieces: Sequence[Piece], prefix: str) -> tuple[Layer, ...]:
-    """Return the layers, named as the file does where all its names of a list can be kept."""
-    plain: list[Layer] = []
-    for piece in pieces:
-        assert isinstance(piece.layer, Layer)  # padding has been merged
-        layer = piece.layer
-        if isinstance(layer, Residual):
-            inner = f"{piece.name}." if piece.name else "\0"  # a prefix that no name has
-            layer = layer.model_copy(
-                update={
-                    "layers": _with_names(piece.main, inner),
-                    "shortcut": _with_names(piece.shortcut, f"{inner}shortcut."),
-                }
-            )
-        plain.append(layer)
-    wanted = [
-        piece.name.removeprefix(prefix) if piece.name.startswith(prefix) else "" for piece in pieces
-    ]
-    usual = [name for name, _ in named(tuple(plain))]
-    if not all(wanted) or len(set(wanted)) < len(wanted) or wanted == usual:
-        return tuple(plain)
-    try:
-        # by `type(layer)` and not by copy, so that a name is checked as a user's would be
-        return tuple(
-            type(layer)(**{**_fields(layer), "name": name if name != normal else None})
-            for layer, name, normal in zip(plain, wanted, usual, strict=True)
-        )
-    except ValueError:
-        return tuple(plain)
+def _parts(nodes: Sequence[Node]) -> Iterator[_Part]:
+    for node in nodes:
+        inputs = node.inputs
+        for number, piece in enumerate(node.pieces, start=1):
+            # no name in a file holds a zero byte; the last piece gives the node's own output
+            key = node.name if number == len(node.pieces) else f"{node.name}\0{number}"
+            yield _Part(key, piece, inputs)
+            inputs = (key,)
 
 
-def _fields(layer: Layer) -> dict[str, object]:
-    return {key: getattr(layer, key) for key in type(layer).model_fields}
+def _leading_to(output: str, parts: Iterator[_Part]) -> list[_Part]:
+    """Return the parts that the output is computed from."""
+    needed, kept = {output}, []
+    for part in reversed(list(parts)):
+        if part.key in needed:
+            needed.update(part.inputs)
+            kept.append(part)
+    return kept[::-1]
 
 
-def _in_table_order(pieces: Sequence[Piece]) -> Iterator[Piece]:
-    for piece in pieces:
-        yield from _in_table_order(piece.main)
-        yield from _in_table_order(piece.shortcut)
-        yield piece
+def _merged(parts: Sequence[_Part], output: str) -> Iterator[_Part]:
+    """Yield the parts without zeros that stand alone: the convolutions after them pad instead.
+
+    Raises
+    ------
+    InputError
+        Where something else follows: a pooling, for one, does not see its padding as zeros.
+    """
+    pads: dict[str, tuple[Pad, tuple[str, ...]]] = {}
+    for part in parts:
+        layer = part.piece.layer
+        before = [pads[key] for key in part.inputs if key in pads]
+        if isinstance(layer, Pad):
+            if before:
+                raise _stray_padding("more padding")
+            pads[part.key] = layer, part.inputs
+            continue
+        if before:
+            if not isinstance(layer, Conv | Depthwise) or layer.padding == "same":
+                raise _stray_padding(layer.kind)
+            [(pad, inputs)] = before
+            total = tuple(a + b for a, b in zip(layer.padding, pad.padding, strict=True))
+            layer = layer.model_copy(update={"padding": total})
+            part = _Part(part.key, replace(part.piece, layer=layer), inputs)
+        yield part
+    if output in pads:
+        raise _stray_padding("the end")
 
 
-def unsupported(where: str, found: Sequence[tuple[str, str]], known: Sequence[str]) -> InputError:
-    """Return the error for layers that convlens has not: each named with its kind, ten at most."""
-    listed = "; ".join(f"{quote(name)} ({kind[:200]})" for name, kind in found[:10])
-    more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
+def _stray_padding(follower: str) -> InputError:
     return InputError(
-        f"{where} has {len(found)} layers that convlens has not: {listed}{more}",
+        f"zeros are padded before {follower}",
+        "padding before a convolution, whose own padding it becomes",
+        "move it, or use the layer's own padding",
+    )
+
+
+def _step(part: _Part) -> GraphStep:
+    assert isinstance(part.piece.layer, Layer)  # padding has been merged
+    return GraphStep(part.key, part.piece.layer, part.inputs, part.piece.name)
+
+
+def unsupported(where: str, foreign: Sequence[tuple[str, str]], known: Sequence[str]) -> InputError:
+    """Return the error for layers that convlens has not: each named with its kind, ten at most."""
+    listed = "; ".join(f"{quote(name)} ({kind[:200]})" for name, kind in foreign[:10])
+    more = f"; and {len(foreign) - 10} more" if len(foreign) > 10 else ""
+    return InputError(
+        f"{where} has {len(foreign)} layers that convlens has not: {listed}{more}",
         "layers among " + ", ".join(known),
         "export the part that is an image-classification CNN of these layers",
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from convlens.foundation.errors import WeightsError
+from convlens.foundation.errors import WeightsError, quote
 from convlens.weights.pickled import read_state_dict, to_float32
-from convlens.weights.tensor_file import Array, TensorFile, quote
+from convlens.weights.tensor_file import Array, TensorFile
 
 _LISTED = 5
 

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convlens.foundation.errors import WeightsError
+from convlens.foundation.errors import WeightsError, quote
 from convlens.foundation.files import open_file
-from convlens.weights.tensor_file import Array, quote, require_file
+from convlens.weights.tensor_file import Array, require_file
 
 if TYPE_CHECKING:
     import torch

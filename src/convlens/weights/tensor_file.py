@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convlens.foundation import atomic
-from convlens.foundation.errors import WeightsError
+from convlens.foundation.errors import WeightsError, quote
 from convlens.foundation.files import open_file
 
 Array = npt.NDArray[Any]
@@ -212,17 +212,6 @@ def require_file(path: Path) -> None:
             f"there is no weights file {path}: {error.strerror}",
             "a readable file",
         ) from None
-
-
-def quote(name: str) -> str:
-    r"""Show a name from an untrusted file: short, and without control characters.
-
-    Examples
-    --------
-    >>> print(quote("0.weight"), quote("line" + chr(10)))
-    "0.weight" "line\n"
-    """
-    return json.dumps(name[:60])
 
 
 def _corrupt(path: Path, why: str) -> WeightsError:

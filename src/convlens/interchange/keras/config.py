@@ -69,7 +69,6 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
         raise InputError(
             f"{where} holds a {str(kind)[:60]!r} of the module {str(top.get('module'))[:60]!r}",
             "a Sequential or Functional model of Keras 3",
-            "save such a model with model.save",
         )
     inner = _table(top.get("config"), where)
     written = inner.get("layers")
@@ -86,7 +85,7 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
         inputs = [previous] if chain else _inputs(entry.written, where)
         if entry.kind == "InputLayer":
             if model.source:
-                raise InputError(f"{where} has two inputs", "one: a batch of images", "")
+                raise InputError(f"{where} has two inputs", "one: a batch of images")
             model.source, model.shape = entry.name, _input_shape(entry.settings, shape, where)
         else:
             if chain and not model.source:  # a Sequential may leave its input unsaid
@@ -113,10 +112,9 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
             except UNREADABLE:
                 foreign.append((entry.name, f"{entry.kind}: settings that cannot be read"))
                 pieces = ()
-            sum_of_two = entry.kind == "Add"
-            if len(inputs) != (2 if sum_of_two else 1):
+            if len(inputs) != (2 if entry.kind == "Add" else 1):
                 foreign.append((entry.name, f"{entry.kind} of {len(inputs)} inputs"))
-            elif pieces or sum_of_two:
+            elif pieces:
                 model.nodes.append(Node(entry.name, tuple(inputs), pieces))
             else:
                 same[entry.name] = inputs[0]
@@ -143,7 +141,7 @@ class _Entry:
 def _entry(written: object, where: str) -> _Entry:
     table = _table(written, where)
     settings = _table(table.get("config", {}), where)
-    name = str(table.get("name", settings.get("name", "")))
+    name = str(table.get("name", settings.get("name")))
     return _Entry(name, str(table.get("class_name")), str(table.get("module")), settings, table)
 
 
@@ -186,7 +184,7 @@ def _inputs(written: Config, where: str) -> list[str]:
             "each layer in one place",
             "build the model without shared layers",
         )
-    found: list[str] = []
+    names: list[str] = []
 
     def visit(value: object, depth: int) -> None:
         if depth > 6:
@@ -197,11 +195,11 @@ def _inputs(written: Config, where: str) -> list[str]:
         elif isinstance(value, dict):
             history = _table(value.get("config", {}), where).get("keras_history")
             if value.get("class_name") == "__keras_tensor__" and isinstance(history, list):
-                found.append(str(history[0]) if history else "")
+                names.append(str(history[0]) if history else "")
 
     for node in nodes:
         visit(_table(node, where).get("args", []), 0)
-    return found
+    return names
 
 
 def _output(inner: Config, where: str) -> str:
@@ -209,7 +207,7 @@ def _output(inner: Config, where: str) -> str:
     while isinstance(written, list) and len(written) == 1 and isinstance(written[0], list):
         written = written[0]
     if not isinstance(written, list) or not written or not isinstance(written[0], str):
-        raise InputError(f"{where} has not one output", "one: the classes", "save such a model")
+        raise InputError(f"{where} has not one output", "one: the classes")
     return written[0]
 
 
@@ -224,32 +222,31 @@ def _check_links(model: KerasModel, where: str) -> None:
 
 
 def _input_shape(
-    settings: Config, given: tuple[int, int, int] | None, where: str
+    settings: Config, asked_for: tuple[int, int, int] | None, where: str
 ) -> tuple[int, int, int]:
     sizes = settings.get("batch_shape")
-    if sizes is None and given is not None:
-        return given
+    if sizes is None and asked_for is not None:
+        return asked_for
     if not isinstance(sizes, list) or len(sizes) != 4:
         raise InputError(
             f"{where} takes {str(sizes)[:60]}",
             "images of 4 axes (N, H, W, C)",
-            "save a model for images, channels last",
         )
     height, width, channels = sizes[1:]
     shape = (channels, height, width)
-    for size, asked in zip(shape, given or shape, strict=True):
+    for size, asked in zip(shape, asked_for or shape, strict=True):
         if size is not None and size != asked:
             raise InputError(
-                f"{where} takes images of {shape} and --input is {given}",
+                f"{where} takes images of {shape} and `input_shape` is {asked_for}",
                 "the file's own size",
-                "leave --input out",
+                "leave `input_shape` out",
             )
-    shape = given or shape
+    shape = asked_for or shape
     if not all(isinstance(size, int) and 1 <= size <= 16_384 for size in shape):
         raise InputError(
             f"{where} leaves the size of its images open: {shape}",
             "channels, height and width",
-            "give them: --input C,H,W",
+            "give them as `input_shape`",
         )
     return shape
 
@@ -270,15 +267,15 @@ def _pieces(model: KerasModel, entry: _Entry, *, first: bool, turned: bool) -> t
         return ()
     if turned and entry.kind != "Flatten":
         raise NoLayerError("after a Permute, which is understood before a Flatten alone")
-    found = reader(settings)
+    layers = reader(settings)
     if entry.kind == "Permute":
         model.permuted.add(entry.name)
         return ()
     if turned:
         model.channels_first.add(entry.name)
-        return (Piece(found[0], {}, entry.name),)
+        return (Piece(layers[0], {}, entry.name),)
     if entry.kind in WITH_VARIABLES.values():
         model.kinds[entry.name] = in_weights(entry.kind)
-        head = Piece(found[0], {}, entry.name)
-        return (head, *map(Piece, found[1:]))
-    return tuple(map(Piece, found))
+        head = Piece(layers[0], {}, entry.name)
+        return (head, *map(Piece, layers[1:]))
+    return tuple(map(Piece, layers))

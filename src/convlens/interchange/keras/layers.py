@@ -204,7 +204,7 @@ READERS: dict[str, Callable[[Config], Any]] = {
     "Permute": _permute,
     "ZeroPadding2D": _padding,
     "Rescaling": lambda settings: [],
-    "Add": lambda settings: [],
+    "Add": lambda settings: [layers.Add()],
 }
 _ACTIVATION_CLASSES = {kind.record.keras.layer for kind in layers.ACTIVATIONS} - {""} | {"Softmax"}
 _FUNCTIONS = {

@@ -13,8 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from convlens.data import Preprocessing
-from convlens.foundation.errors import InputError, WeightsError
-from convlens.interchange.assembly import assemble, build
+from convlens.foundation.errors import InputError, WeightsError, quote
+from convlens.interchange.assembly import build
 from convlens.interchange.imported import Imported, network_name, read_facts
 from convlens.interchange.keras.config import KerasModel, read_config
 from convlens.interchange.keras.layers import WITH_VARIABLES, in_weights
@@ -23,7 +23,7 @@ from convlens.network import Network
 from convlens.network.layers import Flatten
 from convlens.weights import check_arrays
 from convlens.weights.keras_layout import from_keras, keras_shapes
-from convlens.weights.tensor_file import quote, require_file
+from convlens.weights.tensor_file import require_file
 
 _LIMITS = {
     "metadata.json": 100_000,
@@ -53,8 +53,8 @@ def read_keras(path: Path, input_shape: tuple[int, int, int] | None = None) -> I
     members = _members(path)
     config = _json(members, "config.json", path)
     model = read_config(config, str(path), input_shape)
-    pieces = assemble(model.nodes, model.source, model.output)
-    built = build(pieces, model.shape, network_name(path.stem), str(path))
+    name = network_name(path.stem)
+    built = build(model.nodes, model.source, model.output, model.shape, name, str(path))
     wanted, kinds = {}, {}
     shapes = keras_shapes(built.network)
     rows = {origin: row for row, origin in built.origins.items()}
@@ -69,9 +69,9 @@ def read_keras(path: Path, input_shape: tuple[int, int, int] | None = None) -> I
     weights = from_keras(built.network, variables, channels_first)
     check_arrays(weights, built.network.plan().weight_shapes())
     metadata = _json(members, "metadata.json", path)
-    told = metadata.get("convlens") if isinstance(metadata, dict) else None
+    written = metadata.get("convlens") if isinstance(metadata, dict) else None
     preprocessing, classes = read_facts(
-        told if isinstance(told, dict) else {}, str(path), built.network
+        written if isinstance(written, dict) else {}, str(path), built.network
     )
     notes: list[str] = []
     if preprocessing is None:
@@ -154,12 +154,12 @@ def _preprocessing(model: KerasModel, path: Path) -> tuple[Preprocessing | None,
         raise InputError(
             f"{path}: its Rescaling multiplies pixels with {model.scale:g}",
             "a number above 0",
-            "save the model without it, and give --mean and --std",
+            "save the model without it, and give `mean` and `std`",
         )
     std = 1 / (255 * model.scale)
     mean = -model.offset * std
     channels = model.shape[0]
     if channels not in (1, 3):
         return None, []
-    found = Preprocessing(model.shape, (mean,) * channels, (std,) * channels)
-    return found, [f"mean {mean:g} and std {std:g} are from the model's own Rescaling"]
+    preprocessing = Preprocessing(model.shape, (mean,) * channels, (std,) * channels)
+    return preprocessing, [f"mean {mean:g} and std {std:g} are from the model's own Rescaling"]

@@ -18,9 +18,9 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 
-from convlens.foundation.errors import WeightsError
+from convlens.foundation.errors import WeightsError, quote
 from convlens.network.arithmetic import Shape
-from convlens.weights.tensor_file import Array, quote
+from convlens.weights.tensor_file import Array
 
 MOST_GROUPS = 20_000
 
@@ -77,7 +77,7 @@ class KerasWeights:
             raise self._damaged("it has no layers")
         if len(layers) > MOST_GROUPS:
             raise self._damaged(f"it has {len(layers):,} layers")
-        found = []
+        groups = []
         self.permutes = "permute" in layers
         for key in layers:
             variables = self._member(self._member(layers, key), "vars")
@@ -88,8 +88,8 @@ class KerasWeights:
                 raise self._damaged(f"{quote(key)} has {count:,} variables")
             name = variables.attrs.get("name", "")
             shapes = [self._dataset(f"layers/{key}/vars/{i}").shape for i in range(count)]
-            found.append(Group(key, name if isinstance(name, str) else "", tuple(shapes)))
-        return found
+            groups.append(Group(key, name if isinstance(name, str) else "", tuple(shapes)))
+        return groups
 
     def _member(self, group: object, key: str) -> object:
         """Return a member that lies in this very file, or None."""
@@ -163,18 +163,18 @@ def match_groups(
     named = {group.layer: group for group in groups}
     numbered = {group.key: group for group in groups}
     if len(named) == len(groups) and all(name in named for name in wanted):
-        found = {name: named.get(name) for name in wanted}
+        matched = {name: named.get(name) for name in wanted}
     else:
         counts: dict[str, int] = {}
-        found = {}
+        matched = {}
         for name in wanted:
             count = counts.get(kinds[name], 0)
             counts[kinds[name]] = count + 1
-            found[name] = numbered.get(kinds[name] + (f"_{count}" if count else ""))
+            matched[name] = numbered.get(kinds[name] + (f"_{count}" if count else ""))
     problems = [
         f"{quote(name)} {_listed(wanted[name])} is "
         + ("missing" if group is None else f"{quote(group.key)} {_listed(group.shapes)}")
-        for name, group in found.items()
+        for name, group in matched.items()
         if group is None or list(group.shapes) != [tuple(shape) for shape in wanted[name]]
     ]
     if len(groups) > len(wanted):
@@ -186,7 +186,7 @@ def match_groups(
             f"the variables of the network's {len(wanted)} layers, in its order",
             "use the weights that were trained with this network, or a .keras file",
         )
-    return {name: group for name, group in found.items() if group is not None}
+    return {name: group for name, group in matched.items() if group is not None}
 
 
 def _listed(shapes: Sequence[Shape]) -> str:

@@ -58,7 +58,7 @@ def _refuse_own_layers(model: Any) -> None:
             f"Keras has no layer that computes {', '.join(own[:5])}",
             "no stride together with dilation, no padded pooling but a max pooling that pads as "
             '"same" does, no depthwise convolution of two strides',
-            "change these layers, or write --to onnx or --to torch",
+            "change these layers, or choose `to='onnx'` or `to='torch'`",
         )
 
 

@@ -25,7 +25,7 @@ class Call:
         The node.
     name : str
         Its name, if worth keeping.
-    given : list of str
+    inputs : list of str
         Its inputs, in its own order; empty where an optional one is left out.
     data : list of str
         Those of them that are computed from the images.
@@ -37,11 +37,11 @@ class Call:
         self,
         node: NodeProto,
         name: str,
-        given: list[str],
+        inputs: list[str],
         data: list[str],
         constants: Mapping[str, TensorProto],
     ) -> None:
-        self.node, self.name, self.given, self.data = node, name, given, data
+        self.node, self.name, self.inputs, self.data = node, name, inputs, data
         self.constants = constants
         self.output = node.output[0]
         self.attributes = {a.name: _attribute(a) for a in node.attribute}
@@ -58,12 +58,12 @@ class Call:
 
     def one_input(self) -> None:
         """Refuse a second input that is computed."""
-        if len(self.data) != 1 or self.given[0] != self.data[0]:
+        if len(self.data) != 1 or self.inputs[0] != self.data[0]:
             raise NoLayerError(f"{self.node.op_type} of {len(self.data)} computed inputs")
 
     def has(self, place: int) -> bool:
         """Say whether an optional input is there."""
-        return len(self.given) > place and bool(self.given[place])
+        return len(self.inputs) > place and bool(self.inputs[place])
 
     def floats(self, place: int, *axes: int) -> Array:
         """Return a constant input as float32; its number of axes must be one of `axes`."""
@@ -81,9 +81,9 @@ class Call:
         return [int(n) for n in np.asarray(numpy_helper.to_array(tensor)).ravel()]
 
     def _constant(self, place: int) -> TensorProto:
-        if not self.has(place) or self.given[place] not in self.constants:
+        if not self.has(place) or self.inputs[place] not in self.constants:
             raise NoLayerError(f"{self.node.op_type} with weights that are computed")
-        return self.constants[self.given[place]]
+        return self.constants[self.inputs[place]]
 
     def sliding(self) -> dict[str, Any]:
         """Return kernel, stride and padding as convlens's layers take them."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto
 
-from convlens.foundation.errors import WeightsError
+from convlens.foundation.errors import WeightsError, quote
 from convlens.interchange.assembly import (
     UNREADABLE,
     Node,
@@ -21,7 +21,6 @@ from convlens.interchange.assembly import (
 from convlens.interchange.onnx.call import Call, decimal
 from convlens.interchange.onnx.pointwise import OPERATORS, Forms
 from convlens.network import layers
-from convlens.weights.tensor_file import quote
 
 
 class Reader:
@@ -68,12 +67,12 @@ class Reader:
                 "a graph in which each tensor is computed once",
                 "export it again",
             )
-        given = [self.same.get(name, name) for name in node.input]
-        data = [name for name in given if name and name not in self.constants]
+        inputs = [self.same.get(name, name) for name in node.input]
+        data = [name for name in inputs if name and name not in self.constants]
         if not data or not all(name in self.known for name in data):
             raise NoLayerError(f"{node.op_type} of something that is not computed from the images")
         name = node.name if self.keep_names else ""
-        call = Call(node, name, given, data, self.constants)
+        call = Call(node, name, inputs, data, self.constants)
         if reader is None or any(map(self.forms.is_part_only, data)):
             self._pointwise(call)
             return
@@ -200,7 +199,7 @@ def _add(reader: Reader, call: Call) -> None:
         reader.add(call, block, inputs=tuple(call.data))
         return
     before = reader.unbiased.get(call.data[0])
-    bias = call.floats(0 if call.given[1] == call.data[0] else 1, 1)
+    bias = call.floats(0 if call.inputs[1] == call.data[0] else 1, 1)
     if before is None or len(bias) != len(before.pieces[0].arrays["weight"]):
         raise NoLayerError("Add of a constant, other than the bias of a MatMul")
     # the product itself stays as it is for whoever else reads it

@@ -116,7 +116,7 @@ class Forms:
 
     def _inputs(self, call: Call) -> Iterator[Sequence[_Known | float | Array | None]]:
         """Yield what each input of a node can be."""
-        for place, name in enumerate(call.given):
+        for place, name in enumerate(call.inputs):
             if not name:
                 yield [None]
             elif name in call.constants:

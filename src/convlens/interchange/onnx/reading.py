@@ -14,12 +14,12 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
-from convlens.foundation.errors import InputError, WeightsError
-from convlens.interchange.assembly import MOST_NODES, Node, assemble, build
+from convlens.foundation.errors import InputError, WeightsError, quote
+from convlens.interchange.assembly import MOST_NODES, Node, build
 from convlens.interchange.imported import Imported, network_name, read_facts
 from convlens.interchange.onnx.operators import Reader
 from convlens.weights import check_arrays
-from convlens.weights.tensor_file import quote, require_file
+from convlens.weights.tensor_file import require_file
 
 MOST_BYTES = 2**31 - 1
 """What protobuf allows one message."""
@@ -58,10 +58,10 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Imported:
     nodes = reader.read(graph, source)
     output = _output(path, graph, nodes)
     name = network_name(graph.name if ours else path.stem)
-    built = build(assemble(nodes, source, output), shape, name, str(path))
+    built = build(nodes, source, output, shape, name, str(path))
     check_arrays(built.weights, built.network.plan().weight_shapes())
-    told = {entry.key: entry.value for entry in model.metadata_props} if ours else {}
-    facts = read_facts(told, str(path), built.network)
+    metadata = {entry.key: entry.value for entry in model.metadata_props} if ours else {}
+    facts = read_facts(metadata, str(path), built.network)
     return Imported(built.network, built.weights, *facts, notes=built.notes)
 
 
@@ -92,7 +92,6 @@ def _check(path: Path, model: ModelProto) -> None:
         raise InputError(
             f"{path} has {len(graph.node):,} nodes and {len(graph.initializer):,} tensors",
             f"at most {MOST_NODES:,} and {MOST_TENSORS:,}",
-            "export a smaller network",
         )
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if not 7 <= opset <= 64:
@@ -165,34 +164,31 @@ def _check_tensor(path: Path, name: str, tensor: TensorProto) -> None:
 
 
 def _input(
-    path: Path, graph: GraphProto, constants: dict[str, TensorProto], given: Shape | None
+    path: Path, graph: GraphProto, constants: dict[str, TensorProto], asked_for: Shape | None
 ) -> tuple[str, Shape]:
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
-        raise InputError(
-            f"{path} has {len(inputs)} inputs", "one: a batch of images", "export it so"
-        )
+        raise InputError(f"{path} has {len(inputs)} inputs", "one: a batch of images")
     sizes = [d.dim_value for d in inputs[0].type.tensor_type.shape.dim]
     if len(sizes) != 4:
         raise InputError(
             f"{path} takes an input of {len(sizes)} axes",
             "images of 4 axes (N, C, H, W)",
-            "export a network for images, channels first",
         )
-    shape = given or (sizes[1], sizes[2], sizes[3])
+    shape = asked_for or (sizes[1], sizes[2], sizes[3])
     if min(shape) < 1:
         raise InputError(
             f"{path} leaves the size of its images open: {sizes[1:]}, 0 where it is not said",
             "channels, height and width",
-            "give them: --input C,H,W",
+            "give them as `input_shape`",
         )
-    if given and any(
-        size > 0 and size != asked for size, asked in zip(sizes[1:], given, strict=True)
+    if asked_for and any(
+        size > 0 and size != asked for size, asked in zip(sizes[1:], asked_for, strict=True)
     ):
         raise InputError(
-            f"{path} takes images of {sizes[1:]} and --input is {list(given)}",
+            f"{path} takes images of {sizes[1:]} and `input_shape` is {list(asked_for)}",
             "the file's own size",
-            "leave --input out",
+            "leave `input_shape` out",
         )
     return inputs[0].name, shape
 
@@ -200,9 +196,9 @@ def _input(
 def _output(path: Path, graph: GraphProto, nodes: list[Node]) -> str:
     """Return the output that comes last: logits, or the probabilities made of them."""
     place = {node.name: i for i, node in enumerate(nodes)}
-    found = [value.name for value in graph.output if value.name in place]
-    if not found:
+    outputs = [value.name for value in graph.output if value.name in place]
+    if not outputs:
         raise InputError(
             f"{path} has no output that depends on its images", "one", "export it again"
         )
-    return str(max(found, key=place.__getitem__))
+    return str(max(outputs, key=place.__getitem__))

@@ -62,16 +62,16 @@ def write_onnx(
         The weights exceed what one ONNX file can hold.
     """
     data = onnx_bytes(subject, all_layers=all_layers)
-    found = compare(data, subject, tolerance)
-    if not found.difference <= tolerance or found.disagreements:  # NaN is no pass
+    comparison = compare(data, subject, tolerance)
+    if not comparison.difference <= tolerance or comparison.disagreements:  # NaN is no pass
         raise ExportError(
-            f"ONNX Runtime's logits differ by {found.difference:.2g} from the engine's, and "
-            f"{found.disagreements} of {found.images} images get another class",
+            f"ONNX Runtime's logits differ by {comparison.difference:.2g} from the engine's, and "
+            f"{comparison.disagreements} of {comparison.images} images get another class",
             f"a difference of at most {tolerance:g} and the same classes; no file was written",
-            "report it; or accept more with --tolerance where the logits are very large",
+            "report it; or raise `tolerance` where the logits are very large",
         )
     atomic.write_bytes(path, data)
-    return found
+    return comparison
 
 
 def onnx_bytes(subject: Classifier, *, all_layers: bool = False) -> bytes:
@@ -87,7 +87,7 @@ def onnx_bytes(subject: Classifier, *, all_layers: bool = False) -> bytes:
         raise InputError(
             f"the weights of {subject.name} are {size:,} bytes",
             f"less than {_MOST_BYTES:,}: what one ONNX file can hold",
-            "export a smaller network, or the weights with --to torch",
+            "export a smaller network, or the weights with `to='torch'`",
         )
     graph, tensors = write_graph(network, weights, all_layers=all_layers)
     model = helper.make_model(

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from convlens.data import Preprocessing
-from convlens.foundation.errors import WeightsError
+from convlens.foundation.errors import WeightsError, quote
 from convlens.interchange.imported import Imported, read_facts
 from convlens.network import Network
 from convlens.network.arithmetic import Shape
 from convlens.weights import read_weights
 from convlens.weights.pickled import read_state_dict, to_float32
-from convlens.weights.tensor_file import Array, TensorFile, quote
+from convlens.weights.tensor_file import Array, TensorFile
 
 _LISTED = 5
 Shapes = dict[str, Shape]
@@ -54,8 +54,8 @@ def read_state(path: Path, network: Network) -> Imported:
     if shapes.keys() == expected.keys():
         return Imported(network, read_weights(path, expected), *facts)
     mapping = match(shapes, expected, str(path), ordered=ordered)
-    found = _read(path)
-    weights = {name: found[mapping[name]] for name in expected}
+    arrays = _read(path)
+    weights = {name: arrays[mapping[name]] for name in expected}
     notes = (f"the names in {path.name} are not the network's: matched by shape and order",)
     return Imported(network, weights, *facts, notes=notes, mapping=mapping)
 
@@ -105,7 +105,7 @@ def _read(path: Path) -> dict[str, Array]:
 
 
 def match(
-    found: Mapping[str, Shape], expected: Mapping[str, Shape], where: str, *, ordered: bool
+    held: Mapping[str, Shape], expected: Mapping[str, Shape], where: str, *, ordered: bool
 ) -> dict[str, str]:
     """Find which of a file's arrays is which of a network's.
 
@@ -115,12 +115,12 @@ def match(
 
     Parameters
     ----------
-    found, expected : mapping of str to shape
+    held, expected : mapping of str to shape
         The file's arrays and the network's.
     where : str
         The file, for errors.
     ordered : bool
-        Whether `found` is in the order in which the modules were made.
+        Whether `held` is in the order in which the modules were made.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def match(
     >>> match({"0.weight": (4, 1, 3, 3)}, {"conv1.weight": (4, 1, 3, 3)}, "w.pt", ordered=True)
     {'conv1.weight': '0.weight'}
     """
-    theirs, ours = _modules(found), _modules(expected)
+    theirs, ours = _modules(held), _modules(expected)
     if not ordered:
         theirs = {name: theirs[name] for name in sorted(theirs, key=_natural)}
     candidates: dict[str, list[str]] = defaultdict(list)
@@ -197,11 +197,11 @@ def _mismatch(theirs: Mapping[str, Shapes], ours: Mapping[str, Shapes], where: s
         if mine is not None and other is not None and mine[1] == other[1]:
             continue
         expected = "nothing" if mine is None else f"{quote(mine[0])} ({_signature(mine[1])})"
-        given = "nothing" if other is None else f"{quote(other[0])} ({_signature(other[1])[:200]})"
-        problems.append(f"the network has {expected}, the file {given}")
+        holds = "nothing" if other is None else f"{quote(other[0])} ({_signature(other[1])[:200]})"
+        problems.append(f"the network has {expected}, the file {holds}")
     more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
     return WeightsError(
         f"{where} does not fit the network: {'; '.join(problems[:_LISTED])}{more}",
         f"arrays for its {len(ours)} layers with weights, of the same shapes",
-        "name the network that the weights were trained with: --network NET",
+        "name the network that the weights were trained with as `network`",
     )
