@@ -97,7 +97,7 @@ def test_two_beginnings_and_unknown_ones_are_refused(folder: Path, tmp_path: Pat
 def test_a_script_does_not_leave_the_published_weights_out(
     run: convlens.Run, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="--model-only"):
+    with pytest.raises(InputError, match="`model_only=True`"):
         convlens.export(run, to="torch-code", out=tmp_path / "train.py")
     convlens.export(run, to="torch-code", out=tmp_path / "model.py", model_only=True)
     assert "ReLU6" in (tmp_path / "model.py").read_text()

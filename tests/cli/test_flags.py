@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,32 @@ def test_one_limit_is_a_setting_in_python_and_an_option_of_the_command(tmp_path:
     assert "to do: raise --max-layers" in done.stderr
     told = json.loads(command("shapes", str(network), "--max-layers", "2", "--json").stdout)
     assert "raise --max-layers" in told["error"]["fix"]
+
+
+WHOLE_COMMAND = re.compile(r"(convlens|pip install) [^;`]*")
+OPTION = re.compile(r"(?<![\w-])--(?:[a-z]|$)")
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Yield what a module's strings hold but its docstrings and single words of a command."""
+    tree = ast.parse(path.read_text("utf-8"))
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in prose else None
+        if isinstance(text, str) and " " in text.strip():
+            yield text
+
+
+def test_no_message_below_the_command_line_names_an_option() -> None:
+    package = Path(convlens.__file__).parent
+    naming = [
+        f"{path.relative_to(package)}: {text}"
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] != "cli"
+        for text in texts(path)
+        if OPTION.search(WHOLE_COMMAND.sub("", text))
+    ]
+    assert not naming, "name the setting between backticks: `cli/flags.py` makes it an option"
 
 
 def test_a_wrong_setting_of_a_training_is_named_by_python_and_by_its_option() -> None:

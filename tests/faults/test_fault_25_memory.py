@@ -84,7 +84,7 @@ def test_fault_25_a_batch_too_large_for_memory_names_a_smaller_one_that_trains(
     assert "too little memory for batches of 180" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert open_run(tmp_path / "large").status["state"] == "failed"
-    advised = re.search(r"--batch-size (\d+) --set evaluation_batch=(\d+)", failed.stderr)
+    advised = re.search(r"`batch_size=(\d+)` and `evaluation_batch=(\d+)`", failed.stderr)
     assert advised, failed.stderr
     batch, evaluation = int(advised[1]), int(advised[2])
     assert 1 <= batch <= 90

@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_accuracy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [("0",), ("-1",), ("x",), ("nan",), ("inf",), ("1e9",)])
 def test_values_that_are_no_numbers_are_refused(values: tuple[str, ...]) -> None:
-    with pytest.raises(InputError, match="--values"):
+    with pytest.raises(InputError, match="`values`"):
         Options(values).numbers((1,))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,6 @@ from convlens.engines import build
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import DataError, InputError, RunError
 from convlens.network import Network
-from convlens.training import recipe as recipes
 from convlens.training.batches import TensorSet
 from convlens.training.compute_settings import ComputeSettings
 from convlens.training.events import Event
@@ -223,8 +224,11 @@ def test_all_that_keras_refuses_is_told_at_once_and_what_is_advised_is_taken() -
         InputError, match="bfloat16, memory_format contiguous, threads 1"
     ) as refused:
         KerasTraining.settle(network(PLAIN), RECIPE.changed(changes), "cpu")
-    options = refused.value.fix.removeprefix("use ").partition(", or")[0]
-    advised = recipes.settings([pair.strip() for pair in options.split("--set")[1:]])
+    advised = {
+        key: literal_eval(value)
+        for key, value in re.findall(r"`(\w+)=([^`]*)`", refused.value.fix)
+        if key != "engine"
+    }
     KerasTraining.settle(network(PLAIN), RECIPE.changed({**changes, **advised}), "cpu")
 
 
@@ -239,4 +243,4 @@ def test_the_engine_torch_is_advised_where_it_can_do_what_is_asked(
         keras_training.KerasTraining.settle(
             network(PLAIN), RECIPE.changed({"precision": "bfloat16"}), "cpu"
         )
-    assert ("--engine torch" in refused.value.fix) == bfloat16
+    assert ("engine='torch'" in refused.value.fix) == bfloat16

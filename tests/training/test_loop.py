@@ -182,7 +182,7 @@ def test_fault_24_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_good_wei
     with pytest.raises(Diverged) as error:
         run(training)
     assert "epoch 1, step" in error.value.what
-    assert "--learning-rate" in error.value.fix
+    assert "`learning_rate=" in error.value.fix
     assert all(np.isfinite(array).all() for array in error.value.weights.values())
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from convlens.foundation.errors import RecipeError
 from convlens.training import recipe as recipes
-from convlens.training.recipe import Augmentation, Recipe, settings
+from convlens.training.recipe import Augmentation, Recipe
 
 floats = st.floats(1e-6, 0.9)
 
@@ -70,19 +70,6 @@ def test_a_mistake_in_a_recipe_is_named_with_its_path(
     with pytest.raises(RecipeError) as error:
         Recipe().changed(changes)
     assert message in str(error.value)
-
-
-def test_settings_of_the_command_line_are_toml_or_bare_words() -> None:
-    assert settings(
-        ["epochs=2", "optimizer=sgd", "betas=[0.5, 0.9]", "augmentation.flip=true"]
-    ) == {
-        "epochs": 2,
-        "optimizer": "sgd",
-        "betas": [0.5, 0.9],
-        "augmentation.flip": True,
-    }
-    with pytest.raises(RecipeError, match="key=value"):
-        settings(["epochs"])
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:

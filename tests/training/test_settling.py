@@ -71,7 +71,7 @@ def test_the_batch_that_is_advised_for_few_images_is_taken(images: int) -> None:
     recipe = PLAIN.changed({"batch_size": 100})
     with pytest.raises(DataError, match=f"{images} images and a batch 100") as refused:
         settle(NETWORK, few, recipe, "cpu")
-    batch = re.search(r"--batch-size (\d+)", refused.value.fix)
+    batch = re.search(r"`batch_size=(\d+)`", refused.value.fix)
     assert batch
     assert int(batch[1]) > 1 or images == 1  # batch normalisation cannot work on one image
     job = settle(NETWORK, few, recipe.changed({"batch_size": int(batch[1])}), "cpu")

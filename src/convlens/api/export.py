@@ -158,9 +158,7 @@ def _target(out: str | Path | None, name: str, ending: str, overwrite: bool) -> 
             f"{target} exists", "a new name", "choose another `out`, or add `overwrite=True`"
         )
     if not target.parent.is_dir():
-        raise RunError(
-            f"there is no folder {target.parent}", "a folder that exists", "make it first"
-        )
+        raise RunError(f"there is no folder {target.parent}", "a folder that exists")
     return target
 
 
@@ -246,7 +244,7 @@ def _training_of(
             raise InputError(
                 f"{run.folder} began with weights that others had trained, which no script holds",
                 "a run that was trained from nothing",
-                "take the model alone with --model-only",
+                "take the model alone with `model_only=True`",
             )
         return network, chosen, run.data
     source = data or "digits-5k"

@@ -136,7 +136,6 @@ def _preprocessing(
         raise InputError(
             f"the network takes images of {shape[0]} channels",
             "1 channel (grey) or 3 (RGB)",
-            "import a network for grey or RGB images",
         )
     notes: list[str] = []
     if imported.preprocessing is not None and mean is None and std is None:
@@ -166,9 +165,9 @@ def _each_channel(option: str, values: Sequence[float], channels: int) -> tuple[
         return tuple(values) * channels
     if len(values) != channels:
         raise InputError(
-            f"--{option} has {len(values)} values and the images {channels} channels",
+            f"`{option}` has {len(values)} values and the images {channels} channels",
             "one value, or one per channel",
-            f"write --{option} {','.join(['0.5'] * channels)}",
+            f"write `{option}={[0.5] * channels}`",
         )
     return tuple(values)
 
@@ -181,7 +180,6 @@ def _classes(
         raise InputError(
             f"{path} gives {'x'.join(map(str, output))} for an image",
             "one number per class, for two classes or more",
-            "import an image-classification network",
         )
     if file is None:
         return imported.classes or tuple(map(str, range(output[0])))

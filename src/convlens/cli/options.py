@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import tomli
 import typer
 
-from convlens.foundation.errors import InputError
+from convlens.foundation.documents import check_text, parse_toml
+from convlens.foundation.errors import InputError, RecipeError
+
+if TYPE_CHECKING:
+    from convlens.runs import Run
 
 T = TypeVar("T")
 
@@ -80,6 +86,31 @@ def comma_separated(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def recipe_changes(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read the `key=value` pairs of `--set`; values are TOML, bare words are text.
+
+    >>> recipe_changes(["epochs=3", "optimizer=sgd", "augmentation.flip=true"])
+    {'epochs': 3, 'optimizer': 'sgd', 'augmentation.flip': True}
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise _no_setting(pair)
+        try:
+            check_text(pair, "it")
+            values[key.strip()] = parse_toml(f"value = {value}")["value"]
+        except tomli.TOMLDecodeError:
+            values[key.strip()] = value.strip()
+        except ValueError as error:
+            raise _no_setting(pair, f": {error}") from None
+    return values
+
+
+def _no_setting(pair: str, why: str = "") -> RecipeError:
+    return RecipeError(f"--set {pair!r} is not a setting{why}", "key=value", "write --set epochs=3")
+
+
 def parse_shape(text: str) -> tuple[int, int, int]:
     """Read `C,H,W`.
 
@@ -118,7 +149,7 @@ def parse_span(option: str, text: str | None) -> slice | None:
     )
 
 
-def tell_default(runs: str | None) -> str:
+def tell_default(runs: str | None) -> Run | str:
     """Return what answers where no run is named, and say on stderr which it is."""
     from convlens.api.opening import PUBLISHED, last_or_published
 

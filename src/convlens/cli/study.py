@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from convlens.cli.options import Device, Json, comma_separated, new_command, print_json
+from convlens.cli import flags
+from convlens.cli.options import (
+    Device,
+    Json,
+    comma_separated,
+    new_command,
+    print_json,
+    recipe_changes,
+)
 from convlens.foundation.errors import InputError
 
 app = new_command()
@@ -76,7 +84,6 @@ def study(
         _list(studies.STUDIES, as_json)
         return
     from convlens.studies.study import Options
-    from convlens.training.recipe import settings
 
     chosen = tuple(comma_separated(values or ""))
     if values is not None and not chosen:
@@ -86,7 +93,7 @@ def study(
         network=network,
         data=data,
         recipe=recipe,
-        changes=settings(set_ or []),
+        changes=recipe_changes(set_ or []),
         device=device,
         options=Options(chosen, epochs, seeds, seconds, budget, full),
         out=out,
@@ -109,7 +116,7 @@ def study(
         typer.echo(f"{table}\n")
     typer.echo(done.findings.sentence)
     if done.hint:
-        typer.echo(done.hint)
+        typer.echo(flags.speller("study")(done.hint))
     typer.echo(f"report: {done.files[0]}")
 
 

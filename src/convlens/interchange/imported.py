@@ -44,14 +44,14 @@ class Imported:
     def renamed(self) -> dict[str, str]:
         """Return what the file calls each layer that the network calls otherwise."""
         layers = {step.name for step in self.network.plan().steps}
-        found = {
+        pairs = {
             (mine, other) if mine in layers else (_module(mine), _module(other))
             for mine, other in self.mapping.items()
         }
         # Keras's names hold no dot: convlens writes a hyphen into its Keras models
         return {
             mine: other
-            for mine, other in sorted(found)
+            for mine, other in sorted(pairs)
             if other not in (mine, mine.replace(".", "-"))
         }
 
@@ -87,23 +87,22 @@ def read_classes(text: str, where: str, count: int) -> tuple[str, ...]:
         or len(set(names)) != count
         or len(names) != count
     ):
-        told = f"{len(names)} names" if isinstance(names, list) else "no list of names"
+        held = f"{len(names)} names" if isinstance(names, list) else "no list of names"
         raise InputError(
-            f"{where} holds {told} and the network has {count} classes",
+            f"{where} holds {held} and the network has {count} classes",
             f"{count} different names, one a line or a JSON list",
-            "correct the list",
         )
     return tuple(names)
 
 
 def read_facts(
-    told: Mapping[str, object], where: str, network: Network
+    facts: Mapping[str, object], where: str, network: Network
 ) -> tuple[Preprocessing | None, tuple[str, ...] | None]:
     """Read preprocessing and class names as `convlens export` writes them into a file.
 
     Parameters
     ----------
-    told : mapping of str to object
+    facts : mapping of str to object
         "preprocessing" and "classes", each JSON text where it is there.
     where : str
         The file, for errors.
@@ -117,15 +116,15 @@ def read_facts(
     """
     preprocessing, classes = None, None
     try:
-        if "preprocessing" in told:
-            preprocessing = Preprocessing.from_dict(json.loads(str(told["preprocessing"])))
+        if "preprocessing" in facts:
+            preprocessing = Preprocessing.from_dict(json.loads(str(facts["preprocessing"])))
     except (ValueError, RecursionError, DataError) as error:
         raise _damaged(where, f"its preprocessing: {error}") from None
     if preprocessing is not None and preprocessing.input != network.input:
         raise _damaged(where, "its preprocessing is for images of another size")
     output = network.plan().output
-    if "classes" in told and len(output) == 1:
-        classes = read_classes(str(told["classes"]), where, output[0])
+    if "classes" in facts and len(output) == 1:
+        classes = read_classes(str(facts["classes"]), where, output[0])
     return preprocessing, classes
 
 

@@ -85,15 +85,15 @@ def ingredients(recipe: Recipe) -> list[Ingredient]:
         together.append((*OF_THE_OPTIMIZER, *own))
     if "schedule" in differing:
         together.append(OF_THE_SCHEDULE)
-    found, seen = [], set[str]()
+    parted, seen = [], set[str]()
     for key in differing:
         group = next((group for group in together if key in group), (key,))
         if key in seen:
             continue
         keys = [one for one in have if one in group and one in differing]
         seen.update(keys)
-        found.append(_ingredient(group[0], keys, have, plain))
-    return found
+        parted.append(_ingredient(group[0], keys, have, plain))
+    return parted
 
 
 def _ingredient(name: str, keys: list[str], have: Values, plain: Values) -> Ingredient:
@@ -128,7 +128,6 @@ def named(recipe: Recipe, names: tuple[str, ...]) -> list[Ingredient]:
             raise InputError(
                 f'the recipe has no ingredient "{name}"{nearest(name, known)}',
                 "one of " + ", ".join(known) if known else "a recipe that is not plain",
-                "correct --values",
             )
     return [known[name] for name in names]
 
@@ -143,7 +142,7 @@ def study(bench: Bench) -> Findings:
         raise InputError(
             "the recipe has no ingredient: nothing in it differs from the plain one",
             "a recipe with more in it",
-            "choose another with --recipe",
+            "choose another `recipe`",
         )
     bench.plan((len(removed) + 2) * len(repeats))
     whole = _row(bench, "the whole recipe", {}, epochs, repeats)
@@ -272,9 +271,9 @@ def _figures(whole: Values, rows: list[Values]) -> tuple[Drawing, ...]:
     if not points:
         return ()
     means = [
-        (number, spread(found)[0])
+        (number, spread(accuracies)[0])
         for number, row in enumerate(variants)
-        if (found := worked(row["results"], "validation_accuracy"))
+        if (accuracies := worked(row["results"], "validation_accuracy"))
     ]
     svg = charts_svg(
         [

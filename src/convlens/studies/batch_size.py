@@ -157,8 +157,8 @@ def _row(bench: Bench, size: int, results: list[Values], images: int) -> Values:
     row["seconds_an_epoch"] = spread(whole)[0] if whole else row["seconds_an_update"] * updates
     row["learning_rate"], row["computed"] = results[0]["learning_rate"], results[0]["computed"]
     for key in ("after_epochs", "after_seconds"):
-        found = [r[key] for r in results if r.get(key)]
-        row[key] = [look["validation_accuracy"] for look in found] if found else []
+        compared = [r[key] for r in results if r.get(key)]
+        row[key] = [look["validation_accuracy"] for look in compared] if compared else []
     row["curves"] = [r["curve"] for r in results]
     return row
 
@@ -275,7 +275,7 @@ def _method(bench: Bench, most: float, repeats: int) -> tuple[str, ...]:
         text.append(
             f"A training gets at most {most:g} s here. Where an epoch takes longer, its seconds "
             "are counted up from the part that was measured, which the table says, and accuracy "
-            "after equal epochs stays open; --full trains to the end."
+            "after equal epochs stays open; the full study trains to the end."
         )
     return tuple(text)
 

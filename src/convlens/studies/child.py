@@ -41,13 +41,13 @@ def train(bench: Bench, recipe: Recipe, threads: int) -> Values:
     """
     work = json.dumps(_packed(bench.subject, recipe, threads))
     environment = {**os.environ, **dict.fromkeys(_THREADS, str(threads))}
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
-        given.write(work.encode())
-        given.seek(0)
+    with tempfile.TemporaryFile() as order, tempfile.TemporaryFile() as out:
+        order.write(work.encode())
+        order.seek(0)
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "convlens.studies.child"],
-                stdin=given,
+                stdin=order,
                 stdout=out,
                 stderr=errors,
                 env=environment,
@@ -65,7 +65,7 @@ def train(bench: Bench, recipe: Recipe, threads: int) -> Values:
                     f"the process with {threads} threads ended with {process.returncode}: "
                     f"{said[-1][:300]}",
                     "a training that ends",
-                    "try fewer threads with --values, or a smaller batch",
+                    "try fewer threads in `values`, or a smaller batch",
                 )
         result: Values = json.loads(_text(out).splitlines()[-1])
         return result

@@ -28,6 +28,11 @@ SMALL_SET = 20_000
 HELD_OUT = 0.25
 """Share of a small set's training images that is held out: enough for a validation accuracy to
 have a meaning."""
+_HINT = (
+    "This is the quick study: few epochs and seeds, so that it ends within minutes. `full=True` "
+    "takes more epochs, seeds and values; `epochs`, `seeds` and `values` choose in between. "
+    "Trainings that were done are not done again."
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,6 @@ def run(
         raise InputError(
             f'there is no study "{name}"{nearest(name, STUDIES)}',
             "one of " + ", ".join(STUDIES),
-            "see convlens study",
         )
     options = options or Options()
     subject = subject_of(name, network, data, recipe, changes or {}, device)
@@ -102,7 +106,7 @@ def run(
         with Interrupt() as interrupt:
             bench = Bench(name, subject, options, Journal(folder), interrupt, on_progress)
             findings = with_warning(study(bench), bench)
-        hint = "" if options.full or name == "ablation" else _hint(name)
+        hint = "" if options.full or name == "ablation" else _HINT
         texts = page.files(name, subject, findings, command_line(), hint)
         written = write_page(folder, texts)
     finally:
@@ -150,11 +154,3 @@ def subject_of(
         return adapted_to_data(fitted, str(data), other)[1]
 
     return Subject(**vars(settle(fitted, dataset, chosen, device)), reload=reload)
-
-
-def _hint(name: str) -> str:
-    return (
-        "This is the quick study: few epochs and seeds, so that it ends within minutes. "
-        f"convlens study {name} --full takes more epochs, seeds and values; --epochs, --seeds "
-        "and --values choose in between. What was done is not done again."
-    )

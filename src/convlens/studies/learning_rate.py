@@ -53,7 +53,7 @@ def study(bench: Bench) -> Findings:
         raise InputError(
             f"the loss does not fall between the learning rates {low:g} and {high:g}",
             "a range in which the network learns",
-            "widen it with --values, for example --values 1e-7,10",
+            "widen it, for example `values=[1e-7, 10]`",
         )
     steepest = float(f"{statistics.median(r['steepest'] for r in readings):.1e}")
     highest = float(f"{statistics.median(r['lowest_loss'] for r in readings):.1e}")
@@ -80,9 +80,9 @@ def study(bench: Bench) -> Findings:
 def _ends(values: list[float]) -> tuple[float, float]:
     if len(values) != 2 or not 0 < values[0] < values[1] <= 100:
         raise InputError(
-            "--values is not a range of learning rates",
+            "`values` is not a range of learning rates",
             "the lowest and the highest rate, of at most 100",
-            "write --values 1e-6,10",
+            "write `values=[1e-6, 10]`",
         )
     return values[0], values[1]
 
@@ -270,9 +270,9 @@ def _figure(tests: list[Values], suggested: float, checks: list[Values]) -> Draw
         )
     ]
     points = [
-        (check["learning_rate"], spread(found)[0])
+        (check["learning_rate"], spread(accuracies)[0])
         for check in checks
-        if (found := worked(check["results"], "validation_accuracy"))
+        if (accuracies := worked(check["results"], "validation_accuracy"))
     ]
     if points:
         charts.append(

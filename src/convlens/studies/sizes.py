@@ -65,7 +65,7 @@ def compare(
         raise NetworkError(
             f"no {kind} of {subject.network.name} can be computed: {left_out[0]}",
             "a network whose layers fit together",
-            "choose another network or other --values",
+            "choose another network or other `values`",
         )
     bench.plan(len(variants) * len(repeats))
     rows = [_row(bench, kind, value, network, epochs, repeats) for value, network in variants]

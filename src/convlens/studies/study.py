@@ -75,9 +75,9 @@ class Options:
                 number = float("nan")
             if not least < number < 1e9:
                 raise InputError(
-                    f"--values has {text!r}",
+                    f"`values` has {text!r}",
                     f"numbers above {least:g}, with commas between them",
-                    "write --values 1,10,100",
+                    "write `values=[1, 10, 100]`",
                 )
             numbers.append(number)
         return list(dict.fromkeys(numbers))
@@ -88,7 +88,7 @@ class Options:
         for number in numbers:
             if number != int(number):
                 raise InputError(
-                    f"--values has {number:g}", "whole numbers", "write --values 1,10,100"
+                    f"`values` has {number:g}", "whole numbers", "write `values=[1, 10, 100]`"
                 )
         return [int(number) for number in numbers]
 

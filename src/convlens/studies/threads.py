@@ -23,15 +23,14 @@ def study(bench: Bench) -> Findings:
         raise InputError(
             f"threads are a CPU's, and the device is {subject.device.type}",
             "a CPU",
-            "use --device cpu",
+            "use `device='cpu'`",
         )
     cores = available_cores()
     counts = options.whole_numbers(_counts(cores))
     if max(counts) > cores:
         raise InputError(
-            f"--values has {max(counts)} threads",
+            f"`values` has {max(counts)} threads",
             f"at most {cores}, the cores that this process may use",
-            "leave out what is more",
         )
     epochs = options.epochs or (5 if options.full else 2)
     repeats = range(options.seeds or (5 if options.full else 2))

@@ -87,7 +87,7 @@ def autotune(network: Network, recipe: Recipe, device: torch.device) -> ComputeS
         raise InputError(
             f"precision bfloat16 is not supported by this {device.type}",
             "a CPU with avx512_bf16 or amx, or a GPU with bfloat16",
-            "use --set precision=float32, or auto",
+            "use `precision='float32'`, or \"auto\"",
         )
     pairs = _pairs(recipe, device)
     threads = _threads(recipe, device)

@@ -81,23 +81,23 @@ class KerasTraining:
         """
         refused = []
         if recipe.precision == "bfloat16":
-            refused.append(("precision bfloat16", "float32", "--set precision=float32"))
+            refused.append(("precision bfloat16", "float32", "`precision='float32'`"))
         if recipe.memory_format == "contiguous":
-            fix = "--set memory_format=channels_last"
+            fix = "`memory_format='channels_last'`"
             refused.append(("memory_format contiguous", "channels_last", fix))
         if recipe.threads != "auto":
             threads = f"threads {recipe.threads}"
-            refused.append((threads, "TensorFlow's own threads", "--set threads=auto"))
+            refused.append((threads, "TensorFlow's own threads", "`threads='auto'`"))
         if device_name not in ("auto", "cpu"):
             backends = "the device that its backend finds"
-            refused.append((f'device "{device_name}"', backends, "--device auto"))
+            refused.append((f'device "{device_name}"', backends, "`device='auto'`"))
         if refused:
             what, expected, fixes = zip(*refused, strict=True)
-            other = ", or --engine torch" if _torch_can(recipe, device_name) else ""
+            other = ", or `engine='torch'`" if _torch_can(recipe, device_name) else ""
             raise InputError(
                 f"the engine keras does not train with {', '.join(what)}",
                 ", ".join(expected),
-                f"use {' '.join(fixes)}{other}",
+                f"use {' and '.join(fixes)}{other}",
             )
         return torch.device("cpu"), ComputeSettings("float32", "channels_last")
 

@@ -24,7 +24,7 @@ class Diverged(TrainingError):
             f"the loss became NaN or infinite at epoch {epoch}, step {step}",
             "a finite loss; the weights before this epoch are kept",
             f"lower the learning rate (it is {recipe.learning_rate:g}), for example "
-            f"--learning-rate {recipe.learning_rate / 10:g}",
+            f"`learning_rate={recipe.learning_rate / 10:g}`",
         )
         self.weights = weights
 

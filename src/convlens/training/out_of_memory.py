@@ -48,7 +48,7 @@ def out_of_memory(job: Job, train: ImageSet) -> OutOfMemory:
         return OutOfMemory(
             what, "a network that fits, with any batch", "use a smaller network or smaller images"
         )
-    advice = f"use --batch-size {fits}"
+    advice = f"use `batch_size={fits}`"
     if job.compute.evaluation_batch > fits:
-        advice += f" --set evaluation_batch={fits}"
+        advice += f" and `evaluation_batch={fits}`"
     return OutOfMemory(what, f"a batch that fits: {fits} was tried and does", advice)

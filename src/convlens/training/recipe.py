@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tomli
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from convlens.foundation.documents import check_text, parse_toml
+from convlens.foundation.documents import parse_toml
 from convlens.foundation.errors import RecipeError, nearest
 from convlens.foundation.files import read_file
 from convlens.foundation.schema import validate
@@ -244,15 +242,12 @@ def load(reference: str | Path) -> Recipe:
         raise RecipeError(
             f'there is no recipe "{reference}"{nearest(str(reference), names())}',
             "one of " + ", ".join(names()) + ", or the path of a .toml file",
-            "correct the name",
         )
     try:
         text = read_file(path, MAX_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise RecipeError(
-            f"{str(reference)!r} cannot be read: {reason}", "a .toml file", "check the path"
-        ) from None
+        raise RecipeError(f"{str(reference)!r} cannot be read: {reason}", "a .toml file") from None
     return parse(text, str(reference))
 
 
@@ -261,32 +256,5 @@ def parse(text: str, where: str) -> Recipe:
     try:
         written = parse_toml(text)
     except ValueError as error:
-        raise RecipeError(
-            f"{where} is not valid TOML: {error}", "keys and values", "correct the line named"
-        ) from None
+        raise RecipeError(f"{where} is not valid TOML: {error}", "keys and values") from None
     return Recipe.read(written)
-
-
-def settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """Read `key=value` settings of the command line; values are TOML, bare words are text.
-
-    >>> settings(["epochs=3", "optimizer=sgd", "augmentation.flip=true"])
-    {'epochs': 3, 'optimizer': 'sgd', 'augmentation.flip': True}
-    """
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise RecipeError(
-                f"--set {pair!r} is not a setting", "key=value", "write --set epochs=3"
-            )
-        try:
-            check_text(pair, "it")
-            values[key.strip()] = parse_toml(f"value = {value}")["value"]
-        except tomli.TOMLDecodeError:
-            values[key.strip()] = value.strip()
-        except ValueError as error:
-            raise RecipeError(
-                f"--set {pair!r} is not a setting: {error}", "key=value", "write --set epochs=3"
-            ) from None
-    return values

@@ -82,5 +82,5 @@ def _check_batch(dataset: Dataset, recipe: Recipe) -> None:
         raise DataError(
             f"the training set has {images} images and a batch {recipe.batch_size}",
             "at least one full batch",
-            f"use --batch-size {min(images, max(2, images // 10))}, or more images",
+            f"use `batch_size={min(images, max(2, images // 10))}`, or more images",
         )

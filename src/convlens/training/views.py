@@ -54,7 +54,6 @@ def views_of(names: Sequence[str]) -> list[View]:
             raise InputError(
                 f'there is no view "{name}"{nearest(name, VIEWS)}',
                 "one or several of " + ", ".join(VIEWS),
-                "correct --views",
             )
         views.extend(VIEWS[name])
     return views

@@ -183,7 +183,7 @@ def _kind(source: str, method: str, preprocessing: Preprocessing) -> tuple[Kind,
     raise InputError(
         f'there is no plain code for loading "{source or "the unknown data of an import"}"',
         "digits-5k, MNIST's four IDX files, a .npz file, or a folder with a subfolder a class",
-        "take the model alone with --model-only",
+        "take the model alone with `model_only=True`",
     )
 
 

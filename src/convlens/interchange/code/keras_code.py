@@ -182,13 +182,13 @@ class _Writer:
         }
         usual = {"strides": "1", "dilation_rate": "1", "groups": "1", "depth_multiplier": "1"}
         usual["use_bias"] = "True"
-        given = {"padding": padding}
-        given |= {k: None if usual[k] == value else value for k, value in settings.items()}
+        written = {"padding": padding}
+        written |= {k: None if usual[k] == value else value for k, value in settings.items()}
         if isinstance(spec, layers.Depthwise):
-            given["depthwise_regularizer"] = self.regularizer
-            return [*zeros, call("layers.DepthwiseConv2D", pair(spec.kernel), **given)]
-        given["kernel_regularizer"] = self.regularizer
-        return [*zeros, call("layers.Conv2D", str(spec.filters), pair(spec.kernel), **given)]
+            written["depthwise_regularizer"] = self.regularizer
+            return [*zeros, call("layers.DepthwiseConv2D", pair(spec.kernel), **written)]
+        written["kernel_regularizer"] = self.regularizer
+        return [*zeros, call("layers.Conv2D", str(spec.filters), pair(spec.kernel), **written)]
 
     def _pool(self, step: Step, spec: layers.MaxPool | layers.AvgPool) -> str:
         windows = spec.windows(step.input)
@@ -214,7 +214,7 @@ def _cannot(step: Step, what: str) -> InputError:
     return InputError(
         f'Keras cannot compute "{step.name}": {what}',
         "a network of which Keras has every layer",
-        "take the code for PyTorch: --to torch-code",
+        "take the code for PyTorch: `to='torch-code'`",
     )
 
 

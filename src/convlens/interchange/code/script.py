@@ -207,7 +207,7 @@ def _refuse_unknown(network: Network, recipe: Recipe, known: frozenset[str]) -> 
             + ", ".join(sorted(known - {"augmentation"}))
             + "; augmentation of "
             + ", ".join(sorted(_AUGMENTATION)),
-            "take the model alone with --model-only",
+            "take the model alone with `model_only=True`",
         )
 
 

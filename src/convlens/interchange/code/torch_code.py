@@ -210,6 +210,6 @@ def _conv(
         "bias": str(bias),
     }
     usual = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1", "bias": "True"}
-    given = {key: None if usual.get(key) == value else value for key, value in settings.items()}
-    conv = call("nn.Conv2d", str(shape[0]), str(filters), **given)
+    written = {key: None if usual.get(key) == value else value for key, value in settings.items()}
+    conv = call("nn.Conv2d", str(shape[0]), str(filters), **written)
     return [conv] if symmetric else [f"nn.ZeroPad2d({_sides(windows)})", conv]
