@@ -55,7 +55,7 @@ def test_a_target_is_reached_where_the_mean_of_the_seeds_reaches_it() -> None:
 @pytest.mark.usefixtures("on_path")
 def test_a_table_is_drawn_from_a_result_and_a_contestant_that_failed_is_in_it() -> None:
     import bench_time_to_accuracy as bench
-    import tables
+    import training_tables
     from contest import Outcome, ours
 
     line = {"epoch": 1, "seconds": 2.0, "test_accuracy": 0.991, "evaluation_seconds": 0.5}
@@ -69,11 +69,11 @@ def test_a_table_is_drawn_from_a_result_and_a_contestant_that_failed_is_in_it() 
         "ratios": bench.ratios(contestants),
         "not_installed": ["fastai"],
     }
-    text = tables.time_to_accuracy(found)
+    text = training_tables.time_to_accuracy(found)
     assert "| convlens net:quick | 2.0 s | 2.0 s | – | 99.10% | 2.0 s | 1 |" in text
     assert "| convlens net:broken | – | – | – | – | – | 0 |" in text
     assert "Not installed there: fastai." in text
-    assert tables.curves(found).startswith("<svg")
+    assert training_tables.curves(found).startswith("<svg")
 
 
 @pytest.mark.slow
