@@ -13,7 +13,12 @@ import lazy_loader
 
 _promised, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]
-_OLD_NAMES = {"excite": "top_images", "trust": "check_attributions"}
+_OLD_NAMES = {
+    "excite": "top_images",
+    "trust": "check_attributions",
+    "Excitation": "TopImages",
+    "Trust": "AttributionChecks",
+}
 
 import_module("convlens.foundation.waiting").set_before_torch()
 

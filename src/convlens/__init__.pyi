@@ -41,9 +41,9 @@ from .foundation.errors import StorageError as StorageError
 from .foundation.errors import TrainingError as TrainingError
 from .foundation.errors import WeightsError as WeightsError
 from .foundation.errors import WorkerError as WorkerError
-from .inside.excitation import Excitation as Excitation
 from .inside.look import Look as Look
-from .inside.verdict import Trust as Trust
+from .inside.top_images import TopImages as TopImages
+from .inside.verdict import AttributionChecks as AttributionChecks
 from .interchange.imported import Imported as Imported
 from .network import Network as Network
 from .network.plan import Plan as Plan

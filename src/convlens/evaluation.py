@@ -131,15 +131,15 @@ class Evaluation(ShownInNotebooks):
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            found = TypeAdapter(cls).validate_python(_renamed(written))
+            evaluation = TypeAdapter(cls).validate_python(_renamed(written))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the document"
             raise _unusable(f"{where}: {first['msg']}") from None
-        problem = _contradiction(found)
+        problem = _contradiction(evaluation)
         if problem:
             raise _unusable(problem)
-        return found
+        return evaluation
 
 
 def evaluate_logits(
@@ -185,8 +185,8 @@ def evaluate_logits(
 
     Examples
     --------
-    >>> found = evaluate_logits([[2, 0], [0, 1], [3, 0]], [0, 1, 1], ["cat", "dog"])
-    >>> round(found.accuracy, 3), found.confusion
+    >>> evaluation = evaluate_logits([[2, 0], [0, 1], [3, 0]], [0, 1, 1], ["cat", "dog"])
+    >>> round(evaluation.accuracy, 3), evaluation.confusion
     (0.667, ((1, 0), (1, 1)))
     """
     scores, truth = _checked(logits, labels, classes)
@@ -282,7 +282,7 @@ def top_k(probabilities: ArrayLike, classes: Sequence[str], k: int) -> list[tupl
             "pass one image's probabilities",
         )
     if k < 1:
-        raise InputError(f"k is {k}", "a whole number of at least 1", "ask for one class or more")
+        raise InputError(f"k is {k}", "a whole number of at least 1")
     order = np.argsort(-values, kind="stable")[:k]
     return [(classes[i], float(values[i])) for i in order]
 
@@ -358,7 +358,7 @@ def _checked(logits: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> tu
             "pass the network's output for every image, and every class name",
         )
     if len(classes) < 2:
-        raise InputError("there is one class", "at least 2", "name every class of the network")
+        raise InputError("there is one class", "at least 2")
     if truth.shape != (len(scores),) or not np.issubdtype(truth.dtype, np.integer):
         raise InputError(
             f"the labels are {truth.dtype} of shape {truth.shape}",
@@ -411,39 +411,41 @@ def _renamed(written: object) -> object:
     return {**written, "per_class": scores}
 
 
-def _contradiction(found: Evaluation) -> str:
+def _contradiction(evaluation: Evaluation) -> str:
     """Return what cannot be true in an evaluation, or an empty string."""
-    count = len(found.classes)
-    cells = [cell for row in found.confusion for cell in row]
-    right = sum(row[i] for i, row in enumerate(found.confusion) if i < len(row))
-    bins = found.calibration.bins
-    shares = [found.accuracy, *found.interval, found.calibration.error]
-    shares += [s for c in found.per_class for s in (c.precision, c.recall, c.f1) if s is not None]
+    count = len(evaluation.classes)
+    cells = [cell for row in evaluation.confusion for cell in row]
+    right = sum(row[i] for i, row in enumerate(evaluation.confusion) if i < len(row))
+    bins = evaluation.calibration.bins
+    shares = [evaluation.accuracy, *evaluation.interval, evaluation.calibration.error]
+    shares += [
+        s for c in evaluation.per_class for s in (c.precision, c.recall, c.f1) if s is not None
+    ]
     shares += [s for b in bins for s in (b.low, b.high)]
     shares += [s for b in bins for s in (b.confidence, b.accuracy) if s is not None]
-    shares += [s for m in found.mistakes for s in (m.probability, m.true_probability)]
+    shares += [s for m in evaluation.mistakes for s in (m.probability, m.true_probability)]
     checks = {
         "classes: at least 2 are needed": count >= 2,
-        "images: at least 1 is needed": found.images >= 1,
-        "confusion: it is not classes by classes": len(found.confusion) == count
-        and all(len(row) == count for row in found.confusion),
+        "images: at least 1 is needed": evaluation.images >= 1,
+        "confusion: it is not classes by classes": len(evaluation.confusion) == count
+        and all(len(row) == count for row in evaluation.confusion),
         "confusion: its counts do not add up to the images": min(cells, default=-1) >= 0
-        and sum(cells) == found.images,
-        "accuracy: it is not the share of the diagonal of confusion": found.images >= 1
-        and math.isclose(found.accuracy, right / found.images, abs_tol=1e-9),
-        "loss: it is not a finite number of at least 0": 0 <= found.loss < math.inf,
+        and sum(cells) == evaluation.images,
+        "accuracy: it is not the share of the diagonal of confusion": evaluation.images >= 1
+        and math.isclose(evaluation.accuracy, right / evaluation.images, abs_tol=1e-9),
+        "loss: it is not a finite number of at least 0": 0 <= evaluation.loss < math.inf,
         # written so that not-a-number fails as well
         "a share or probability is not between 0 and 1": all(
             -1e-9 <= s <= 1 + 1e-9 for s in shares
         ),
-        "per_class: it does not name the classes in their order": found.classes
-        == tuple(score.name for score in found.per_class),
+        "per_class: it does not name the classes in their order": evaluation.classes
+        == tuple(score.name for score in evaluation.per_class),
         "mistakes: a class or image does not exist": all(
-            0 <= m.label < count and 0 <= m.predicted < count and 0 <= m.index < found.images
-            for m in found.mistakes
+            0 <= m.label < count and 0 <= m.predicted < count and 0 <= m.index < evaluation.images
+            for m in evaluation.mistakes
         ),
         "mistakes: a picture is not a PNG": all(
-            m.picture is None or _is_png(m.picture) for m in found.mistakes
+            m.picture is None or _is_png(m.picture) for m in evaluation.mistakes
         ),
     }
     return next((problem for problem, holds in checks.items() if not holds), "")

@@ -40,6 +40,10 @@ def place(tmp_path: Path) -> Path:
         (("runs", "metrics", "--cs"), ["--csv"]),
         (("lesson", "xo"), ["xor"]),
         (("study", "batch"), ["batch-size"]),
+        (("weights", ""), ["get", "list", "show"]),
+        (("weights", "show", "eff"), ["efficientnet-lite0"]),
+        (("predict", "--network", "efficientnet"), ["efficientnet-lite0"]),
+        (("data", "g"), ["get"]),
         (("nothing", "x"), []),
     ],
 )

@@ -132,7 +132,10 @@ def test_the_old_names_of_commands_and_verbs_do_the_same_and_name_the_new_one(
     assert convlens.out.startswith("Usage: convlens check-attributions")
     convlens("agree", "--help")
     assert convlens.err == "convlens agree is now called convlens compare-engines\n"
-    for old, new in (("excite", "top_images"), ("trust", "check_attributions")):
+    for old, new in (
+        *(("excite", "top_images"), ("trust", "check_attributions")),
+        *(("Excitation", "TopImages"), ("Trust", "AttributionChecks")),
+    ):
         with pytest.warns(DeprecationWarning, match=f"convlens.{old} is now called convlens.{new}"):
             assert getattr(package, old) is getattr(package, new)
 

@@ -46,7 +46,7 @@ def test_patches_of_two_layers_are_two_figures() -> None:
         top_patches_svg([])
 
 
-def test_maximised_images_say_what_they_excite_and_whether_they_do() -> None:
+def test_maximised_images_say_what_they_activate_and_whether_they_do() -> None:
     image = np.zeros((3, 6, 6), np.uint8)
     rose = Maximised("conv1, map 2, mean", image, np.array([0.0, 1, 2]))
     flat = Maximised("relu1, map 3, mean", image, np.array([0.0, 0, 0]))

@@ -34,7 +34,7 @@ def test_a_classs_image_raises_its_logit_and_is_taken_for_it(target: int) -> Non
     ("layer", "cell"),
     [("conv1", None), ("relu2", None), ("max_pool2", (2, 3)), ("linear1", None)],
 )
-def test_a_maps_image_excites_it_more_than_the_start(
+def test_a_maps_image_activates_it_more_than_the_start(
     layer: str, cell: tuple[int, int] | None
 ) -> None:
     model, preprocessing = trained.tutorial(), trained.digits().preprocessing
@@ -74,7 +74,7 @@ def test_colour_and_residual_blocks_work() -> None:
     assert made.rose
 
 
-def test_a_place_that_nothing_excites_is_said_to_be_so() -> None:
+def test_a_place_that_nothing_activates_is_said_to_be_so() -> None:
     model = build(zoo.load("tutorial-torch"))
     weights = model.weights()
     weights["conv1.weight"][3], weights["conv1.bias"][3] = 0, -1

@@ -8,9 +8,9 @@ import pytest
 import trained
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import InputError
+from convlens.inside.attribution_checks import Cascade, Curves, Faithfulness, cascade, faithfulness
 from convlens.inside.look import Classifier
-from convlens.inside.trust import Cascade, Curves, Faithfulness, cascade, faithfulness
-from convlens.inside.verdict import Trust, Verdict, judge
+from convlens.inside.verdict import AttributionChecks, Verdict, judge
 from convlens.network import Network
 
 SHARE = np.linspace(0, 1, 3)
@@ -35,7 +35,7 @@ def verdict(method: str, similarity: float, areas: list[float]) -> Verdict:
 
 
 def sentence(*verdicts: Verdict) -> str:
-    return Trust(tutorial(), 3, 400, 1, verdicts).sentence()
+    return AttributionChecks(tutorial(), 3, 400, 1, verdicts).sentence()
 
 
 def test_the_measurements_are_those_of_the_drawn_images() -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import recorded_runs
 import trained
-from convlens.inside.excitation import Excitation, top_images
 from convlens.inside.look import Classifier
+from convlens.inside.top_images import TopImages, top_images
 from convlens.report.top_images_page import make_page
 from report.test_html import Page
 
 
-def found(**options: object) -> Excitation:
+def found(**options: object) -> TopImages:
     dataset = recorded_runs.digits()
     names = ("<b>zero</b>", *dataset.classes[1:])
     model = trained.tutorial()

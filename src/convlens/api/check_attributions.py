@@ -13,7 +13,7 @@ from convlens.foundation.spelling import renamed
 
 if TYPE_CHECKING:
     from convlens.inside.reasons import Method
-    from convlens.inside.verdict import Trust
+    from convlens.inside.verdict import AttributionChecks
 
 
 @renamed(reference="run", root="runs")
@@ -28,7 +28,7 @@ def check_attributions(
     runs: str | Path | None = None,
     on_progress: Callable[[str], None] = stage,
     progress: bool | None = None,
-) -> Trust:
+) -> AttributionChecks:
     """Measure which attribution methods to believe on a run: see `inside.verdict.judge`.
 
     Parameters
@@ -43,7 +43,7 @@ def check_attributions(
 
     Returns
     -------
-    Trust
+    AttributionChecks
         `convlens.report.attribution_checks_page` makes a page of it.
 
     Raises

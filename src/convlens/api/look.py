@@ -95,7 +95,7 @@ def look(
     target : str, optional
         The class whose reasons are looked for; by default the answer.
     dead : DeadMaps, optional
-        What `find_dead` found; marks the maps that no image of the data excites.
+        What `find_dead` found; marks the maps that no image of the data activates.
     runs : path, optional
         Folder of the runs.
     progress : bool, optional

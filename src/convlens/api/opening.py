@@ -105,7 +105,6 @@ def open_subject(
             raise InputError(
                 f"{network.name} takes images of {channels} channels",
                 "1 channel (grey) or 3 (RGB)",
-                "look at a network for grey or RGB images",
             )
         half = (0.5,) * channels
         preprocessing = Preprocessing(input=network.input, mean=half, std=half)
@@ -274,7 +273,6 @@ def run_first(verb: str, run: Any, images: Any, runs: str | Path | None = None) 
     return run, images
 
 
-def last_or_published(runs: str | Path | None = None) -> str:
+def last_or_published(runs: str | Path | None = None) -> Run | str:
     """Return what answers where nobody is named: the last run, or a published network before it."""
-    trained = any(not summary.problem for summary in store.listing(runs))
-    return "last" if trained else PUBLISHED
+    return store.last(runs) or PUBLISHED

@@ -134,7 +134,6 @@ def plan_training(
         raise InputError(
             "both weights and a trained network to begin with were given",
             "one of them",
-            "leave one out",
         )
     subject = None if weights else begins_with(data, network, recipe, pretrained, engine)
     if subject is not None:

@@ -12,7 +12,7 @@ from convlens.foundation.progress import shown, stage
 from convlens.foundation.spelling import renamed
 
 if TYPE_CHECKING:
-    from convlens.inside.excitation import Excitation
+    from convlens.inside.top_images import TopImages
 
 
 @renamed(reference="run", root="runs")
@@ -31,21 +31,21 @@ def top_images(
     runs: str | Path | None = None,
     on_progress: Callable[[str], None] = stage,
     progress: bool | None = None,
-) -> Excitation:
-    """Find the top activating images of a layer: see `inside.excitation.top_images`.
+) -> TopImages:
+    """Find the top activating images of a layer: see `inside.top_images.top_images`.
 
     Parameters
     ----------
     run, runs, data
         The run that has the layer, and its images: see `open_with_data`.
     layer, maps, top, classes, split, maximise, seed, on_progress
-        See `convlens.inside.excitation.top_images`.
+        See `convlens.inside.top_images.top_images`.
     progress : bool, optional
         Show on stderr how far it is; by default on a terminal and in a notebook.
 
     Returns
     -------
-    Excitation
+    TopImages
         `convlens.report.top_images_page` makes a page of it.
 
     Raises
@@ -58,9 +58,9 @@ def top_images(
         Where the data cannot be read, or has other classes than the run.
     """
     subject, dataset = open_with_data(run, runs, data)
-    from convlens.inside import excitation
+    from convlens.inside import top_images as search
 
-    return excitation.top_images(
+    return search.top_images(
         subject,
         dataset,
         layer=layer,

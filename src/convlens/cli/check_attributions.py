@@ -10,9 +10,10 @@ import typer
 
 import convlens
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
+from convlens.foundation.columns import in_columns
 
 if TYPE_CHECKING:
-    from convlens.inside.verdict import Area, Trust
+    from convlens.inside.verdict import Area, AttributionChecks
 
 app = new_command()
 
@@ -84,7 +85,7 @@ def check_attributions(
     typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
 
 
-def _result(result: Trust, files: list[str]) -> dict[str, Any]:
+def _result(result: AttributionChecks, files: list[str]) -> dict[str, Any]:
     deletion, insertion = result.chance
     return {
         "run": result.subject.name,
@@ -115,7 +116,7 @@ def _result(result: Trust, files: list[str]) -> dict[str, Any]:
     }
 
 
-def _table(result: Trust) -> str:
+def _table(result: AttributionChecks) -> str:
     rows = [
         ("method", "similarity,", "sanity", "deletion", "insertion", "n"),
         ("", "all random", "check", "lower: better", "higher: better", ""),
@@ -126,11 +127,7 @@ def _table(result: Trust) -> str:
         rows.append((v.method, f"{v.similarity:.2f}", check, taken, put, str(result.images)))
     taken, put = map(_area, result.chance)
     rows.append(("random order", "", "", taken, put, str(result.images)))
-    lines = [
-        f"{method:<21}{similarity:>12}  {check:<7}{deletion:>15}{insertion:>16}{n:>5}"
-        for method, similarity, check, deletion, insertion, n in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(in_columns(rows, right={1, 3, 4, 5}))
 
 
 def _area(area: Area) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 from convlens.cli import COMMANDS, OLD_NAMES, option_table
@@ -99,14 +98,13 @@ def _candidates(before: list[str], word: str) -> list[str]:
         return _names("published") if before[-1] == "--network" else _runs(before)
     if word.startswith("-"):
         return _options(before)
-    if command in ("runs", "data", "weights", "study", "lesson") and len(before) == 1:
-        return _inner(command)
+    inner = _inner(command)
+    if inner and len(before) == 1:
+        return inner
     if command in ("shapes", "train", "compare-engines"):
         return [*_names("zoo"), *_names("published")]
-    if command == "data":
-        return _names("data")
-    if command == "weights":
-        return _names("weights")
+    if command in ("data", "weights"):
+        return _names(command)
     if command in ("kernels", "pixels", "import"):
         return []
     return [*_runs(before), *(_names("zoo") if command in ("look", "export") else [])]
@@ -137,15 +135,16 @@ def _runs(before: list[str]) -> list[str]:
 
 
 def _inner(command: str) -> list[str]:
-    if command == "runs":
-        return ["delete", "rename", "metrics"]
-    if command == "data":
-        return ["list", "get", "show", "check"]
-    if command == "weights":
-        return ["list", "get", "show"]
-    module = "convlens.studies" if command == "study" else "convlens.lessons"
-    known = import_module(module)
-    return list(known.STUDIES if command == "study" else known.LESSONS)
+    """Return the subcommands of a command, or the studies or lessons that it names."""
+    if command == "study":
+        from convlens.studies import STUDIES
+
+        return list(STUDIES)
+    if command == "lesson":
+        from convlens.lessons import LESSONS
+
+        return list(LESSONS)
+    return [key.partition(" ")[2] for key in option_table.read() if key.startswith(f"{command} ")]
 
 
 def _options(before: list[str]) -> list[str]:

@@ -20,7 +20,9 @@ from convlens.cli.options import (
     new_command,
     parse_shape,
     print_json,
+    recipe_changes,
 )
+from convlens.foundation.columns import in_columns
 from convlens.foundation.machine import parse_size
 from convlens.foundation.progress.events import TrainingProgress
 from convlens.network.arithmetic import shape_text
@@ -108,7 +110,7 @@ def show(
 
     shape = parse_shape(input_shape) if input_shape else None
     recipe_name = recipe or recipes.suiting(source)
-    chosen = recipes.load(recipe_name).changed(recipes.settings(set_ or []))
+    chosen = recipes.load(recipe_name).changed(recipe_changes(set_ or []))
     spelled = flags.speller("data", "show")
     with TrainingProgress(spelled=spelled) as progress:
         dataset = datasets.load(
@@ -146,14 +148,11 @@ def show(
         f"images {shape_text(preparing.input)}, mean {_rounded(preparing.mean)}, "
         f"std {_rounded(preparing.std)} of the training images"
     )
-    typer.echo(f"{'class':>16}  {'train':>7} {'validation':>10} {'test':>7}")
+    table = [("class", *counts)]
     for number, name in enumerate(dataset.classes):
-        row = [counts[split][number] for split in ("train", "validation", "test")]
-        typer.echo(f"{name:>16}  {row[0]:>7,} {row[1]:>10,} {row[2]:>7,}")
-    typer.echo(
-        f"{'all':>16}  {len(dataset.train):>7,} {len(dataset.validation):>10,} "
-        f"{len(dataset.test):>7,}"
-    )
+        table.append((name, *(f"{of_split[number]:,}" for of_split in counts.values())))
+    table.append(("all", *(f"{sum(of_split):,}" for of_split in counts.values())))
+    typer.echo("\n".join(in_columns(table, right=range(len(table[0])))))
     typer.echo(f"divided as convlens train does with the recipe {recipe_name}")
     for note in dataset.notes:
         typer.echo(spelled(note))

@@ -11,6 +11,7 @@ from convlens import __version__, data
 from convlens.cli.options import Json, new_command, print_json
 from convlens.data.folders import cache
 from convlens.engines.device import choose_device, describe, limit_threads, supports_bfloat16
+from convlens.foundation.columns import in_columns
 from convlens.foundation.machine import size_text
 from convlens.report.text_table import Table
 from convlens.training import autotune_cache
@@ -58,10 +59,9 @@ def doctor(
     if as_json:
         print_json({**facts, "data": places})
         return
-    for name, value in facts.items():
-        typer.echo(f"{name:16} {value}")
-    for name, place in places.items():
-        typer.echo(f"data {name:18} {place or 'not found here'}")
+    rows = [(name, str(value)) for name, value in facts.items()]
+    rows += [(f"data {name}", place or "not found here") for name, place in places.items()]
+    typer.echo("\n".join(in_columns(rows)))
 
 
 def _show_choices(*, as_json: bool) -> None:

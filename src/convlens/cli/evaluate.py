@@ -16,6 +16,7 @@ from convlens.cli.options import (
     new_command,
     print_json,
 )
+from convlens.foundation.columns import in_columns
 from convlens.report.numbers import decimal
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ def evaluate(
     typer.echo(f"{split} {_line(result)}, {result.images:,} images")
     for one in viewed:
         typer.echo(f"mean over views ({', '.join(names)}): {_line(one)}")
+    table: list[tuple[str, ...]] = [("class", "precision", "recall", "F1", "images")]
     for row in result.per_class:
-        typer.echo(
-            f"  {row.name:>12}  precision {decimal(row.precision)}  recall {decimal(row.recall)}  "
-            f"F1 {decimal(row.f1)}  {row.images} images"
-        )
+        shares = map(decimal, (row.precision, row.recall, row.f1))
+        table.append((row.name, *shares, f"{row.images:,}"))
+    typer.echo("\n".join(f"  {line}" for line in in_columns(table, right=range(1, 5))))
     for mistake in result.mistakes[:WORST]:
         true, called = result.classes[mistake.label], result.classes[mistake.predicted]
         typer.echo(

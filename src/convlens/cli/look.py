@@ -16,6 +16,7 @@ from convlens.report.artists import Artists
 if TYPE_CHECKING:
     from convlens.inside.feature_maps import FeatureMaps, FeatureVector
     from convlens.inside.look import Classifier, Look
+    from convlens.runs import Run
 
 app = new_command()
 
@@ -68,14 +69,16 @@ def look(
         from convlens.api.look import find_dead, look
         from convlens.api.opening import open_subject, open_with_data
 
+        source: Run | str = subject
         if image is None:
-            subject, image = tell_default(runs), subject
+            source, image = tell_default(runs), subject
+            subject = source if isinstance(source, str) else source.name
         never = None
         if dead:
-            who, dataset = open_with_data(subject, runs)
+            who, dataset = open_with_data(source, runs)
             never = find_dead(who, dataset)
         else:
-            who = open_subject(subject, runs, engine="auto")
+            who = open_subject(source, runs, engine="auto")
         folder = out or Path(f"look-{_stem(image)}")
         if cell is not None:
             layer = _only(layers, who)

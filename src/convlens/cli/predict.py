@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import convlens
 from convlens.cli.options import Engine, Json, RunsRoot, new_command, print_json, tell_default
 from convlens.data.images import looks_like_an_image
+
+if TYPE_CHECKING:
+    from convlens.runs import Run
 
 app = new_command()
 
@@ -35,10 +38,11 @@ def predict(
 
     Without a run, the last one answers, or EfficientNet-Lite0 where none is trained yet.
     """
+    source: Run | str = run
     files = list(images or ())
     if network is not None or looks_like_an_image(run):
-        files, run = [run, *files], network or tell_default(runs)
-    predictions = convlens.predict(run, files, top=top, engine=engine, runs=runs)
+        files, source = [run, *files], network or tell_default(runs)
+    predictions = convlens.predict(source, files, top=top, engine=engine, runs=runs)
     if as_json:
         rows = [
             {

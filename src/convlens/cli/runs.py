@@ -13,6 +13,7 @@ from convlens import runs as store
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 from convlens.foundation import atomic
 from convlens.foundation.atomic import finite
+from convlens.foundation.columns import in_columns
 from convlens.foundation.errors import InputError
 
 app = new_command(
@@ -123,10 +124,9 @@ def metrics(
         typer.echo(history.to_csv(), nl=False)
     else:
         names = [n for n in history.columns if n.endswith(("loss", "accuracy", "entropy"))]
-        widths = [max(len(name), 8) for name in names]
-        typer.echo("epoch  " + "  ".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True)))
+        lines = [["epoch", *names, ""]]
         for event in history.epochs:
             values = [event.get(name) for name in names]
-            texts = ["" if v is None else f"{v:.4f}" for v in values]
-            line = "  ".join(f"{t:>{w}}" for t, w in zip(texts, widths, strict=True))
-            typer.echo(f"{event['epoch']:>5}  {line}" + ("  best" if event.get("best") else ""))
+            texts = ["" if value is None else f"{value:.4f}" for value in values]
+            lines.append([str(event["epoch"]), *texts, "best" if event.get("best") else ""])
+        typer.echo("\n".join(in_columns(lines, right=range(len(names) + 1))))

@@ -13,7 +13,7 @@ import convlens
 from convlens.cli.options import Json, RunArgument, RunsRoot, new_command, print_json
 
 if TYPE_CHECKING:
-    from convlens.inside.excitation import Excitation, ExcitedMap
+    from convlens.inside.top_images import ActivatedMap, TopImages
 
 app = new_command()
 
@@ -106,7 +106,7 @@ def top_images(
     typer.echo(f"page: {files[0]} ({len(files) - 1} figures beside it)")
 
 
-def _result(result: Excitation, files: list[str]) -> dict[str, Any]:
+def _result(result: TopImages, files: list[str]) -> dict[str, Any]:
     return {
         "run": result.subject.name,
         "layer": result.step.name,
@@ -140,7 +140,7 @@ def _result(result: Excitation, files: list[str]) -> dict[str, Any]:
     }
 
 
-def _patches(one: ExcitedMap) -> list[tuple[int, str, float, list[int]]]:
+def _patches(one: ActivatedMap) -> list[tuple[int, str, float, list[int]]]:
     """Return each patch's image, true class, value and cell, as plain numbers."""
     patches = one.patches
     return list(
@@ -154,14 +154,14 @@ def _patches(one: ExcitedMap) -> list[tuple[int, str, float, list[int]]]:
     )
 
 
-def _made(one: ExcitedMap) -> str:
+def _made(one: ActivatedMap) -> str:
     if one.made is None:
         return ""
     real = f", the strongest real one {one.patches.values[0]:.3g}" if one.classes else ""
     return f"; the made patch gives {one.made.value:.3g}{real}"
 
 
-def _images(result: Excitation, one: ExcitedMap) -> list[str]:
+def _images(result: TopImages, one: ActivatedMap) -> list[str]:
     # joined by a no-break space while the lines are broken, so that no image is torn apart
     images = [
         f"{result.name_of(image)}\xa0({name})\xa0{value:.3g}"

@@ -23,12 +23,12 @@ from convlens.cli.options import (
     old_option,
     parse_shape,
     print_json,
+    recipe_changes,
 )
 from convlens.engines import check_engine
 from convlens.foundation.errors import InputError
 from convlens.foundation.progress.events import TrainingProgress
 from convlens.runs import Run
-from convlens.training.recipe import settings
 
 app = new_command()
 
@@ -115,7 +115,7 @@ def train(
                 resume, runs=runs, device=device, from_previous=from_previous, on_event=progress
             )
         else:
-            changes = settings(set_ or [])
+            changes = recipe_changes(set_ or [])
             options: dict[str, Any] = {"epochs": epochs, "patience": patience, "seed": seed}
             options |= {"batch_size": batch_size, "learning_rate": learning_rate}
             options["freeze"] = freeze

@@ -89,7 +89,6 @@ def read_part(
         raise DataError(
             f"there are {len(pixels)} images and {len(numbers)} labels",
             "one label per image",
-            "check that images and labels belong together",
         )
     return Split(pixels, numbers)
 

@@ -243,9 +243,7 @@ def _check_length(length: int, name: str, max_bytes: int) -> None:
     if length == 0:
         raise DataError(f"{name} is empty (0 bytes)", "an image", "remove it or replace it")
     if length > max_bytes:
-        raise DataError(
-            f"{name} has {length:,} bytes", f"at most {max_bytes:,} bytes", "make it smaller"
-        )
+        raise DataError(f"{name} has {length:,} bytes", f"at most {max_bytes:,} bytes")
 
 
 def _check_header(image: Image.Image, name: str, max_pixels: int) -> None:
@@ -266,7 +264,6 @@ def _too_large(name: str, size: str, max_pixels: int) -> DataError:
     return ImageTooLarge(
         f"{name} is refused from its header: too many pixels{size}",
         f"at most {max_pixels:,} pixels, and {MAX_SIDE:,} along a side",
-        "make the image smaller",
     )
 
 

@@ -65,7 +65,7 @@ class Pictures:
     names: Sequence[str]
     classes: Sequence[str]
 
-    def told(self, *numbers: int) -> str:
+    def text_of(self, *numbers: int) -> str:
         """Name images, with their split where they differ in it, and their class likewise."""
         splits = len({int(self.split[number]) for number in numbers}) > 1
         labels = len({int(self.labels[number]) for number in numbers}) > 1
@@ -192,7 +192,7 @@ def of_exact(seen: Pictures) -> Iterator[Finding]:
             len(conflicts),
             f"{_some(len(conflicts), 'picture')} in the set with different labels",
             "keep one label for each picture",
-            tuple(seen.told(*group) for group in conflicts),
+            tuple(seen.text_of(*group) for group in conflicts),
         )
     if across:
         yield Finding(
@@ -202,7 +202,7 @@ def of_exact(seen: Pictures) -> Iterator[Finding]:
             f"{_some(len(across), 'picture')} in more than one of train, validation and test",
             "remove them from all but one: accuracy on a picture that was trained on is no "
             "measurement",
-            tuple(seen.told(*group) for group in across),
+            tuple(seen.text_of(*group) for group in across),
         )
     if within:
         extra = sum(len(group) - 1 for group in within)
@@ -212,7 +212,7 @@ def of_exact(seen: Pictures) -> Iterator[Finding]:
             extra,
             f"{_some(extra, 'exact copy', 'exact copies')} of an image in the same split",
             "remove the copies: they weigh double",
-            tuple(seen.told(*group) for group in within),
+            tuple(seen.text_of(*group) for group in within),
         )
 
 
@@ -235,7 +235,7 @@ def of_near(seen: Pictures, near: NearPairs) -> Iterator[Finding]:
             f"{_some(len(conflicts), 'pair')} of nearly the same picture with different labels "
             f"({rule})",
             "look at them: one of the labels may be wrong",
-            tuple(seen.told(*pair) for pair in conflicts),
+            tuple(seen.text_of(*pair) for pair in conflicts),
         )
     if across:
         yield Finding(
@@ -244,7 +244,7 @@ def of_near(seen: Pictures, near: NearPairs) -> Iterator[Finding]:
             len(across),
             f"{_some(len(across), 'pair')} of nearly the same picture in different splits ({rule})",
             "look at them: if they are one picture, keep it in one split",
-            tuple(seen.told(*pair) for pair in across),
+            tuple(seen.text_of(*pair) for pair in across),
         )
     if within:
         yield Finding(
@@ -253,7 +253,7 @@ def of_near(seen: Pictures, near: NearPairs) -> Iterator[Finding]:
             len(within),
             f"{_some(len(within), 'pair')} of nearly the same picture in one split ({rule})",
             "look at them: copies weigh double",
-            tuple(seen.told(*pair) for pair in within),
+            tuple(seen.text_of(*pair) for pair in within),
         )
 
 

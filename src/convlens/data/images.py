@@ -154,7 +154,6 @@ def _apart(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     raise DataError(
         f"the images are an array of shape {pixels.shape}",
         "(N, H, W), (N, H, W, C) or (N, C, H, W), C = 1 or 3",
-        "bring the axes into one of these orders",
     )
 
 

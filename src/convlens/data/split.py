@@ -33,9 +33,7 @@ def check_fraction(fraction: float, seed: int) -> None:
             "use 0.1 to hold out a tenth of the training images",
         )
     if seed < 0:
-        raise DataError(
-            f"the split seed is {seed}", "a whole number of at least 0", "use 0, 1, 2, ..."
-        )
+        raise DataError(f"the split seed is {seed}", "a whole number of at least 0")
 
 
 def random_order(count: int, seed: int) -> Indices:

@@ -56,15 +56,17 @@ def agreements(
     rows = []
     for engine in engines:
         model = build(network, seed, engine)
-        found = model.activations(pixels)
-        apart = {name: relative_difference(found[name], values) for name, values in exact.items()}
+        activations = model.activations(pixels)
+        apart = {
+            name: relative_difference(activations[name], values) for name, values in exact.items()
+        }
         worst = max(apart, key=apart.__getitem__)
         difference = relative_difference(model.logits(pixels), logits)
         rows.append(Agreement(network.name, engine, difference, apart[worst], worst))
     return rows
 
 
-def relative_difference(found: Floats, exact: Floats) -> float:
+def relative_difference(computed: Floats, exact: Floats) -> float:
     """Return the largest difference as a share of the largest exact value.
 
     A share of each value itself would be without bound where terms cancel to almost nothing.
@@ -73,5 +75,5 @@ def relative_difference(found: Floats, exact: Floats) -> float:
     0.2
     """
     largest = float(np.abs(exact).max())
-    difference = float(np.abs(found - exact).max())
+    difference = float(np.abs(computed - exact).max())
     return difference / largest if largest else difference

@@ -47,7 +47,7 @@ def bars_svg(
         Where there is nothing to draw.
     """
     if not names:
-        raise InputError("there is no bar to draw", "at least one", "pass a name and an amount")
+        raise InputError("there is no bar to draw", "at least one")
     figure.set_size_inches((6.4, 0.42 * len(names) + 0.9))
     place = figure.subplots()
     colours = [COLOURS[group] for group in groups or [0] * len(names)]

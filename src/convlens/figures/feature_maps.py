@@ -92,7 +92,7 @@ def feature_maps_svg(figure: Figure, layer: FeatureMaps, *, most: int = 48) -> N
 
 def _check_most(most: int) -> None:
     if most < 1:
-        raise InputError(f"most is {most}", "at least 1 to draw", "leave it at its default")
+        raise InputError(f"most is {most}", "at least 1 to draw")
 
 
 def _caption(layer: FeatureMaps) -> str:

@@ -14,7 +14,7 @@ from convlens.figures.mosaic import BLANK, Grid, as_rgb, grid, show_tiles, title
 from convlens.figures.names import short_name
 from convlens.figures.style import INK, QUIET, VERMILLION, as_svg
 from convlens.foundation.errors import InputError
-from convlens.inside.excitation import MadePatch
+from convlens.inside.top_images import MadePatch
 from convlens.inside.top_patches import TopPatches
 
 TILE_INCHES = 0.8

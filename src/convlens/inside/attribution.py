@@ -1,8 +1,8 @@
 """Which pixels of an image speak for a class: four published methods, computed by captum.
 
 Each answers its own question, and none says *why* in a person's sense; `docs/attribution.md`
-says what each can claim, and `convlens.inside.trust` measures which to believe on a model.
-All of them look at the logit, not at the probability: a probability also rises where the
+says what each can claim, and `convlens.inside.attribution_checks` measures which to believe on a
+model. All of them look at the logit, not at the probability: a probability also rises where the
 other classes lose.
 
 The methods see an independent copy of the network that computes every layer where the network

@@ -66,13 +66,11 @@ class Ascent:
             raise InputError(
                 f"steps={self.steps}, rate={self.rate}, noise={self.noise}",
                 "at least 1 step, and rate and noise above 0",
-                "leave them at their defaults",
             )
         if self.jitter < 0 or self.blur < 0 or not 0 <= self.decay < 1:
             raise InputError(
                 f"jitter={self.jitter}, blur={self.blur}, decay={self.decay}",
                 "jitter and blur of at least 0, and a decay from 0 to below 1",
-                "leave them at their defaults",
             )
 
 

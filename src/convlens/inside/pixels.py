@@ -113,7 +113,6 @@ def crop(pixels: Pixels, rows: slice = slice(None), columns: slice = slice(None)
         raise InputError(
             f"the array is {pixels.dtype} {pixels.shape}",
             "uint8 (channels, height, width) with 1 channel (grey) or 3 (RGB)",
-            "bring it to that form, channels first",
         )
     height, width = pixels.shape[1:]
     spans = []

@@ -1,7 +1,7 @@
 """All attribution methods of one network, checked alike: which pass, and which find the pixels.
 
-`convlens.inside.trust` measures one method; here the measurements stand side by side, and one
-sentence sums them up.
+`convlens.inside.attribution_checks` measures one method; here the measurements stand side by side,
+and one sentence sums them up.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from convlens.foundation.errors import InputError
 from convlens.foundation.notebook import ShownInNotebooks
 from convlens.foundation.progress import track
 from convlens.inside import places
-from convlens.inside.look import Classifier
-from convlens.inside.reasons import METHODS, Method, chosen_methods
-from convlens.inside.trust import (
+from convlens.inside.attribution_checks import (
     Cascade,
     Curves,
     Faithfulness,
@@ -30,6 +28,8 @@ from convlens.inside.trust import (
     faithfulness,
     randomised_order,
 )
+from convlens.inside.look import Classifier
+from convlens.inside.reasons import METHODS, Method, chosen_methods
 
 CLEARLY = 2.0
 """A mean difference counts from so many of its standard errors on."""
@@ -121,7 +121,7 @@ class Skill:
 
 
 @dataclass(frozen=True, eq=False)
-class Trust(ShownInNotebooks):
+class AttributionChecks(ShownInNotebooks):
     """What was measured of a network's attribution methods.
 
     Parameters
@@ -205,7 +205,7 @@ def judge(
     methods: Sequence[Method] | None = None,
     seeds: int = 2,
     on_progress: Callable[[str], None] = lambda message: None,
-) -> Trust:
+) -> AttributionChecks:
     """Measure attribution methods on a network by the cascade, deletion and insertion.
 
     The images are drawn at random by a fixed seed, so that all measurements of one split are
@@ -237,7 +237,6 @@ def judge(
         raise InputError(
             f"{min(images, len(split))} images and {seeds} seeds",
             "at least 2 images, or nothing can be said of others, and at least 1 seed",
-            "leave them at their defaults",
         )
     model = as_torch(subject.model)
     places.count_classes(model.plan)
@@ -260,7 +259,7 @@ def judge(
             )
         )
     skill = _skill(model, subject, split)
-    return Trust(subject, len(drawn), len(split), seeds, tuple(verdicts), skill)
+    return AttributionChecks(subject, len(drawn), len(split), seeds, tuple(verdicts), skill)
 
 
 def _skill(model: TorchModel, subject: Classifier, split: Split) -> Skill:

@@ -280,7 +280,6 @@ def _unreadable(form: str, reason: str, where: str) -> NetworkError:
     return NetworkError(
         f"{where or 'the network'} is not valid {form}: {reason}",
         f"{form} with the keys input and layers",
-        "correct the line named",
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from convlens.figures.trust import cascade_svg, faithfulness_svg
-from convlens.inside.trust import PASSES_BELOW
-from convlens.inside.verdict import Trust
+from convlens.figures.attribution_checks import cascade_svg, faithfulness_svg
+from convlens.inside.attribution_checks import PASSES_BELOW
+from convlens.inside.verdict import AttributionChecks
 from convlens.report.page import Drawing, Page, fill
 
 CAVEATS = {
@@ -27,12 +27,12 @@ CAVEATS = {
 """What each method cannot claim; `docs/attribution.md` at length."""
 
 
-def make_page(checks: Trust, command: str) -> Page:
+def make_page(checks: AttributionChecks, command: str) -> Page:
     """Draw the two measurements, and write the page.
 
     Parameters
     ----------
-    checks : Trust
+    checks : AttributionChecks
         What `convlens.check_attributions` measured.
     command : str
         What to type to measure it again.

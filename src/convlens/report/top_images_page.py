@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from convlens.figures.maximise import maximised_svg
 from convlens.figures.top_patches import top_patches_svg
-from convlens.inside.excitation import Excitation
+from convlens.inside.top_images import TopImages
 from convlens.report.page import Drawing, Page, fill
 from convlens.report.sentences import answers_to
 
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
 
-def make_page(result: Excitation, command: str) -> Page:
+def make_page(result: TopImages, command: str) -> Page:
     """Draw the patches and made images, and write the page.
 
     Parameters
     ----------
-    result : Excitation
+    result : TopImages
         What `convlens.top_images` found.
     command : str
         What to type to see it again.
@@ -42,7 +42,7 @@ def make_page(result: Excitation, command: str) -> Page:
     )
 
 
-def _patches(result: Excitation) -> Iterator[Drawing]:
+def _patches(result: TopImages) -> Iterator[Drawing]:
     made = [one.made for one in result.maps if one.made is not None]
     yield Drawing(
         f"{result.step.name}-patches",
@@ -56,7 +56,7 @@ def _patches(result: Excitation) -> Iterator[Drawing]:
     )
 
 
-def _classes(result: Excitation) -> Iterator[Drawing]:
+def _classes(result: TopImages) -> Iterator[Drawing]:
     if not result.class_images:
         return
     yield Drawing(

@@ -7,8 +7,8 @@ each file, `reader` opens a run without executing anything, and `listing` finds 
 
 from convlens.runs.history import History
 from convlens.runs.keeping import delete, rename
-from convlens.runs.layout import Status, check_name, runs_root
-from convlens.runs.listing import RunSummary, find, listing
+from convlens.runs.layout import check_name, runs_root
+from convlens.runs.listing import RunSummary, find, last, listing
 from convlens.runs.reader import Run
 from convlens.runs.writer import RunWriter, create, open_existing
 
@@ -17,11 +17,11 @@ __all__ = [
     "Run",
     "RunSummary",
     "RunWriter",
-    "Status",
     "check_name",
     "create",
     "delete",
     "find",
+    "last",
     "listing",
     "open_existing",
     "rename",

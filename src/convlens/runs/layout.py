@@ -1,11 +1,10 @@
-"""The contract of a run folder: the names of its files, its status, and where runs live."""
+"""The contract of a run folder: the names of its files, and where runs live."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import Literal, TypedDict
 
 from convlens.foundation.errors import RunError
 
@@ -21,30 +20,6 @@ LOCK = ".lock"
 WEIGHTS = {"best": "weights.safetensors", "last": "last.safetensors"}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class Status(TypedDict, total=False):
-    """What `status.json` says; times in ISO 8601 UTC, `train_seconds` in seconds."""
-
-    state: Literal["running", "finished", "interrupted", "diverged", "failed", "imported"]
-    name: str
-    network: str
-    data: str
-    engine: str
-    created: str
-    updated: str
-    pid: int
-    epoch: int | None
-    epochs: int | None
-    best_epoch: int | None
-    parameters: int | None
-    train_seconds: float | None
-    validation_accuracy: float | None
-    validation_loss: float | None
-    validation_cross_entropy: float | None
-    test_accuracy: float | None
-    test_loss: float | None
-    message: str | None
 
 
 def check_name(name: str) -> str:

@@ -41,6 +41,12 @@ def listing(root: str | Path | None = None) -> list[RunSummary]:
     return sorted(map(_summary, folders), key=lambda row: (row.created, row.name))
 
 
+def last(root: str | Path | None = None) -> Run | None:
+    """Open the run that was begun last; None where there is none."""
+    rows = [row for row in listing(root) if not row.problem]
+    return Run.open(rows[-1].folder) if rows else None
+
+
 def find(reference: Run | str | Path, root: str | Path | None = None) -> Run:
     """Open a run by "last", by its name under the root, or by its folder; an open one stays so.
 
@@ -53,11 +59,10 @@ def find(reference: Run | str | Path, root: str | Path | None = None) -> Run:
         return reference
     reference = str(reference)
     base = runs_root(None if root is None else Path(root))
-    rows = [row for row in listing(root) if not row.problem]
     if reference == "last":
-        if not rows:
+        if (run := last(root)) is None:
             raise RunError(f"there are no runs in {base}", "at least one", "train a network first")
-        return Run.open(rows[-1].folder)
+        return run
     try:
         if (Path(reference) / STATUS).is_file():
             return Run.open(reference)
@@ -69,7 +74,7 @@ def find(reference: Run | str | Path, root: str | Path | None = None) -> Run:
     name = check_name(reference)
     if (base / name).is_dir():
         return Run.open(base / name)
-    names = [row.name for row in rows]
+    names = [row.name for row in listing(root) if not row.problem]
     raise RunError(
         f'there is no run "{name}" in {base}{nearest(name, names)}',
         "last, a run's folder, or a run's name" + (": " + ", ".join(names[-12:]) if names else ""),

@@ -29,7 +29,7 @@ class File(BaseModel):
 
 
 class StatusFile(File):
-    """status.json; see `layout.Status`."""
+    """status.json: times in ISO 8601 UTC, `train_seconds` in seconds."""
 
     state: State | None = None
     name: str = ""
@@ -46,6 +46,7 @@ class StatusFile(File):
     train_seconds: Finite | None = None
     validation_accuracy: Share | None = None
     validation_loss: Finite | None = None
+    validation_cross_entropy: Finite | None = None
     test_accuracy: Share | None = None
     test_loss: Finite | None = None
     message: str | None = None

@@ -238,7 +238,6 @@ def _rows(records: Iterable[tuple[int, Mapping[str, str | None]]], path: Path) -
             raise DataError(
                 f"{where}, has no {'label' if file else 'file'}",
                 "a file and a label in every row",
-                "complete or remove it",
             )
         part = (record.get("split") or "").strip().lower()
         if part and part not in _PARTS:

@@ -212,7 +212,7 @@ class _Decoding:
         self.index = Index.empty(len(listing), shape[0])
         self.changes: Counter[str] = Counter()
         self.done = 0
-        self.started = self.told = time.monotonic()
+        self.started = self.last_shown = time.monotonic()
 
     def in_memory(self) -> tuple[NDArray[np.uint8], Index]:
         """Decode into an array."""
@@ -278,8 +278,8 @@ class _Decoding:
         self.advance(len(decoded.contents))
         now = time.monotonic()
         ended = self.done == len(self.listing) and now - self.started > SHOW_SECONDS
-        if now - self.told > SHOW_SECONDS or ended:
-            self.told = now
+        if now - self.last_shown > SHOW_SECONDS or ended:
+            self.last_shown = now
             self.on_event(
                 {
                     "event": "decoding",

@@ -9,7 +9,37 @@ from convlens.network.layers.base import Count, Sizes, Unfit, maps
 from convlens.network.layers.sliding import Sliding
 
 
-class Conv(Sliding):
+class _Convolution(Sliding):
+    """What both kinds share: their settings, their arrays, and what those cost."""
+
+    stride: Sizes = (1, 1)
+    dilation: Sizes = (1, 1)
+    bias: bool = Field(default=True, strict=True)
+
+    def strides(self) -> Pair:
+        return self.stride
+
+    def dilations(self) -> Pair:
+        return self.dilation
+
+    def sizes(self, channels: int) -> Pair:
+        """Return the number of filters and of groups for so many input channels."""
+        raise NotImplementedError
+
+    def output(self, shape: Shape, *, floor: bool = False) -> Shape:
+        channels, _, _ = maps(self, shape)
+        return (self.sizes(channels)[0], *self.grid(shape, floor=floor))
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        filters, groups = self.sizes(shape[0])
+        weight = conv_weight_shape(filters, self.kernel, shape[0], groups)
+        return {"weight": weight, **({"bias": (filters,)} if self.bias else {})}
+
+    def multiply_adds(self, shape: Shape, output: Shape) -> int:
+        return conv_multiply_adds(self.weights(shape)["weight"], output)
+
+
+class Conv(_Convolution):
     """Cross-correlation with `filters` filters over all channels (or those of one group).
 
     >>> Conv(filters=6, kernel=5, padding=2).output((3, 32, 32))
@@ -22,16 +52,10 @@ class Conv(Sliding):
     head = "filters"
 
     filters: Count
-    stride: Sizes = (1, 1)
-    dilation: Sizes = (1, 1)
     groups: Count = 1
-    bias: bool = Field(default=True, strict=True)
 
-    def strides(self) -> Pair:
-        return self.stride
-
-    def dilations(self) -> Pair:
-        return self.dilation
+    def sizes(self, channels: int) -> Pair:
+        return self.filters, self.groups
 
     def output(self, shape: Shape, *, floor: bool = False) -> Shape:
         channels, _, _ = maps(self, shape)
@@ -42,14 +66,7 @@ class Conv(Sliding):
                 f"{self.filters} filters",
                 "groups that divide both the input channels and the filters",
             )
-        return (self.filters, *self.grid(shape, floor=floor))
-
-    def weights(self, shape: Shape) -> dict[str, Shape]:
-        weight = conv_weight_shape(self.filters, self.kernel, shape[0], self.groups)
-        return {"weight": weight, **({"bias": (self.filters,)} if self.bias else {})}
-
-    def multiply_adds(self, shape: Shape, output: Shape) -> int:
-        return conv_multiply_adds(self.weights(shape)["weight"], output)
+        return super().output(shape, floor=floor)
 
     def settings(self) -> str:
         text = f"{self.filters} of {super().settings()}"
@@ -58,7 +75,7 @@ class Conv(Sliding):
         return text if self.bias else text + " no bias"
 
 
-class Depthwise(Sliding):
+class Depthwise(_Convolution):
     """Each channel correlated with its own `multiplier` filters: a convolution in C groups.
 
     >>> Depthwise(multiplier=2, kernel=3).output((8, 10, 10))
@@ -69,29 +86,10 @@ class Depthwise(Sliding):
     head = "multiplier"
 
     multiplier: Count = 1
-    stride: Sizes = (1, 1)
-    dilation: Sizes = (1, 1)
-    bias: bool = Field(default=True, strict=True)
 
-    def strides(self) -> Pair:
-        return self.stride
-
-    def dilations(self) -> Pair:
-        return self.dilation
-
-    def output(self, shape: Shape, *, floor: bool = False) -> Shape:
-        channels, _, _ = maps(self, shape)
-        return (channels * self.multiplier, *self.grid(shape, floor=floor))
-
-    def weights(self, shape: Shape) -> dict[str, Shape]:
-        filters = shape[0] * self.multiplier
-        weight = conv_weight_shape(filters, self.kernel, shape[0], groups=shape[0])
-        return {"weight": weight, **({"bias": (filters,)} if self.bias else {})}
-
-    def multiply_adds(self, shape: Shape, output: Shape) -> int:
-        return conv_multiply_adds(self.weights(shape)["weight"], output)
+    def sizes(self, channels: int) -> Pair:
+        return channels * self.multiplier, channels
 
     def settings(self) -> str:
-        return f"{self.multiplier} per channel of {super().settings()}" + (
-            "" if self.bias else " no bias"
-        )
+        text = f"{self.multiplier} per channel of {super().settings()}"
+        return text if self.bias else text + " no bias"

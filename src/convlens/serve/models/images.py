@@ -307,7 +307,6 @@ def _check_pixels(sizes: list[tuple[int, int]], limits: Limits) -> None:
         raise Problem(
             *(413, "too_large", "an image has too many pixels"),
             f"at most {limits.pixels:,} pixels, and {MAX_SIDE:,} along a side",
-            "make the image smaller",
         )
     total = sum(math.prod(size) for size in sizes)
     if total > limits.request_pixels:

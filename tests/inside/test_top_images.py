@@ -9,9 +9,9 @@ import recorded_runs
 import trained
 from convlens.foundation.errors import InputError
 from convlens.inside.attribution import default_layer
-from convlens.inside.excitation import CELL_ASCENT, SHOWN_MAPS, last_convolution, top_images
 from convlens.inside.look import Classifier
 from convlens.inside.maximise import maximise_map
+from convlens.inside.top_images import CELL_ASCENT, SHOWN_MAPS, last_convolution, top_images
 from convlens.inside.top_patches import seen_by_cell, top_patches
 from convlens.network import Network
 from convlens.network.zoo import load

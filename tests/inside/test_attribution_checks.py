@@ -1,4 +1,4 @@
-"""Trust: methods that must pass do, methods that must fail do, and areas are exact."""
+"""Attribution methods: those that must pass do, those that must fail do, and areas are exact."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import trained
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import InputError
 from convlens.inside.attribution import attribute
-from convlens.inside.trust import (
+from convlens.inside.attribution_checks import (
     Cascade,
     Curves,
     cascade,

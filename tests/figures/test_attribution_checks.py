@@ -1,4 +1,4 @@
-"""Figures of trust: verdicts and areas are written beside the lines."""
+"""Figures of the checks of attribution methods: verdicts and areas are written beside the lines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from convlens.figures.trust import cascade_svg, faithfulness_svg
+from convlens.figures.attribution_checks import cascade_svg, faithfulness_svg
 from convlens.foundation.errors import InputError
-from convlens.inside.trust import Cascade, Curves, Faithfulness
+from convlens.inside.attribution_checks import Cascade, Curves, Faithfulness
 
 
 def texts(svg: str) -> str:

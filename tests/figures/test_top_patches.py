@@ -9,7 +9,7 @@ import pytest
 
 from convlens.figures.top_patches import top_patches_svg
 from convlens.foundation.errors import InputError
-from convlens.inside.excitation import MadePatch
+from convlens.inside.top_images import MadePatch
 from convlens.inside.top_patches import TopPatches
 
 

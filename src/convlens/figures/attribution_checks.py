@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
 from convlens.foundation.errors import InputError
-from convlens.inside.trust import PASSES_BELOW, Cascade, Faithfulness
+from convlens.inside.attribution_checks import PASSES_BELOW, Cascade, Faithfulness
 
 # Okabe and Ito 2008; marks differ too, so that the lines differ without colour
 _LOOK = {

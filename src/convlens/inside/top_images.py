@@ -1,4 +1,4 @@
-"""What excites the maps of one layer: patches of real images, and patches made by ascent.
+"""What activates the maps of one layer: patches of real images, and patches made by ascent.
 
 The two answer the same question with the same number, the value of one cell. Real patches show
 what the map answers to among the images that there are; a made patch shows how far its filter
@@ -57,7 +57,7 @@ class MadePatch:
 
 
 @dataclass(frozen=True, eq=False)
-class ExcitedMap:
+class ActivatedMap:
     """One map, and what activates it most.
 
     Parameters
@@ -84,7 +84,7 @@ class ExcitedMap:
 
 
 @dataclass(frozen=True, eq=False)
-class Excitation:
+class TopImages:
     """The top activating patches and the feature visualizations of one layer's maps.
 
     Parameters
@@ -97,7 +97,7 @@ class Excitation:
         The set that the patches are of, and which part of it.
     images : int
         How many images were looked at.
-    maps : tuple of ExcitedMap
+    maps : tuple of ActivatedMap
         The strongest first, or as they were named.
     named : bool
         Whether the maps were named; otherwise the strongest were taken.
@@ -110,7 +110,7 @@ class Excitation:
     data: str
     split: str
     images: int
-    maps: tuple[ExcitedMap, ...]
+    maps: tuple[ActivatedMap, ...]
     named: bool
     class_images: tuple[Maximised, ...]
     files: tuple[str, ...] | None = None
@@ -145,7 +145,7 @@ def top_images(
     maximise: bool = True,
     seed: int = 0,
     on_progress: Callable[[str], None] = lambda message: None,
-) -> Excitation:
+) -> TopImages:
     """Find the patches that activate the maps of a layer most, and make images that do.
 
     Parameters
@@ -195,7 +195,7 @@ def top_images(
     if maximise:
         on_progress(f"{step.name}: making a patch for each of {len(patches)} maps")
     excited = tuple(
-        ExcitedMap(
+        ActivatedMap(
             one,
             tuple(subject.classes[part.labels[image]] for image in one.images),
             _made(subject, step, one.map_number, seed) if maximise else None,
@@ -206,7 +206,7 @@ def top_images(
         on_progress("making an image for " + ", ".join(subject.classes[n] for n in targets))
     class_images = tuple(_class_image(subject, target, seed) for target in targets)
     named = numbers is not None
-    return Excitation(
+    return TopImages(
         *(subject, step, dataset.name, split, len(part), excited, named, class_images),
         files=None if part.files is None else tuple(map(shown, part.files)),
     )
