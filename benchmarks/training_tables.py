@@ -239,7 +239,7 @@ def waiting(result: Result) -> str:
         beside = {"0": "no neighbour", "1": "one neighbour", "2": "two neighbours"}[number]
         parts.append(f"Beside {beside}:\n\n{table(head, rows)}")
     return (
-        f"A training step of {result['batch']} images, median of {result['rounds']} rounds. One way "
-        "measured twice differed by up to 1.6 on this machine, so smaller differences say "
+        f"A training step of {result['batch']} images, median of {result['rounds']} rounds. One "
+        "way measured twice differed by up to 1.6 on this machine, so smaller differences say "
         "nothing:\n\n" + "\n\n".join(parts)
     )
