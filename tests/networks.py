@@ -66,7 +66,59 @@ residual = st.builds(
     st.lists(st.one_of(conv, simple), min_size=1, max_size=3),
     st.lists(st.one_of(conv, simple), max_size=2),
 )
-body = st.lists(st.one_of(conv, conv, depthwise, pool, simple, residual), min_size=1, max_size=5)
+keeping = st.one_of(
+    st.builds(
+        lambda filters, kernel: {"conv": filters, "kernel": kernel, "padding": "same"},
+        st.integers(1, 4),
+        st.integers(1, 3),
+    ),
+    simple,
+)
+"""Layers that keep the height and the width."""
+keeping_channels = st.one_of(st.just({"depthwise": 1, "kernel": 3, "padding": 1}), simple)
+gate = st.builds(
+    lambda pool, kind: [{pool: True}, {"depthwise": 1, "kernel": 1}, {kind: True}],
+    st.sampled_from(["global_avg_pool", "global_max_pool"]),
+    st.sampled_from(["silu", "relu", "hard_swish"]),
+)
+
+
+def blocks(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return joins of every kind around layers that keep the size, and repetitions of them."""
+    same = st.lists(keeping_channels, max_size=2)
+    return st.one_of(
+        st.builds(
+            lambda branches: {"branches": branches, "join": "concat"},
+            st.lists(st.lists(inner, max_size=2), min_size=2, max_size=4),
+        ),
+        st.builds(
+            lambda branches: {"branches": branches, "join": "add"},
+            st.lists(same, min_size=2, max_size=3),
+        ),
+        st.builds(
+            lambda maps, gates: {"branches": [maps, *gates], "join": "multiply"},
+            same,
+            st.lists(st.one_of(same, gate), min_size=1, max_size=2),
+        ),
+        st.builds(
+            lambda times, layers: {"repeat": times, "layers": layers},
+            st.integers(1, 3),
+            st.lists(inner, min_size=1, max_size=2),
+        ),
+    )
+
+
+block = blocks(st.recursive(keeping, blocks, max_leaves=4))
+body = st.lists(
+    st.one_of(conv, conv, depthwise, pool, simple, residual, block), min_size=1, max_size=5
+)
+branched = st.builds(
+    lambda shape, layers, last: {"input": list(shape), "layers": layers + last},
+    st.tuples(st.integers(1, 3), st.integers(3, 8), st.integers(3, 8)),
+    st.lists(st.one_of(block, block, keeping), min_size=1, max_size=3),
+    st.sampled_from([[], [{"flatten": True}, {"linear": 3}], [{"global_avg_pool": True}]]),
+)
+"""Networks of joins and repetitions that fit by construction."""
 head = st.one_of(
     st.just([]),
     st.just([{"global_avg_pool": True}]),

@@ -38,6 +38,21 @@ pieces = st.one_of(
     networks.pool,
     networks.simple,
     networks.residual,
+    networks.block,
+    st.builds(
+        lambda branches, join: {"branches": branches, "join": join},
+        st.lists(
+            st.lists(st.one_of(networks.conv, networks.pool, networks.simple), max_size=2),
+            min_size=2,
+            max_size=3,
+        ),
+        st.sampled_from(["add", "concat", "multiply"]),
+    ),
+    st.builds(
+        lambda times, layers: {"repeat": times, "layers": layers},
+        st.integers(1, 4),
+        st.lists(st.one_of(networks.conv, networks.pool), min_size=1, max_size=2),
+    ),
     st.sampled_from(
         [
             {"flatten": True},
@@ -50,6 +65,9 @@ pieces = st.one_of(
             {"linear": 9000},
             {"residual": [{"flatten": True}, {"linear": 5}]},
             {"residual": [{"softmax": True}, {"conv": 3, "groups": 2}]},
+            {"branches": [[], [{"global_avg_pool": True}, {"conv": 5}]], "join": "multiply"},
+            {"branches": [[{"flatten": True}], [{"conv": 3}]], "join": "concat"},
+            {"repeat": 60, "layers": [{"conv": 2, "kernel": 3, "name": "a"}]},
         ]
     ),
 )
@@ -105,6 +123,33 @@ def test_following_the_first_advice_again_and_again_ends(written: dict[str, Any]
         [{"flatten": True}, {"softmax": True}, {"relu": True}],
         [{"residual": [{"flatten": True}, {"linear": 5}]}],
         [{"residual": [{"relu": True}], "shortcut": [{"conv": 3}]}],
+        [{"branches": [[], [{"conv": 4, "kernel": 3}]], "join": "concat"}],
+        [{"branches": [[], [{"conv": 4, "kernel": 3, "padding": 1}]], "join": "add"}],
+        [
+            {
+                "branches": [
+                    [{"conv": 4, "kernel": 1}],
+                    [{"conv": 4, "kernel": 3, "padding": 1}],
+                    [],
+                ],
+                "join": "add",
+            }
+        ],
+        [
+            {"conv": 8, "kernel": 3},
+            {
+                "branches": [[], [{"global_avg_pool": True}, {"conv": 4, "kernel": 1}]],
+                "join": "multiply",
+            },
+        ],
+        [
+            {"conv": 8, "kernel": 3},
+            {
+                "branches": [[], [{"global_avg_pool": True}, {"flatten": True}, {"linear": 8}]],
+                "join": "multiply",
+            },
+        ],
+        [{"repeat": 20, "layers": [{"conv": 4, "kernel": 3}]}],
     ],
 )
 def test_every_kind_of_misfit_has_advice(layers: list[dict[str, Any]]) -> None:
@@ -127,6 +172,35 @@ def test_the_advice_on_a_residual_block_does_not_come_back() -> None:
     )
     for advice in error.mistake.advice:
         assert misfit(changed(written, advice.changes)) is None
+
+
+def test_branches_that_do_not_meet_are_told_with_what_each_gives() -> None:
+    written, error = refused(
+        {"conv": 8, "kernel": 3, "padding": 1},
+        {"branches": [[{"conv": 4, "kernel": 3}], [{"conv": 6, "kernel": 1}]], "join": "concat"},
+    )
+    assert error.what.startswith(
+        'layer 2 "concat1", branches on 8x28x28: branch 1 gives 4x26x26 and branch 2 gives 6x28x28'
+    )
+    assert error.expected == "maps of one height and width from every branch"
+    assert error.mistake.advice[0].text == (
+        'write branch 1 as [ { conv = 4, kernel = 3, padding = "same" } ]'
+    )
+    assert misfit(changed(written, error.mistake.advice[0].changes)) is None
+
+
+def test_a_gate_of_too_few_maps_is_told_how_many_it_needs() -> None:
+    gate = [{"global_avg_pool": True}, {"conv": 4, "kernel": 1}, {"silu": True}]
+    written, error = refused({"conv": 8, "kernel": 3}, {"branches": [[], gate], "join": "multiply"})
+    assert error.expected == "8x26x26 from every branch, or 8x1x1"
+    assert "{ conv = 8, kernel = 1 }" in error.mistake.advice[0].text
+    assert misfit(changed(written, error.mistake.advice[0].changes)) is None
+
+
+def test_a_misfit_in_the_third_copy_of_repeated_layers_names_it_and_its_place() -> None:
+    _, error = refused({"repeat": 9, "layers": [{"conv": 4, "kernel": 11}]})
+    assert error.layer == "repeat1.3.conv1"
+    assert error.what.startswith('layer 1 of repeat in layer 1 "repeat1.3.conv1", conv')
 
 
 def test_nine_outputs_for_ten_classes_are_told_to_become_ten() -> None:

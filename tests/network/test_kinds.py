@@ -23,7 +23,7 @@ from convlens.interchange.imported import Imported
 from convlens.interchange.onnx.reading import read_onnx
 from convlens.interchange.onnx.writing import compare, onnx_bytes
 from convlens.network import Network
-from convlens.network.layers import ACTIVATIONS, COMPUTED, KINDS, POINTWISE
+from convlens.network.layers import ACTIVATIONS, COMPUTED, JOINS, KINDS, POINTWISE
 from convlens.network.vocabulary import vocabulary
 from convlens.report.sentences import does
 from convlens.serve.models.describe import layer_steps
@@ -48,6 +48,13 @@ WRITTEN: dict[str, list[dict[str, Any]]] = {
     "linear": [],
     "softmax": [],
     "add": [{"residual": [{"conv": 3, "kernel": 3, "padding": 1}]}],
+    "concat": [{"branches": [[], [{"conv": 3, "kernel": 3, "padding": 1}]], "join": "concat"}],
+    "multiply": [
+        {
+            "branches": [[], [{"global_avg_pool": True}, {"conv": 3, "kernel": 1}]],
+            "join": "multiply",
+        }
+    ],
 }
 """A network in which the kind stands, without its head."""
 
@@ -161,7 +168,7 @@ def in_keras_code(of: Network, kind: str) -> None:
 
 
 def workbench(of: Network, kind: str) -> None:
-    if kind != "add":
+    if kind not in {one.kind for one in JOINS}:
         assert kind in {one["kind"] for one in written_kinds()}
         assert kind in vocabulary().kinds.values() or kind in KINDS
 
@@ -197,9 +204,15 @@ def test_there_is_a_network_for_every_kind() -> None:
         assert kind in {row.kind for row in network(kind).plan().steps}
 
 
+NOT_READ = {"concat", "multiply"}
+"""Kinds that files of others are not read back as."""
+
+
 @pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("kind", COMPUTED)
 def test_the_room_knows_the_kind(room: str, kind: str) -> None:
+    if room.endswith("out and in") and kind in NOT_READ:
+        pytest.skip("no reader of graphs makes these blocks yet")
     try:
         ROOMS[room](network(kind), kind)
     except Exception as error:

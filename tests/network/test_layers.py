@@ -12,10 +12,8 @@ from convlens.network import Network, layers
 from convlens.network.layers import (
     KINDS,
     RESERVED_NAMES,
-    Add,
     AnyLayer,
     Layer,
-    Residual,
     write_layer,
 )
 from convlens.network.reading import read_layers
@@ -115,10 +113,17 @@ def test_residual_blocks_cannot_nest_without_end() -> None:
         read(written)
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("flatten", "linear", "softmax")])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for kind, cls in KINDS.items()
+        if kind not in ("flatten", "linear", "softmax") and not issubclass(cls, layers.Compound)
+    ],
+)
 def test_layers_that_need_maps_refuse_a_vector_or_pass_it_on(kind: str) -> None:
     values = {"conv": 4, "depthwise": 1, "max_pool": 2, "avg_pool": 2, "dropout": 0.5}
-    layer = read({kind: values.get(kind, [] if kind == "residual" else True)})
+    layer = read({kind: values.get(kind, True)})
     if "pool" in kind or kind in ("conv", "depthwise"):
         with pytest.raises(NetworkError, match="needs maps"):
             layer.output((16,))
@@ -160,6 +165,7 @@ def test_every_kind_is_one_that_rooms_are_checked_to_know() -> None:
     kinds = {
         kind for kind in known if "kind" in vars(kind) and kind.__module__.startswith("convlens")
     }
-    assert {kind for kind in kinds if issubclass(kind, get_args(AnyLayer))} == kinds - {Residual}
+    computed = {kind for kind in kinds if issubclass(kind, get_args(AnyLayer))}
+    assert computed == kinds - set(layers.COMPOUNDS)
     assert {kind for kind in kinds if issubclass(kind, layers.Pointwise)} == set(layers.POINTWISE)
-    assert set(KINDS.values()) == kinds - {Add}
+    assert set(KINDS.values()) == kinds - set(layers.JOINS)

@@ -26,6 +26,14 @@ def test_a_network_survives_toml_and_json(written: dict[str, Any]) -> None:
         assert Network.from_json(network.to_json()) == network
 
 
+@given(written=networks.branched)
+def test_branches_and_repetitions_survive_toml_and_json(written: dict[str, Any]) -> None:
+    network = Network.read(written)
+    assert Network.from_toml(network.to_toml()) == network
+    assert Network.from_json(network.to_json()) == network
+    assert Network.read(network.to_dict()).plan() == network.plan()
+
+
 def test_toml_has_one_layer_a_line() -> None:
     network = Network(input=(1, 8, 8), layers=[{"conv": 2, "kernel": 3}, {"relu": True}])
     assert "  {conv = 2, kernel = 3},\n  {relu = true},\n" in network.to_toml()

@@ -54,6 +54,24 @@ def advised(layer: Any) -> list[dict[str, Any]]:
         ({"dense": 128, "activation": "relu"}, [{"linear": 128}, {"relu": True}]),
         ({"Dense": 10, "activation": None}, [{"linear": 10}]),
         ({"fc": 10, "use_bias": False}, [{"linear": 10, "bias": False}]),
+        (
+            {"concatenate": [[], [{"conv": 8}]]},
+            [{"branches": [[], [{"conv": 8}]], "join": "concat"}],
+        ),
+        (
+            {"add": [[{"conv": 8}], [{"conv": 8}]]},
+            [{"branches": [[{"conv": 8}], [{"conv": 8}]], "join": "add"}],
+        ),
+        (
+            {"branches": [{"conv": 8}, {"relu": True}], "join": "concat"},
+            [{"branches": [[], [{"conv": 8}, {"relu": True}]], "join": "concat"}],
+        ),
+        (
+            {"branches": [[], {"conv": 8}], "join": "multiply"},
+            [{"branches": [[], [{"conv": 8}]], "join": "multiply"}],
+        ),
+        ({"repeat": 2, "layers": {"conv": 8}}, [{"repeat": 2, "layers": [{"conv": 8}]}]),
+        ({"repeated": 2, "layers": [{"conv": 8}]}, [{"repeat": 2, "layers": [{"conv": 8}]}]),
         ({"Linear": [128, 10]}, [{"linear": 10}]),
         ({"linear": {"out_features": 10}}, [{"linear": 10}]),
         ({"type": "Dropout", "p": 0.5}, [{"dropout": 0.5}]),
@@ -72,7 +90,7 @@ def advised(layer: Any) -> list[dict[str, Any]]:
             [{"depthwise": 1, "kernel": 5, "padding": "same"}, {"conv": 16, "kernel": 1}],
         ),
         ({"lstm": 64}, []),
-        ({"squeeze_excite": 4}, []),
+        ({"cbam": 4}, []),
         ("relu", [{"relu": True}]),
         ({"conv": 8, "kernel": "3x5"}, [{"conv": 8, "kernel": [3, 5]}]),
         ({"conv": "8", "kernal": 3.0}, [{"conv": 8, "kernel": 3}]),
@@ -229,3 +247,32 @@ def test_any_advice_removes_the_mistake_it_is_about(
         for advice in mistake.advice:
             after = mistakes(changed(written, advice.changes))
             assert len(after) <= len(before) - 1, (mistake.message, advice.text)
+
+
+@pytest.mark.parametrize(
+    ("layer", "what", "expected"),
+    [
+        ({"branches": [[], []]}, "join", "add or concat or multiply"),
+        ({"branches": [[], []], "join": "stack"}, "join", "concat"),
+        ({"branches": [[]], "join": "add"}, "branches", "at least 2"),
+        ({"branches": 3, "join": "add"}, "not a list", "branches = [ [ layers ], "),
+        ({"repeat": 3}, "layers", "repeat = times, with layers"),
+        ({"repeat": 0, "layers": [{"relu": True}]}, "times", "at least 1"),
+    ],
+)
+def test_a_block_that_lacks_something_says_what(
+    layer: dict[str, Any], what: str, expected: str
+) -> None:
+    (mistake,) = mistakes({"input": [1, 8, 8], "layers": [layer]})
+    assert what in mistake.what
+    assert expected in mistake.expected
+
+
+def test_mistakes_inside_branches_and_repetitions_are_told_with_their_places() -> None:
+    layer = {
+        "repeat": 2,
+        "layers": [{"branches": [[{"conv": "many"}], [{"lstm": 3}]], "join": "add"}],
+    }
+    first, second = mistakes({"input": [1, 8, 8], "layers": [layer]})
+    assert first.at == ("layers", 0, "layers", 0, "branches", 0, 0)
+    assert second.message.startswith("layer 1 of branch 2 in layer 1 of repeat in layer 1: ")

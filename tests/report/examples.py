@@ -42,6 +42,7 @@ def run(**changes: Any) -> ReportInput:
     classes = ["cat", "dog", "owl"]
     row = {
         "name": "conv1",
+        "name_in_block": "conv1",
         "kind": "conv",
         "depth": 0,
         "output": (8, 6, 6),
@@ -49,7 +50,13 @@ def run(**changes: Any) -> ReportInput:
         "multiply_adds": 2592,
         "receptive_field": (3, 3),
     }
-    nested = {**row, "name": "residual1.shortcut.conv1", "depth": 1, "parameters": 72}
+    nested = {
+        **row,
+        "name": "residual1.shortcut.conv1",
+        "name_in_block": "shortcut.conv1",
+        "depth": 1,
+        "parameters": 72,
+    }
     whole = ReportInput(
         name="first-run",
         status={

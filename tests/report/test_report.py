@@ -39,6 +39,7 @@ def report_input(classes: tuple[str, ...] = ("a", "b", NASTY)) -> ReportInput:
     images = rng.integers(0, 256, (60, 1, 8, 8), dtype=np.uint8)
     row = {
         "name": "conv1",
+        "name_in_block": "conv1",
         "kind": "conv",
         "depth": 0,
         "output": (4, 6, 6),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.network import zoo
+from convlens.network import Network, zoo
 from convlens.network.layers import Conv, Residual
 from convlens.studies import depth, width
 from convlens.studies.depth import deepened
@@ -47,6 +47,48 @@ def test_a_repetition_keeps_the_size_and_leaves_poolings_out() -> None:
         ("batch_norm2", (24, 12, 12)),
         ("relu2", (24, 12, 12)),
     ]
+
+
+BRANCHED = Network(
+    input=(3, 16, 16),
+    layers=[
+        {
+            "repeat": 2,
+            "layers": [
+                {"conv": 8, "kernel": 3, "padding": 1},
+                {"batch_norm": True},
+                {"relu": True},
+            ],
+        },
+        {"conv": 8, "kernel": 3, "stride": 2, "padding": "same"},
+        {
+            "branches": [[], [{"global_avg_pool": True}, {"conv": 8, "kernel": 1}, {"silu": True}]],
+            "join": "multiply",
+        },
+        {
+            "branches": [
+                [{"conv": 4, "kernel": 3, "stride": 2, "padding": "same"}],
+                [{"max_pool": 2, "stride": 2}],
+            ],
+            "join": "concat",
+        },
+        {"global_avg_pool": True},
+        {"flatten": True},
+        {"linear": 4},
+    ],
+)
+
+
+def test_networks_with_branches_and_repetitions_grow_too() -> None:
+    plan = BRANCHED.plan()
+    assert widened(BRANCHED, 1).plan() == plan
+    wider = widened(BRANCHED, 2).plan()
+    assert wider.step("repeat1.2.conv1").output == (16, 16, 16)
+    assert wider.step("multiply1").output == (16, 8, 8)
+    assert wider.output == plan.output
+    deeper = deepened(BRANCHED, 2).plan()
+    assert deeper.output == plan.output
+    assert deeper.parameters > plan.parameters
 
 
 def test_a_repeated_residual_block_adds_its_own_input() -> None:

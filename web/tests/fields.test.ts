@@ -39,6 +39,12 @@ test("layers are numbered by kind, and keep names of their own", () => {
     "eyes",
     "conv3",
   ]);
+  expect(namesOf([fresh("branches"), { ...fresh("branches"), join: "add" }, fresh("branches"), fresh("repeat")])).toEqual([
+    "concat1",
+    "add1",
+    "concat2",
+    "repeat1",
+  ]);
 });
 
 test("a layer of a kind that the page does not know is taken for no other kind", () => {

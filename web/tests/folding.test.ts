@@ -11,8 +11,11 @@ Object.assign(globalThis, {
 });
 const { fold, hostOf } = await import("../src/explore/folding");
 
-const row = (name: string, kind: string, input = [4, 8, 8], output = input) =>
-  ({ name, kind, input, output, source: [] }) as unknown as Step;
+const row = (name: string, kind: string, input = [4, 8, 8], output = input) => {
+  const block = name.startsWith("residual1.") ? "residual1" : "";
+  const branch = name.includes(".shortcut.") ? 1 : 0;
+  return { name, kind, input, output, source: kind === "add" ? [null, null] : [null], block, branch } as unknown as Step;
+};
 const steps = [
   row("relu1", "relu"),
   row("conv1", "conv"),
@@ -29,7 +32,7 @@ const steps = [
   row("linear1", "linear", [4], [10]),
 ];
 const names = (nodes: readonly LayerNode[]): string[] =>
-  nodes.flatMap((node) => [...names(node.block?.main ?? []), ...names(node.block?.shortcut ?? []), node.step.name]);
+  nodes.flatMap((node) => [...names((node.branches ?? []).flat()), node.step.name]);
 
 test("norms and activations stand with the layer before them, in blocks too", () => {
   const folded = fold(treeOf(steps), new Set());
@@ -62,8 +65,7 @@ test("no layer is lost by folding", () => {
     const tree = treeOf(fixture.steps as unknown as Step[]);
     const all = (nodes: readonly LayerNode[]): string[] =>
       nodes.flatMap((node) => [
-        ...all(node.block?.main ?? []),
-        ...all(node.block?.shortcut ?? []),
+        ...all((node.branches ?? []).flat()),
         node.step.name,
         ...(node.folded ?? []).map((one) => one.name),
       ]);

@@ -23,10 +23,12 @@ test("the fixtures have a layer of every kind, and the page knows them all", () 
   expect(known(all)).toBe(all);
 });
 
-test("a block is written as one layer and computed as a sum", () => {
-  expect(WRITTEN_KINDS.toSorted()).toEqual([...KINDS.filter((kind) => kind !== "add"), "residual"].toSorted());
+test("branches and repetitions are written as one layer, and computed as their layers and a join", () => {
+  const joins = ["add", "concat", "multiply"];
+  const written = [...KINDS.filter((kind) => !joins.includes(kind)), "residual", "branches", "repeat"];
+  expect(WRITTEN_KINDS.toSorted()).toEqual(written.toSorted());
   expect([isKind("add"), isKind("residual"), isKind("toString")]).toEqual([true, false, false]);
-  expect(familyOf("add")).toBe("addition");
+  expect(joins.map((kind) => isKind(kind) && familyOf(kind))).toEqual(["addition", "concatenation", "multiplication"]);
 });
 
 test("a kind that the page does not know is refused with its layer's name", () => {

@@ -34,16 +34,35 @@ test("a point in a map's cell is that map and that cell", () => {
   expect(hit(column, -3, 5)).toBeNull();
 });
 
-test("blocks hold their layers and shortcuts", () => {
+test("blocks have a line for each branch below the first", () => {
   const { blocks } = layout(900);
-  expect(blocks.map((block) => [block.name, block.own])).toEqual([
-    ["residual1", true],
-    ["residual2", false],
+  expect(blocks.map((block) => [block.step.name, block.lanes.map((lane) => lane.own)])).toEqual([
+    ["residual1", [true]],
+    ["residual2", [false]],
   ]);
 });
 
+const joined = fixtures[2]!.steps as unknown as Step[];
+
+test("branches stand one above the other, with room for each and the join after all of them", () => {
+  const { columns, blocks, height } = layOut(treeOf(joined), [3, 8, 9], CLASSES, 900, 300, null);
+  const block = (name: string) => blocks.find((one) => one.step.name === name)!;
+  expect(block("concat1").lanes.map((lane) => lane.own)).toEqual([true, true, false]);
+  expect(block("multiply1").gate).toBe(true);
+  expect(block("repeat1.1.multiply1").gate).toBe(false);
+  const column = (name: string) => columns.find((one) => one.step?.name === name)!;
+  const tops = [1, 2, 3].map((n) => column(`concat1.branch${n}.conv1`).top);
+  expect(tops.toSorted((a, b) => a - b)).toEqual(tops);
+  expect(tops[1]! - tops[0]!).toBeGreaterThan(100);
+  for (const n of [1, 2, 3]) {
+    const inner = column(`concat1.branch${n}.conv1`);
+    expect(inner.x + inner.width).toBeLessThan(column("concat1").x);
+  }
+  for (const one of columns) expect(one.top + gridSize(one).height).toBeLessThanOrEqual(height);
+});
+
 test("maps and the image keep their proportions", () => {
-  const wide: Step = { ...steps[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null] };
+  const wide: Step = { ...steps[0]!, name: "wide", kind: "conv", output: [6, 20, 40], source: [null], block: "" };
   const tall: Step = { ...wide, name: "tall", output: [4, 30, 10], source: ["wide"] };
   const { columns } = layOut(treeOf([wide, tall]), [1, 20, 40], CLASSES, 900, 480, null);
   const shapes = columns.map(({ tile }) => tile.width / tile.height);

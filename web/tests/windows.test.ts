@@ -72,6 +72,15 @@ test.each(cases)("%s is computed as the reference engine computes it", (_, compu
     case "addition":
       same(computation.addends, told["addends"] as number[]);
       break;
+    case "multiplication":
+      same(computation.factors, told["factors"] as number[]);
+      expect(computation.cells).toEqual(told["cells"]);
+      break;
+    case "concatenation":
+      expect(computation.branch).toBe(told["branch"]);
+      expect(computation.source).toEqual(told["source_cell"]);
+      expect(computation.value).toBeCloseTo(told["value"] as number, 5);
+      break;
     case "flattening":
     case "pointwise": {
       expect(computation.source).toEqual(told["source"]);

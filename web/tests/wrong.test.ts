@@ -10,4 +10,6 @@ test("every wrong layer is marked, and the block around it", () => {
   const within = inside(wrong, 3, "residual");
   expect([1, 2].map((index) => markOf(within, index))).toEqual(["", "is-wrong"]);
   expect(inside(wrong, 3, "shortcut")).toEqual([]);
+  const branched = placesOf({ at: [2, "branches", 1, 4], mistakes: [] });
+  expect([0, 1].map((branch) => inside(branched, 2, "branches", branch))).toEqual([[], [[4]]]);
 });

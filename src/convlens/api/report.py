@@ -35,6 +35,7 @@ def write_report(run: Run, writer: RunWriter | None = None) -> Path:
         network_rows=[
             {
                 "name": step.name,
+                "name_in_block": step.name_in_block,
                 "kind": step.kind,
                 "depth": step.depth,
                 "output": step.output,

@@ -102,6 +102,10 @@ def layer(spec: layers.AnyLayer, shape: Shape, place: str, seed: int) -> list[An
             return [keras.layers.Softmax(name=name, **_PLAIN)]
         case layers.Add():
             return [keras.layers.Add(name=name, **_PLAIN)]
+        case layers.Concat():
+            return [keras.layers.Concatenate(axis=-1, name=name, **_PLAIN)]
+        case layers.Multiply():
+            return [keras.layers.Multiply(name=name, **_PLAIN)]
         case _:
             assert_never(spec)
 

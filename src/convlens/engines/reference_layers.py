@@ -10,6 +10,7 @@ compute as in evaluation: batch norm uses its running moments and dropout does n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from math import prod
 from typing import assert_never
 
@@ -186,6 +187,10 @@ def output(
         case layers.Softmax():
             return softmax(values)
         case layers.Add():
-            return inputs[0] + inputs[1]
+            return reduce(np.add, inputs)
+        case layers.Concat():
+            return np.concatenate(inputs, axis=1)
+        case layers.Multiply():
+            return reduce(np.multiply, inputs)
         case _:
             assert_never(layer)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import assert_never
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from convlens.network import layers
 from convlens.network.arithmetic import Shape, Window
 from convlens.network.layers import ACTIVATIONS
-from convlens.network.plan import IMAGE, Plan
+from convlens.network.plan import IMAGE, Plan, Step
 
 
 class PlanModule(nn.Module):
@@ -28,24 +29,23 @@ class PlanModule(nn.Module):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self._plan = plan
-        joins = {step.name: step for step in plan.steps if len(step.inputs) > 1}
+        joins = {step.name: step for step in plan.steps if isinstance(step.layer, layers.Join)}
         for step in plan.steps:
-            if step.name not in joins:
-                self._place(step.name, joins).add_module(
-                    step.own_name, module(step.layer, step.input)
-                )
-            elif step.own_name not in self._place(step.name, joins)._modules:
-                self._place(step.name, joins).add_module(step.own_name, Add())
+            parent = self._place(step.name, joins)
+            if step.own_name not in parent._modules:  # a join stands there if it holds layers
+                parent.add_module(step.own_name, module(step.layer, step.input))
         self._order = _reordered(plan.logits, self._written())
 
-    def _place(self, name: str, joins: Collection[str]) -> nn.Module:
+    def _place(self, name: str, joins: Mapping[str, Step]) -> nn.Module:
         """Return the module that a layer's module belongs to, made where it is missing."""
         parent: nn.Module = self
         path = name.split(".")
         for depth, part in enumerate(path[:-1], start=1):
             if part not in parent._modules:
-                joined = ".".join(path[:depth]) in joins
-                parent.add_module(part, Add() if joined else nn.Module())
+                join = joins.get(".".join(path[:depth]))
+                parent.add_module(
+                    part, nn.Module() if join is None else module(join.layer, join.input)
+                )
             parent = parent.get_submodule(part)
         return parent
 
@@ -105,10 +105,24 @@ def _reordered(plan: Plan, modules: Sequence[nn.Module]) -> list[nn.Module]:
 
 
 class Add(nn.Module):
-    """The sum of two branches."""
+    """The sum of branches."""
 
-    def forward(self, main: Tensor, shortcut: Tensor) -> Tensor:
-        return main + shortcut
+    def forward(self, *ends: Tensor) -> Tensor:
+        return reduce(torch.add, ends)
+
+
+class Concat(nn.Module):
+    """The maps of branches one after the other."""
+
+    def forward(self, *ends: Tensor) -> Tensor:
+        return torch.cat(ends, dim=1)
+
+
+class Multiply(nn.Module):
+    """The product of branches; a map of one cell multiplies a whole map."""
+
+    def forward(self, *ends: Tensor) -> Tensor:
+        return reduce(torch.mul, ends)
 
 
 def module(spec: layers.AnyLayer, shape: Shape) -> nn.Module:
@@ -142,6 +156,10 @@ def module(spec: layers.AnyLayer, shape: Shape) -> nn.Module:
             return nn.Softmax(dim=1)
         case layers.Add():
             return Add()
+        case layers.Concat():
+            return Concat()
+        case layers.Multiply():
+            return Multiply()
         case _:
             assert_never(spec)
 

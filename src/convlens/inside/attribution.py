@@ -33,8 +33,8 @@ from convlens.inside.reasons import (
     convolutions_with_places,
 )
 from convlens.network.arithmetic import Pair, shape_text
-from convlens.network.layers import Activation, Add, AvgPool, MaxPool, Pointwise
-from convlens.network.plan import Plan
+from convlens.network.layers import Activation, AvgPool, Concat, Join, MaxPool, Pointwise
+from convlens.network.plan import Plan, Step
 
 INTEGRATION_STEPS = 64
 BATCH = 64
@@ -121,7 +121,9 @@ def default_layer(plan: Plan) -> str:
     """Return the layer that Grad-CAM looks at by default: the last convolution's activation.
 
     That is the first activation after the last convolution, across batch normalisation,
-    pooling and the end of a residual block; the convolution itself where none follows. The
+    pooling and the ends of blocks; the convolution itself where none follows. Where it stands in a
+    branch whose maps are put beside those of others, all of them are looked at: the first
+    activation after that concatenation, or the concatenation. The
     paper's own code reads a convolution's maps after the ReLU too (Caffe computes it in place).
     Before it, maps hold values of both signs, and Grad-CAM's last step, which drops what speaks
     against the class, often leaves nothing: see `docs/attribution.md` for the measurement.
@@ -142,17 +144,28 @@ def default_layer(plan: Plan) -> str:
             "a network with a convolution",
             "use integrated-gradients, occlusion or saliency, or name another layer with maps",
         )
-    last = convolutions[-1]
+    last = _all_branches(plan, convolutions[-1])
     steps = plan.steps
     in_shortcut = SHORTCUT in last.name
     for step in steps[steps.index(last) + 1 :]:
-        if SHORTCUT in step.name and not in_shortcut:
+        beside = SHORTCUT in step.name and not in_shortcut
+        if beside or step.output[1:] == (1, 1):  # the gate of a squeeze-and-excitation
             continue
-        if isinstance(step.layer, Activation) and step.output[1:] != (1, 1):
+        if isinstance(step.layer, Activation):
             return step.name
-        if not isinstance(step.layer, Pointwise | MaxPool | AvgPool | Add):
+        if not isinstance(step.layer, Pointwise | MaxPool | AvgPool | Join):
             break
     return last.name
+
+
+def _all_branches(plan: Plan, step: Step) -> Step:
+    """Return the outermost concatenation in whose branches a step stands, or the step itself."""
+    whole = step
+    while step.block:
+        step = plan.step(step.block)
+        if isinstance(step.layer, Concat):
+            whole = step
+    return whole
 
 
 def _layer(plan: Plan, name: str | None) -> str:

@@ -73,24 +73,30 @@ def _on_grid(plan: Plan, step: Step, cell: Cell) -> tuple[int, int]:
     """Return the (row, column) that a cell has on the grid of its layer's receptive field.
 
     Features keep the grid of the maps they were, until a layer that reads all of them (linear,
-    softmax) makes one cell of it.
+    softmax) makes one cell of it, or features of several branches are put one after the other.
     """
     if len(cell) == 3:
         return cell[1], cell[2]
-    if isinstance(step.layer, layers.Linear | layers.Softmax):
+    if isinstance(step.layer, layers.Linear | layers.Softmax | layers.Concat):
         return 0, 0
     if len(step.input) == 3 and isinstance(step.layer, layers.Flatten):
         _, y, x = np.unravel_index(cell[0], step.input)
         return int(y), int(x)
-    return _on_grid(plan, plan.steps[step.inputs[0]], cell)  # never the image: it has no features
+    # never the image, which has no features; of branches, those that still are on a grid
+    places = {_on_grid(plan, plan.steps[position], cell) for position in step.inputs} - {(0, 0)}
+    return places.pop() if len(places) == 1 else (0, 0)
 
 
 def maps_behind(plan: Plan, layer: str) -> tuple[int, ...] | None:
-    """Return the shape of the maps that a linear layer's features were, if they still are."""
+    """Return the shape of the maps that a linear layer's features were, if they still are.
+
+    They no longer are behind another linear layer, nor where branches of features are put one
+    after the other.
+    """
     position = plan.step(layer).inputs[0]
     while position != IMAGE:
         step = plan.steps[position]
-        if isinstance(step.layer, layers.Linear):
+        if isinstance(step.layer, layers.Linear | layers.Concat) and len(step.output) == 1:
             return None
         if len(step.input) == 3:
             return step.input

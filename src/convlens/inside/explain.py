@@ -15,9 +15,11 @@ from convlens.inside.printed import Rounded, SumRow, aligned_sum, product_rows
 from convlens.inside.records import (
     Addition,
     CellComputation,
+    Concatenation,
     Correlation,
     Elementwise,
     Pooling,
+    Product,
     WeightedSum,
 )
 from convlens.network.arithmetic import shape_text
@@ -77,6 +79,10 @@ def explain(computation: CellComputation, *, channels: Iterable[int] = ()) -> st
             lines = _pooling(computation)
         case Addition():
             lines = _addition(computation)
+        case Product():
+            lines = _product(computation)
+        case Concatenation():
+            lines = _concatenation(computation)
         case Elementwise():
             lines = _elementwise(computation)
         case _:
@@ -238,9 +244,36 @@ def _addition(computation: Addition) -> list[str]:
         (name, "", shown(value))
         for name, value in zip(computation.sources, computation.addends, strict=True)
     ]
-    terms[1] = (f"+ {terms[1][0]}", "", terms[1][2])
-    head = f"{title_of(computation)}: the sum of both branches"
+    terms[-1] = (f"+ {terms[-1][0]}", "", terms[-1][2])
+    branches = "both branches" if len(terms) == 2 else f"{len(terms)} branches"
+    head = f"{title_of(computation)}: the sum of {branches}"
     return [head, *aligned_sum(terms, shown(computation.total)), *_note(shown, factors=False)]
+
+
+def _product(computation: Product) -> list[str]:
+    branches = "both" if len(computation.factors) == 2 else str(len(computation.factors))
+    numbers = [*computation.factors, computation.total]
+    names = [
+        source if cell == computation.cell else f"{source}, its only cell of map {cell[0]}"
+        for source, cell in zip(computation.sources, computation.cells, strict=True)
+    ]
+    names = [*names[:-1], f"x {names[-1]}", "= total"]
+    wide = max(map(len, names))
+    lines = [f"  {name:<{wide}}  {value:.6g}" for name, value in zip(names, numbers, strict=True)]
+    rounded = any(float(f"{value:.6g}") != value for value in numbers)
+    note = ["  (rounded to six digits)"] if rounded else []
+    return [f"{title_of(computation)}: the product of {branches} branches", *lines, *note]
+
+
+def _concatenation(computation: Concatenation) -> list[str]:
+    what = "map" if len(computation.cell) == 3 else "output"
+    head = (
+        f"{title_of(computation)}: {what} {computation.source_cell[0]} of branch "
+        f"{computation.branch + 1}"
+    )
+    rounded = float(f"{computation.value:.6g}") != computation.value
+    note = ["  (rounded to six digits)"] if rounded else []
+    return [head, f"  {computation.source} = {computation.value:.6g}", *note]
 
 
 def _elementwise(computation: Elementwise) -> list[str]:

@@ -239,15 +239,56 @@ class Elementwise(CellComputation):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Addition(CellComputation):
-    """A cell of a `residual` block: `total = addends[0] + addends[1]`.
+    """A cell where branches are added: `total = sum(addends)`.
 
     Attributes
     ----------
-    addends : (float, float)
-        The same cell at the end of the block's layers and of its shortcut.
-    sources : (str, str)
+    addends : tuple of float
+        The same cell at the end of each branch.
+    sources : tuple of str
         The layers that they come from; "image" where a branch adds the image itself.
     """
 
-    addends: tuple[float, float]
-    sources: tuple[str, str]
+    addends: tuple[float, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Product(CellComputation):
+    """A cell where branches are multiplied: `total` is the product of `factors`.
+
+    Attributes
+    ----------
+    factors : tuple of float
+        What each branch gives: the same cell, or the only cell of its map.
+    sources : tuple of str
+        The layers that they come from; "image" for the image itself.
+    cells : tuple of Cell
+        Where each of them stands in its layer's output.
+    """
+
+    factors: tuple[float, ...]
+    sources: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Concatenation(CellComputation):
+    """A cell where branches stand one after the other: it is a cell of one of them.
+
+    Attributes
+    ----------
+    branch : int
+        Which of them, from 0.
+    source : str
+        The layer at its end; "image" for the image itself.
+    source_cell : Cell
+        The cell of that layer's output.
+    value : float
+        What stands there, which is the total.
+    """
+
+    branch: int
+    source: str
+    source_cell: Cell
+    value: float

@@ -25,6 +25,7 @@ from convlens.inside import places
 from convlens.inside.learned_kernels import kernel_layers
 from convlens.inside.look import Classifier
 from convlens.inside.maximise import Ascent, Maximised, maximise_class, maximise_map
+from convlens.inside.reasons import SHORTCUT
 from convlens.inside.top_patches import TopPatches, seen_by_cell, top_patches
 from convlens.network.plan import Plan, Step
 
@@ -213,20 +214,23 @@ def top_images(
 
 
 def last_convolution(plan: Plan) -> str:
-    """Return the last convolution, one in a shortcut only where there is no other.
+    """Return the last convolution with places, one in a shortcut only where there is no other.
 
     Raises
     ------
     InputError
         Where the network has none.
     """
-    names = [layer.name for layer in kernel_layers(plan)]
-    if not names:
+    steps = [plan.step(layer.name) for layer in kernel_layers(plan)]
+    if not steps:
         raise InputError(
             f"{plan.name} has no convolution",
             "a network with a convolution, or the name of another layer with maps",
         )
-    return next((name for name in reversed(names) if ".shortcut." not in name), names[-1])
+    # a gate of squeeze-and-excitation has one cell per map, and looks at nothing in particular
+    placed = [step for step in steps if step.output[1:] != (1, 1)] or steps
+    names = [step.name for step in placed]
+    return next((name for name in reversed(names) if SHORTCUT not in name), names[-1])
 
 
 def _made(subject: Classifier, step: Step, number: int, seed: int) -> MadePatch:

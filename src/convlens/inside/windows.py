@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import Any, SupportsIndex, assert_never
 
 import numpy as np
@@ -20,10 +21,12 @@ from convlens.inside.records import (
     Addition,
     Cell,
     CellComputation,
+    Concatenation,
     Correlation,
     Elementwise,
     Float64,
     Pooling,
+    Product,
     WeightedSum,
 )
 from convlens.network import layers
@@ -63,7 +66,8 @@ def window(
     -------
     CellComputation
         A `Correlation` for conv and depthwise, a `Pooling` for the pools, a `WeightedSum` for
-        linear, an `Addition` for the sum of two branches, an `Elementwise` for everything else.
+        linear, an `Addition`, a `Product` or a `Concatenation` where branches meet, an
+        `Elementwise` for everything else.
 
     Raises
     ------
@@ -120,6 +124,10 @@ def window(
     match kind := step.layer:
         case layers.Add():
             return _addition(inputs, read, common)
+        case layers.Multiply():
+            return _product(inputs, read, common)
+        case layers.Concat():
+            return _concatenation(inputs, read, common)
         case layers.Conv() | layers.Depthwise():
             return _correlation(step, inputs[0], arrays, common)
         case layers.MaxPool() | layers.AvgPool() | layers.GlobalMaxPool() | layers.GlobalAvgPool():
@@ -228,12 +236,49 @@ def _weighted_sum(
 def _addition(
     inputs: list[Float64], read: tuple[str | None, ...], common: dict[str, Any]
 ) -> Addition:
-    main, shortcut = (float(values[common["cell"]]) for values in inputs)
+    addends = tuple(float(values[common["cell"]]) for values in inputs)
     return Addition(
         **common,
-        total=main + shortcut,
-        addends=(main, shortcut),
-        sources=(read[0] or "image", read[1] or "image"),
+        total=sum(addends),
+        addends=addends,
+        sources=tuple(name or "image" for name in read),
+    )
+
+
+def _product(
+    inputs: list[Float64], read: tuple[str | None, ...], common: dict[str, Any]
+) -> Product:
+    cells = tuple(
+        tuple(min(at, size - 1) for at, size in zip(common["cell"], values.shape, strict=True))
+        for values in inputs
+    )
+    factors = tuple(float(values[cell]) for values, cell in zip(inputs, cells, strict=True))
+    return Product(
+        **common,
+        total=prod(factors),
+        factors=factors,
+        sources=tuple(name or "image" for name in read),
+        cells=cells,
+    )
+
+
+def _concatenation(
+    inputs: list[Float64], read: tuple[str | None, ...], common: dict[str, Any]
+) -> Concatenation:
+    number, *place = common["cell"]
+    branch = 0
+    while number >= len(inputs[branch]):
+        number -= len(inputs[branch])
+        branch += 1
+    cell = (number, *place)
+    value = float(inputs[branch][cell])
+    return Concatenation(
+        **common,
+        total=value,
+        branch=branch,
+        source=read[branch] or "image",
+        source_cell=cell,
+        value=value,
     )
 
 

@@ -9,6 +9,7 @@ Neural Networks", Distill (2019), https://distill.pub/2019/computing-receptive-f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -176,7 +177,7 @@ class ReceptiveField:
     size : int
         Length in input pixels.
     jump : int
-        Input pixels between the fields of two neighbouring cells.
+        Input pixels between the fields of two neighbouring cells; 0 where all see the same.
     offset : int
         First pixel of cell 0's field; negative when it begins in the padding.
 
@@ -218,22 +219,40 @@ class ReceptiveField:
         first = self.offset + cell * self.jump
         return first, first + self.size - 1
 
-    def union(self, other: ReceptiveField, cells: int) -> ReceptiveField:
-        """Return the smallest field that covers both branches of a residual sum at each cell.
+    @property
+    def everywhere(self) -> ReceptiveField:
+        """The field of cell 0 as that of every cell: what reads the only cell of a map has it.
 
-        Where the branches jump alike this is exact; where they do not, the distance between
+        >>> ReceptiveField(size=30, jump=28, offset=-1).everywhere.region(5)
+        (-1, 28)
+        """
+        return ReceptiveField(self.size, 0, self.offset)
+
+    @staticmethod
+    def union(fields: Sequence[ReceptiveField], cells: int) -> ReceptiveField:
+        """Return the smallest field that covers those of several branches at each of `cells` cells.
+
+        Where the branches jump alike this is exact. Where they do not, the distance between
         their fields is linear in the cell, so the first and the last cell bound all others.
 
-        >>> ReceptiveField(5, 2, -2).union(ReceptiveField(1, 2, 0), cells=8)
+        >>> ReceptiveField.union([ReceptiveField(5, 2, -2), ReceptiveField(1, 2, 0)], cells=8)
         ReceptiveField(size=5, jump=2, offset=-2)
         """
-        starts, ends = [], []
-        for cell in (0, cells - 1):
-            for branch in (self, other):
-                first, last = branch.region(cell)
-                starts.append(first - cell * self.jump)
-                ends.append(last - cell * self.jump)
-        return ReceptiveField(max(ends) - min(starts) + 1, self.jump, min(starts))
+        return min(
+            (_covering(fields, jump, cells) for jump in dict.fromkeys(f.jump for f in fields)),
+            key=lambda field: field.size,
+        )
+
+
+def _covering(fields: Sequence[ReceptiveField], jump: int, cells: int) -> ReceptiveField:
+    """Return the smallest field with a jump of its own that covers several at each cell."""
+    starts, ends = [], []
+    for cell in (0, cells - 1):
+        for field in fields:
+            first, last = field.region(cell)
+            starts.append(first - cell * jump)
+            ends.append(last - cell * jump)
+    return ReceptiveField(max(ends) - min(starts) + 1, jump, min(starts))
 
 
 def conv_weight_shape(filters: int, kernel: Pair, channels: int, groups: int = 1) -> Shape:

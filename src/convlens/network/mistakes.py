@@ -172,14 +172,18 @@ def place_text(at: Path, line: int | None = None) -> str:
 
     >>> place_text(("layers", 4, "residual", 1, "kernel"), 12)
     'layer 2 of residual in layer 5 (line 12)'
+    >>> place_text(("layers", 0, "branches", 1, 2))
+    'layer 3 of branch 2 in layer 1'
     >>> place_text(("input",), 2)
     'line 2'
     """
     text, branch = "", ""
     for part in at:
         if isinstance(part, str):
-            branch = part
-        elif branch in ("residual", "shortcut") and text:
+            branch = "repeat" if part == "layers" else part
+        elif branch == "branches":
+            branch = f"branch {part + 1}"
+        elif text:
             text = f"layer {part + 1} of {branch} in {text}"
         else:
             text = f"layer {part + 1}"

@@ -298,6 +298,7 @@ def _toml(value: object, indent: str | None) -> Any:
     if isinstance(value, dict):
         table = tomlkit.inline_table()
         for key, item in value.items():
-            table[key] = _toml(item, indent if key in ("residual", "shortcut") else None)
+            holds = isinstance(item, list) and any(isinstance(part, dict | list) for part in item)
+            table[key] = _toml(item, indent if holds else None)
         return table
     return value

@@ -6,6 +6,7 @@ one loop and without knowing how it is nested in its file. The table is the plan
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -14,7 +15,7 @@ from typing import ClassVar
 from convlens.foundation.errors import InputError, nearest
 from convlens.foundation.notebook import ShownInNotebooks
 from convlens.network.arithmetic import FLOAT32_BYTES, Pair, ReceptiveField, Shape
-from convlens.network.layers import AnyLayer, Sliding, Softmax
+from convlens.network.layers import AnyLayer, Join, Sliding, Softmax
 from convlens.network.plan_text import render
 
 IMAGE = -1
@@ -25,10 +26,12 @@ IMAGE = -1
 class Step:
     """One layer in its place.
 
-    `name` is the full path inside residual blocks, `residual1.conv2`, and the prefix of
-    the layer's weights. `inputs` are the positions of the steps whose outputs the layer reads,
-    `IMAGE` standing for the image; only a join has more than one. `input` is the shape of the
-    first of them. `activation_bytes` is its float32 output for one image.
+    `name` is the full path inside blocks, `residual1.conv2`, and the prefix of the layer's
+    weights. `inputs` are the positions of the steps whose outputs the layer reads, `IMAGE`
+    standing for the image; only a join has more than one. `input` is the shape of the first of
+    them. `block` is the name of the join in one of whose branches the step stands, empty for
+    none, and `branch` the number of that branch, from 0. `activation_bytes` is its float32 output
+    for one image.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Step:
     parameters: int
     multiply_adds: int
     receptive_field: tuple[ReceptiveField, ReceptiveField]
+    block: str = ""
+    branch: int = 0
 
     @property
     def kind(self) -> str:
@@ -49,6 +54,11 @@ class Step:
     def own_name(self) -> str:
         """The layer's name inside its block: `conv2` of `residual1.conv2`."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def name_in_block(self) -> str:
+        """What its block's name does not say: `shortcut.conv1` of `residual1.shortcut.conv1`."""
+        return self.name.removeprefix(f"{self.block}.")
 
     @property
     def activation_bytes(self) -> int:
@@ -65,8 +75,7 @@ class Block:
     """A join with the steps of its branches, as a person writes them: inside it."""
 
     step: Step
-    main: tuple[Step | Block, ...]
-    shortcut: tuple[Step | Block, ...]
+    branches: tuple[tuple[Step | Block, ...], ...]
 
     @property
     def name(self) -> str:
@@ -122,6 +131,10 @@ class Plan(ShownInNotebooks):
             "one of " + ", ".join(known[:40]) + more,
         )
 
+    def shape_of(self, position: int) -> Shape:
+        """Return the output shape of the step at a position, that of the image for `IMAGE`."""
+        return self.input if position == IMAGE else self.steps[position].output
+
     def step(self, name: str) -> Step:
         """Return the step of one layer; raises as `position` does."""
         return self.steps[self.position(name)]
@@ -129,7 +142,7 @@ class Plan(ShownInNotebooks):
     def sources(self, name: str) -> tuple[str | None, ...]:
         """Return the names of the layers whose outputs a layer reads; None for the image.
 
-        A residual sum reads two: the end of its layers and the end of its shortcut.
+        A join reads the end of each of its branches, in their order.
         """
         return tuple(
             None if position == IMAGE else self.steps[position].name
@@ -137,19 +150,15 @@ class Plan(ShownInNotebooks):
         )
 
     def nested(self) -> tuple[Step | Block, ...]:
-        """Return the steps as they are written, those of residual blocks inside their blocks."""
-        items: list[Step | Block] = []
+        """Return the steps as they are written: those of branches inside their blocks."""
+        inside: dict[tuple[str, int], list[Step | Block]] = defaultdict(list)
         for step in self.steps:
-            if len(step.inputs) == 1:
-                items.append(step)
-                continue
-            start = len(items)
-            while start and items[start - 1].name.startswith(f"{step.name}."):
-                start -= 1
-            shortcut = [i for i in items[start:] if i.name.startswith(f"{step.name}.shortcut.")]
-            main = items[start : len(items) - len(shortcut)]
-            items[start:] = [Block(step, tuple(main), tuple(shortcut))]
-        return tuple(items)
+            item: Step | Block = step
+            if isinstance(step.layer, Join):
+                branches = range(len(step.inputs))
+                item = Block(step, tuple(tuple(inside[step.name, n]) for n in branches))
+            inside[step.block, step.branch].append(item)
+        return tuple(inside["", 0])
 
     @cached_property
     def released(self) -> tuple[tuple[int, ...], ...]:
@@ -177,7 +186,7 @@ class Plan(ShownInNotebooks):
         ------
         InputError
             Where there is no such layer, or a later layer reads more than its output: inside a
-            residual block two tensors cross every cut.
+            branch two tensors cross every cut.
 
         Examples
         --------

@@ -32,9 +32,7 @@ def render(plan: Plan, *, totals: bool = True) -> str:
         vertical, horizontal = step.receptive_field
         lines.append(
             (
-                "  " * step.depth + step.name.rsplit(".", 1)[-1]
-                if ".shortcut." not in step.name
-                else "  " * step.depth + "shortcut." + step.name.rsplit(".", 1)[-1],
+                "  " * step.depth + step.name_in_block,
                 step.kind,
                 step.layer.settings(),
                 shape_text(step.output),

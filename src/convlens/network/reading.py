@@ -6,13 +6,13 @@ What is right is read in one pass. What is not is translated from the words of o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from convlens.foundation.schema import findings
-from convlens.network.layers import KINDS, Layer, Residual
+from convlens.foundation.schema import Finding, findings
+from convlens.network.layers import KINDS, Branches, Layer, Repeat, Residual
 from convlens.network.mistakes import (
     Advice,
     Mistake,
@@ -29,7 +29,7 @@ MOST = 100
 """Mistakes after which reading ends."""
 
 DEEPEST = 16
-"""Residual blocks inside one another."""
+"""Blocks inside one another."""
 
 
 def read_layers(written: object, where: str = "layers") -> tuple[Layer, ...]:
@@ -69,8 +69,14 @@ Wrong = list[tuple[str, str, str]]
 """Fields of a layer with what is wrong with each and what was expected."""
 
 
-_BRANCHES = ("residual", "shortcut")
-"""Keys of a block that hold lists of layers."""
+_LISTS: dict[type[Layer], dict[str, str]] = {
+    Residual: {"residual": "layers", "shortcut": "shortcut"},
+    Branches: {"branches": "branches"},
+    Repeat: {"layers": "layers"},
+}
+"""Keys of each block that hold layers, and the fields that they are read into."""
+
+_BRANCHES = tuple(dict.fromkeys(key for keys in _LISTS.values() for key in keys))
 
 
 class _Reader:
@@ -89,7 +95,7 @@ class _Reader:
                 Mistake(
                     at,
                     "nested",
-                    f"its layers are nested {depth} residual blocks deep",
+                    f"its layers are nested {depth} blocks deep",
                     f"at most {DEEPEST} blocks inside one another",
                     fix="write the blocks one after the other",
                 )
@@ -122,32 +128,57 @@ class _Reader:
         if isinstance(written, dict) and len(kinds) == 1:
             cls = KINDS[kinds[0]]
             values, wrong = _values(cls, written)
-            if cls is Residual:
-                for branch in ("layers", "shortcut"):
-                    key = "residual" if branch == "layers" else branch
-                    inner = values.get(branch, [])
-                    if isinstance(inner, dict):
-                        self.mistakes.append(_one_layer(written, here, key))
-                        inner = []
-                    values[branch] = self.layers(inner, (*here, key), depth + 1)
+            for key, field in _LISTS.get(cls, {}).items():
+                if field in values or cls is Residual:
+                    inner = values.get(field, [])
+                    read = self._branches if cls is Branches else self._inner
+                    values[field] = read(inner, written, (*here, key), depth + 1)
             if not wrong:
                 try:
                     layer = cls.model_validate(values)
                 except ValidationError as error:
                     # keys that are not known are told in the words of the translation
                     wrong = [
-                        (one.key, one.text, _plain(one.expected, one.key))
+                        (one.key, one.text, _expected(one, cls.kind))
                         for one in findings(error)
-                        if one.kind == "value"
+                        if one.kind != "unknown"
                     ]
                 else:
                     return layer if len(self.mistakes) == before else None
         meant = translate(written) if self.explain else Translation()
         mistake = _explained(written, here, wrong, meant)
         self.mistakes.insert(before, mistake)  # what is wrong inside a block is told after it
-        for key, inner in _not_read(written, meant, kinds):
-            self.layers(inner, (*here, key), depth + 1)
+        for keys, inner in _not_read(written, meant, kinds):
+            self.layers(inner, (*here, *keys), depth + 1)
         return None
+
+    def _inner(self, inner: object, written: Written, at: Path, depth: int) -> tuple[Layer, ...]:
+        """Read a list of layers inside a block."""
+        if isinstance(inner, dict):
+            self.mistakes.append(_one_layer(written, at, [inner]))
+            return ()
+        return self.layers(inner, at, depth)
+
+    def _branches(self, inner: object, written: Written, at: Path, depth: int) -> object:
+        """Read the lists of layers of the branches of a block."""
+        if not isinstance(inner, list | tuple):
+            what = f"branches is {value_text(inner)} and not a list of branches"
+            self.mistakes.append(Mistake(at, "not_a_list", what, _LISTED))
+            return ((), ())
+        if inner and all(isinstance(item, dict) for item in inner):
+            self.mistakes.append(_one_list(written, at, inner))
+            return ((), ())
+        branches = []
+        for index, item in enumerate(inner):
+            if isinstance(item, dict):
+                lists = [*inner[:index], [item], *inner[index + 1 :]]
+                self.mistakes.append(_one_layer(written, (*at, index), lists))
+                item = []
+            branches.append(self.layers(item, (*at, index), depth))
+        return tuple(branches)
+
+
+_LISTED = "branches = [ [ layers ], [ layers ], ... ]"
 
 
 def _text(item: object) -> str:
@@ -167,23 +198,45 @@ _PLAIN = {
 """Words of pydantic, in the words of a reader who does not know it."""
 
 
-def _plain(expected: str, key: str) -> str:
+def _expected(finding: Finding, kind: str) -> str:
+    if finding.kind == "missing":
+        return usage(kind)
+    expected = finding.expected
     for theirs, ours in _PLAIN.items():
         expected = expected.replace(theirs, ours)
-    return f"{key}: {expected}"
+    return f"{finding.key}: {expected}"
 
 
-def _one_layer(written: Written, at: Path, key: str) -> Mistake:
-    """Return the mistake of a block whose branch is one layer and no list."""
-    layer = {**written, key: [written[key]]}
-    text = f"write {key} = {value_text(layer[key])}"
-    change = Splice(at[:-1], int(at[-1]), 1, (layer,))
+def _one_layer(written: Written, at: Path, lists: list[Any]) -> Mistake:
+    """Return the mistake of a block in which one layer stands for a list of them.
+
+    `lists` is what to write under the block's key.
+    """
+    *block, key = at if isinstance(at[-1], str) else at[:-1]
+    layer = {**written, str(key): lists}
+    text = f"write {key} = {value_text(lists)}"
+    change = Splice(tuple(block[:-1]), int(block[-1]), 1, (layer,))
+    one = f"branch {at[-1] + 1}" if isinstance(at[-1], int) else key
     return Mistake(
-        (*at, key),
+        at,
         "not_a_list",
-        f"{key} is one layer and not a list",
-        f"{key} = [ layers ]",
-        (Advice((change,), text),) if _readable(layer[key]) else (),
+        f"{one} is one layer and not a list",
+        f"{key} = [ layers ]" if one == key else "a list of layers",
+        (Advice((change,), text),) if _readable([layer]) else (),
+    )
+
+
+def _one_list(written: Written, at: Path, layers: Sequence[Any]) -> Mistake:
+    """Return the mistake of branches that are written as one list of layers."""
+    layer = {**written, "branches": [[], list(layers)]}
+    change = Splice(at[:-2], int(at[-2]), 1, (layer,))
+    text = "write branches = [ [], [ ... ] ]: the first branch is then the input itself"
+    return Mistake(
+        at,
+        "not_a_list",
+        "branches is one list of layers and not a list of branches",
+        _LISTED,
+        (Advice((change,), text),) if _readable([layer]) else (),
     )
 
 
@@ -221,14 +274,16 @@ def _no_list(written: object, at: Path) -> Mistake:
 
 def _not_read(
     written: object, meant: Translation, kinds: list[str]
-) -> Iterator[tuple[str, list[object]]]:
+) -> Iterator[tuple[Path, list[object]]]:
     """Yield the lists of layers of a block that was not understood as one, with their keys."""
-    read = _BRANCHES if kinds == ["residual"] else ()
+    read = _LISTS.get(KINDS[kinds[0]], {}) if len(kinds) == 1 else ()
     if isinstance(written, dict):
         inner = [layer.get(key) for layer in meant.layers or [] for key in _BRANCHES]
         for key, value in written.items():
             if key not in read and isinstance(value, list) and any(value is i for i in inner):
-                yield key, value
+                branches = value and all(isinstance(item, list) for item in value)
+                for index, one in enumerate(value if branches else [value]):
+                    yield ((key, index) if branches else (key,)), one
 
 
 def _explained(written: object, at: Path, wrong: Wrong, meant: Translation) -> Mistake:
@@ -264,10 +319,17 @@ def usage(kind: str | None) -> str:
         return "a table with one of the keys " + ", ".join(KINDS)
     cls = KINDS[kind]
     others = sorted(set(cls.model_fields) - {cls.head, "name"})
-    return f"{kind} = {cls.head or 'true'}, with {', '.join([*others, 'name'])}"
+    words = {name: get_args(cls.model_fields[name].annotation) for name in others}
+    settings = [
+        f"{name} ({' or '.join(words[name])})"
+        if words[name] and all(isinstance(word, str) for word in words[name])
+        else name
+        for name in others
+    ]
+    return f"{kind} = {cls.head or 'true'}, with {', '.join([*settings, 'name'])}"
 
 
-_DOTS = ["..."]
+_DOTS = [{"relu": True}]
 """Stands for the layers inside a block, which are not repeated in what is advised."""
 
 
@@ -276,17 +338,19 @@ def _advice(meant: Translation, at: Path) -> tuple[Advice, ...]:
     if meant.layers is None or not isinstance(at[-1], int):
         return ()
     # the layers inside a block have mistakes of their own
-    bare = [
-        {
-            key: [] if key in _BRANCHES and isinstance(value, list) else value
-            for key, value in layer.items()
-        }
-        for layer in meant.layers
-    ]
+    bare = [{key: _bare(key, value) for key, value in layer.items()} for layer in meant.layers]
     if not _readable(bare):
         return ()
-    shown = [{key: _DOTS if value == [] else value for key, value in one.items()} for one in bare]
-    text = f"write {layers_text(shown)}".replace(value_text(_DOTS), "[ ... ]")
+    text = f"write {layers_text(bare)}".replace(value_text(_DOTS), "[ ... ]")
     text = text if meant.layers else "leave it out"
     change = Splice(at[:-1], at[-1], 1, tuple(meant.layers))
     return (Advice((change,), text),)
+
+
+def _bare(key: str, value: object) -> object:
+    """Return a setting with dots in place of the layers that it holds."""
+    if key not in _BRANCHES or not isinstance(value, list):
+        return value
+    if key == "branches":
+        return [_DOTS if isinstance(item, list) else item for item in value]
+    return _DOTS

@@ -22,7 +22,7 @@ _KIND_KEYS = ("type", "kind", "layer", "class_name", "layer_type", "class", "op"
 _MOST_KEYS, _LONGEST = 40, 60
 """Keys of a layer and letters of a key beyond which nobody meant a layer."""
 
-_LISTS = ("layers", "shortcut")
+_LISTS = ("layers", "shortcut", "branches")
 """Settings that hold lists of layers."""
 
 _LIBRARIES = ("torch", "nn", "tf", "keras", "layers")
@@ -142,6 +142,8 @@ def _of_word(word: str, value: Any, rest: Written) -> Translation:
     guess = rest.pop("", None)
     kind = _meant(word)
     if kind is not None:
+        if (join := vocabulary().joins.get(plain(word))) is not None:
+            rest.setdefault("join", join)
         same = word == kind  # `type = "conv"`: the kind is right, its place is not
         note = f"the kind is the key itself, {kind} = ..." if same else _called(word, kind)
         return _settings(Translation([note], kind=kind), kind, value, rest, word)
@@ -218,7 +220,7 @@ def _settings(
     if cls.head is not None and value is True:  # its value stands beside it, or is the usual one
         pass
     elif cls.head is not None and value is not None:
-        settings[cls.head] = value if kind == "residual" else cleaned(value)
+        settings[cls.head] = value if cls.head in _LISTS else cleaned(value)
     elif value is False:
         translation.notes.append("a layer that is not wanted is left out")
         translation.layers = []

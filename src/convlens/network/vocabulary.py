@@ -32,6 +32,8 @@ class Vocabulary:
     """The tables of `vocabulary.toml`, by the word that a user types (see `plain`)."""
 
     kinds: dict[str, str]
+    joins: dict[str, str]
+    """Words for branches, and what they are joined by."""
     absent: dict[str, Absent]
     settings: dict[str, tuple[str, ...]]
     """Settings that a word may mean, of which each kind has at most one."""
@@ -62,8 +64,10 @@ def vocabulary() -> Vocabulary:
     for setting, words in tables["settings"].items():
         for word in words:
             settings[word] = (*settings.get(word, ()), setting)
+    joins = _turned(tables["joins"])
     return Vocabulary(
-        kinds=_turned(tables["kinds"]),
+        kinds={**_turned(tables["kinds"]), **dict.fromkeys(joins, "branches")},
+        joins=joins,
         absent={
             word: Absent(
                 entry["differs"], tuple(entry.get("write", ())), entry.get("leave_out", False)

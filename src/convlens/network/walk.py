@@ -5,7 +5,7 @@ The check of a network is that the walk ends. It allocates nothing but the steps
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import cast
@@ -15,15 +15,22 @@ from convlens.network.arithmetic import Pair, ReceptiveField, Shape, shape_text
 from convlens.network.layers import (
     Add,
     AnyLayer,
+    Branches,
+    Compound,
+    Concat,
     GlobalAvgPool,
     GlobalMaxPool,
+    Join,
     Layer,
     Linear,
+    Multiply,
+    Repeat,
     Residual,
     Sliding,
     Softmax,
     Unfit,
 )
+from convlens.network.layers.joins import Branch
 from convlens.network.mistakes import Mistake, NetworkMistakes, Path, line_of
 from convlens.network.plan import IMAGE, Plan, Step
 from convlens.network.plan_text import render
@@ -57,7 +64,7 @@ class Misfit(NetworkMistakes):
     plan : Plan
         The steps of the layers before it.
     shapes : tuple of Shape
-        What the layer at fault gets; of a residual block also what its two sides give.
+        What the layer at fault gets; of branches also what each of them gives.
     where : str
         The file, or an empty string.
     """
@@ -107,6 +114,50 @@ class _Place:
     grid: Pair
     field: tuple[ReceptiveField, ReceptiveField]
 
+    @property
+    def whole(self) -> tuple[ReceptiveField, ReceptiveField]:
+        """What all its cells see together."""
+        return self.field[0].whole(self.grid[0]), self.field[1].whole(self.grid[1])
+
+
+def _met(
+    join: Join, ends: Sequence[_Place], output: Shape
+) -> tuple[Pair, tuple[ReceptiveField, ReceptiveField]]:
+    """Return the grid of the cells where branches meet, and what each cell sees."""
+    grids = {end.grid for end in ends} - {(1, 1)}
+    if len(output) == 1 and (len(grids) > 1 or isinstance(join, Concat)):
+        # features of several maps are on no common grid
+        fields = [end.whole for end in ends]
+        rows, columns = (ReceptiveField.union(axis, 1) for axis in zip(*fields, strict=True))
+        return (1, 1), (rows, columns)
+    grid = next(iter(grids), (1, 1))
+    rows, columns = (
+        ReceptiveField.union(
+            [
+                end.field[axis].everywhere if end.grid[axis] < grid[axis] else end.field[axis]
+                for end in ends
+            ],
+            grid[axis],
+        )
+        for axis in (0, 1)
+    )
+    return grid, (rows, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list of layers: where it is written, and what the names of its layers begin with.
+
+    `block` and `branch` say in which branch of which join it stands, `depth` in how many joins.
+    """
+
+    layers: Branch
+    at: Path
+    prefix: str = ""
+    block: str = ""
+    branch: int = 0
+    depth: int = 0
+
 
 class _Walk:
     """Follow one image through the layers, collecting steps."""
@@ -117,42 +168,52 @@ class _Walk:
         self.floor = floor
         self.limits = limits
         self.steps: list[Step] = []
+        self.places: list[Path] = []
+        """Where each step is written."""
         self.parameters = 0
 
-    def through(
-        self, layers: tuple[Layer, ...], place: _Place, prefix: str, depth: int, at: Path
-    ) -> _Place:
-        for index, (own, layer) in enumerate(self._named(layers, prefix, at)):
-            name, here = prefix + own, (*at, index)
+    def through(self, listed: _List, place: _Place) -> _Place:
+        for index, (own, layer) in enumerate(self._named(listed)):
+            name, at = listed.prefix + own, (*listed.at, index)
             if len(self.steps) >= self.limits.layers:
                 raise self._misfit(
-                    *("layers", name, here, ""),
+                    *("layers", name, at, ""),
                     f"the network has more than {self.limits.layers:,} layers",
                     f"at most {self.limits.layers:,}",
                     "raise `limits.layers`",
                 )
-            if isinstance(layer, Residual):
-                place = self._residual(layer, name, here, place, depth)
-            else:
-                place = self._layer(layer, name, here, place, depth)
+            match layer:
+                case Residual():
+                    place = self._joined(layer, Add(), ("", "shortcut."), name, at, listed, place)
+                case Branches():
+                    prefixes = tuple(f"branch{n}." for n in range(1, len(layer.branches) + 1))
+                    place = self._joined(layer, layer.ending(), prefixes, name, at, listed, place)
+                case Repeat():
+                    inner = replace(listed, layers=layer.layers, at=(*at, "layers"))
+                    for copy in range(1, layer.times + 1):
+                        before = len(self.steps)
+                        place = self.through(replace(inner, prefix=f"{name}.{copy}."), place)
+                        if len(self.steps) == before:
+                            break  # nothing, any number of times, is nothing
+                case _:
+                    place = self._layer(layer, name, at, listed, place)
         return place
 
-    def _named(
-        self, layers: tuple[Layer, ...], prefix: str, at: Path
-    ) -> Iterator[tuple[str, Layer]]:
+    def _named(self, listed: _List) -> Iterator[tuple[str, Layer]]:
         taken: set[str] = set()
+        layers = listed.layers
         own = {layer.name for layer in layers if layer.name}
-        for index, (name, layer) in enumerate(zip(own_names(layers), layers, strict=True)):
+        for index, (name, layer) in enumerate(named(layers)):
             if name in taken or (not layer.name and name in own):
                 raise self._misfit(
-                    *("names", prefix + name, (*at, index), ""),
+                    *("names", listed.prefix + name, (*listed.at, index), ""),
                     f'two layers are called "{name}"',
                     "a name that no other layer has",
                 )
             taken.add(name)
             yield name, layer
 
-    def _layer(self, layer: Layer, name: str, at: Path, place: _Place, depth: int) -> _Place:
+    def _layer(self, layer: Layer, name: str, at: Path, listed: _List, place: _Place) -> _Place:
         try:
             output = layer.output(place.shape, floor=self.floor)
         except Unfit as error:
@@ -165,14 +226,16 @@ class _Walk:
         after = self._seen(layer, place, output)
         step = Step(
             name,
-            cast("AnyLayer", layer),  # every kind but the one handled in `_residual`
-            depth,
+            cast("AnyLayer", layer),  # every kind but those handled in `through`
+            listed.depth,
             (place.step,),
             place.shape,
             output,
             layer.parameters(place.shape),
             layer.multiply_adds(place.shape, output),
             after.field,
+            listed.block,
+            listed.branch,
         )
         self._add(step, at)
         return after
@@ -185,27 +248,59 @@ class _Walk:
             field = vertical.through(rows), horizontal.through(columns)
             return _Place(at, output, (output[1], output[2]), field)
         if isinstance(layer, _WHOLE):
-            field = vertical.whole(place.grid[0]), horizontal.whole(place.grid[1])
-            return _Place(at, output, (1, 1), field)
+            return _Place(at, output, (1, 1), place.whole)
         return _Place(at, output, place.grid, place.field)
 
-    def _residual(self, block: Residual, name: str, at: Path, place: _Place, depth: int) -> _Place:
-        inside = (*at, "residual"), (*at, "shortcut")
-        main = self.through(block.layers, place, f"{name}.", depth + 1, inside[0])
-        side = self.through(block.shortcut, place, f"{name}.shortcut.", depth + 1, inside[1])
-        if main.shape != side.shape:
-            raise self._misfit(
-                *("branches", name, at, _subject(name, block, place.shape)),
-                f"the layers give {shape_text(main.shape)} and the shortcut gives "
-                f"{shape_text(side.shape)}",
-                "one shape on both sides of the sum",
-                shapes=(place.shape, main.shape, side.shape),
+    def _joined(
+        self,
+        block: Residual | Branches,
+        join: Add | Concat | Multiply,
+        prefixes: tuple[str, ...],
+        name: str,
+        at: Path,
+        listed: _List,
+        place: _Place,
+    ) -> _Place:
+        """Walk the branches of a block, each from its start, and end them in a join."""
+        ends = [
+            self.through(
+                _List(*(layers, (*at, *keys), f"{name}.{prefix}"), name, branch, listed.depth + 1),
+                place,
             )
-        heights = main.field[0].union(side.field[0], main.grid[0])
-        widths = main.field[1].union(side.field[1], main.grid[1])
-        after = _Place(len(self.steps), main.shape, main.grid, (heights, widths))
-        inputs = main.step, side.step
-        self._add(Step(name, Add(), depth, inputs, main.shape, main.shape, 0, 0, after.field), at)
+            for branch, (prefix, (keys, layers)) in enumerate(
+                zip(prefixes, block.lists().items(), strict=True)
+            )
+        ]
+        shapes = tuple(end.shape for end in ends)
+        try:
+            output = join.joined(shapes)
+        except Unfit as error:
+            what = error.what
+            if isinstance(block, Residual):
+                main, side = map(shape_text, shapes)
+                what = f"the layers give {main} and the shortcut gives {side}"
+            raise self._misfit(
+                *(error.reason, name, at, _subject(name, block, place.shape)),
+                what,
+                error.expected,
+                shapes=(place.shape, *shapes),
+            ) from None
+        grid, field = _met(join, ends, output)
+        after = _Place(len(self.steps), output, grid, field)
+        step = Step(
+            name,
+            join,
+            listed.depth,
+            tuple(end.step for end in ends),
+            shapes[0],
+            output,
+            0,
+            0,
+            field,
+            listed.block,
+            listed.branch,
+        )
+        self._add(step, at)
         return after
 
     def _add(self, step: Step, at: Path) -> None:
@@ -227,6 +322,7 @@ class _Walk:
                 shapes=(step.input,),
             )
         self.steps.append(step)
+        self.places.append(at)
 
     @property
     def plan(self) -> Plan:
@@ -254,13 +350,17 @@ def _subject(name: str, layer: Layer, shape: Shape) -> str:
 
 
 def own_names(layers: tuple[Layer, ...]) -> Iterator[str]:
-    """Yield the name of each layer of one list: given, or its kind and number (`conv2`)."""
+    """Yield the name of each layer of one list: given, or its kind and number (`conv2`).
+
+    Branches are called as the join that they end in, `concat1`.
+    """
     counts: dict[str, int] = {}
     for layer in layers:
-        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        stem = layer.stem if isinstance(layer, Compound) else layer.kind
+        counts[stem] = counts.get(stem, 0) + 1
         # relu6_1: the name relu61 would be that of the 61st ReLU
-        gap = "_" if layer.kind[-1].isdigit() else ""
-        yield layer.name or f"{layer.kind}{gap}{counts[layer.kind]}"
+        gap = "_" if stem[-1].isdigit() else ""
+        yield layer.name or f"{stem}{gap}{counts[stem]}"
 
 
 def named(layers: tuple[Layer, ...]) -> Iterator[tuple[str, Layer]]:
@@ -312,17 +412,18 @@ def walk(
     steps = _Walk(input_shape, floor, limits, name)
     grid = input_shape[1], input_shape[2]
     start = _Place(IMAGE, input_shape, grid, (ReceptiveField(), ReceptiveField()))
-    steps.through(layers, start, "", 0, ("layers",))
-    _check_end(layers, steps.plan, classes)
+    steps.through(_List(layers, ("layers",)), start)
+    _check_end(layers, steps, classes)
     return steps.plan
 
 
-def _check_end(layers: tuple[Layer, ...], plan: Plan, classes: int | None) -> None:
+def _check_end(layers: tuple[Layer, ...], steps: _Walk, classes: int | None) -> None:
     """Refuse a softmax before other layers, and outputs that are not one for each class."""
-    for step in plan.steps[:-1]:
+    plan = steps.plan
+    for step, at in zip(plan.steps[:-1], steps.places, strict=False):
         if isinstance(step.layer, Softmax):
             mistake = Mistake(
-                path_of(layers, step.name),
+                at,
                 "softmax",
                 "softmax stands before other layers",
                 "softmax as the last layer, or none: training works on the logits before it",
@@ -339,22 +440,3 @@ def _check_end(layers: tuple[Layer, ...], plan: Plan, classes: int | None) -> No
             subject=f'"{last.name}"' if last else "",
         )
         raise Misfit(mistake, last.name if last else "", plan)
-
-
-def path_of(layers: tuple[Layer, ...], name: str, at: Path = ("layers",)) -> Path:
-    """Return where the layer of a full name stands in a written network.
-
-    >>> block = Residual(layers=(Linear(features=3), Softmax()))
-    >>> path_of((Softmax(), block), "residual1.softmax1")
-    ('layers', 1, 'residual', 1)
-    """
-    for index, (own, layer) in enumerate(named(layers)):
-        if own == name:
-            return (*at, index)
-        if isinstance(layer, Residual) and name.startswith(f"{own}."):
-            inner = name.removeprefix(f"{own}.")
-            side = inner.removeprefix("shortcut.")
-            if side == inner:
-                return path_of(layer.layers, inner, (*at, index, "residual"))
-            return path_of(layer.shortcut, side, (*at, index, "shortcut"))
-    return at

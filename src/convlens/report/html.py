@@ -35,8 +35,8 @@ class ReportInput:
         `status.json`: `state` ("finished", "interrupted", "diverged", "failed", "running"),
         `epoch`, `best_epoch`, `train_seconds`, `message`, ...
     network_rows : list of dict
-        One a layer: `name`, `kind`, `depth`, `output`, `parameters`, `multiply_adds`,
-        `receptive_field`.
+        One per layer: `name`, `name_in_block`, `kind`, `depth`, `output`, `parameters`,
+        `multiply_adds`, `receptive_field`.
     network_totals : dict
         `parameters`, `multiply_adds`, `activation_bytes`.
     network_text : str
@@ -99,7 +99,7 @@ def _environment() -> Environment:
     environment = page_environment()
     counts = (numbers.whole, numbers.short, numbers.percent, numbers.decimal)
     others = (numbers.text, numbers.shape, numbers.size, numbers.duration, numbers.moment)
-    environment.filters |= {write.__name__: write for write in (*counts, *others, numbers.layer)}
+    environment.filters |= {write.__name__: write for write in (*counts, *others)}
     environment.filters |= {"preparation": preparation, "split_words": split_words}
     return environment
 

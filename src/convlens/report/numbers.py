@@ -140,15 +140,3 @@ def moment(value: object) -> str:
     except ValueError:
         return text(value)
     return f"{time:%Y-%m-%d %H:%M} {time.tzname() or ''}".rstrip()
-
-
-def layer(name: object, depth: object) -> str:
-    """Write a layer's name under its block: the indent says the block, the name the rest.
-
-    >>> layer("residual1.conv2", 1), layer("residual1.shortcut.conv1", 1), layer("fc.8", 0)
-    ('conv2', 'shortcut.conv1', 'fc.8')
-    """
-    parts = text(name).split(".")
-    if not depth:
-        return ".".join(parts)
-    return ".".join(parts[-2:]) if parts[-2:-1] == ["shortcut"] else parts[-1]

@@ -114,7 +114,21 @@ def does(step: Step) -> str:
         case layers.Softmax():
             return "The scores become probabilities: each e^score divided by the sum of all."
         case layers.Add():
-            return "The block's output and its shortcut are added, cell by cell."
+            branches = "two" if len(step.inputs) == 2 else str(len(step.inputs))
+            return f"The outputs of {branches} branches are added, cell by cell."
+        case layers.Concat():
+            what = "maps" if len(step.output) == 3 else "features"
+            return (
+                f"The {what} of {len(step.inputs)} branches are put one after the other: "
+                f"{step.output[0]:,} {what}."
+            )
+        case layers.Multiply():
+            if len(step.output) == 3:
+                return (
+                    "Branches are multiplied cell by cell; a map of one cell multiplies every cell "
+                    "of the map with its number."
+                )
+            return f"The features of {len(step.inputs)} branches are multiplied one by one."
         case _:
             assert_never(layer)
 

@@ -7,6 +7,7 @@ from typing import Any
 from convlens.network import Network
 from convlens.network.layers import (
     AvgPool,
+    Compound,
     Conv,
     Depthwise,
     Dropout,
@@ -16,6 +17,7 @@ from convlens.network.layers import (
     Layer,
     Linear,
     MaxPool,
+    Repeat,
     Residual,
     Softmax,
 )
@@ -25,8 +27,8 @@ from convlens.studies.study import Bench
 from convlens.studies.width import fields_of
 
 QUICK, FULL = (1, 2, 3), (1, 2, 3, 4, 6)
-_STARTS = (Conv, Residual)
-_ENDS = (Conv, Depthwise, Residual, Flatten, Linear, Softmax, GlobalAvgPool, GlobalMaxPool)
+_STARTS = (Conv, Residual, Repeat)
+_ENDS = (Conv, Depthwise, Residual, Repeat, Flatten, Linear, Softmax, GlobalAvgPool, GlobalMaxPool)
 _NOT_REPEATED = (MaxPool, AvgPool, Dropout)
 
 
@@ -87,4 +89,9 @@ def _same_size(layer: Layer) -> Layer:
     if isinstance(layer, Residual):
         inner = tuple(_same_size(part) for part in layer.layers)
         return layer.model_copy(update={**nameless, "layers": inner, "shortcut": ()})
+    if isinstance(layer, Compound):
+        for keys, listed in layer.lists().items():
+            layer = layer.with_list(keys, tuple(map(_same_size, listed)))
+    elif isinstance(layer, MaxPool | AvgPool):  # in a branch, where it is not left out
+        return layer.model_copy(update={**nameless, "stride": (1, 1), "padding": "same"})
     return layer.model_copy(update=nameless)

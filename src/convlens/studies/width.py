@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convlens.network import Network
-from convlens.network.layers import Conv, Layer, Linear, Residual, Softmax
+from convlens.network.layers import Compound, Conv, Layer, Linear, Softmax
 from convlens.studies import sizes
 from convlens.studies.findings import Findings
 from convlens.studies.study import Bench
@@ -61,10 +61,7 @@ def _widened(layer: Layer, width: float) -> Layer:
         return layer.model_copy(update={"filters": filters})
     if isinstance(layer, Linear):
         return layer.model_copy(update={"features": max(1, round(layer.features * width))})
-    if isinstance(layer, Residual):
-        branches = {
-            "layers": tuple(_widened(inner, width) for inner in layer.layers),
-            "shortcut": tuple(_widened(inner, width) for inner in layer.shortcut),
-        }
-        return layer.model_copy(update=branches)
+    if isinstance(layer, Compound):
+        for keys, inner in layer.lists().items():
+            layer = layer.with_list(keys, tuple(_widened(one, width) for one in inner))
     return layer

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from convlens.foundation.errors import InputError
 from convlens.network import Network
 from convlens.network.arithmetic import Shape
-from convlens.network.layers import Depthwise, Flatten, Linear, Pointwise
+from convlens.network.layers import Concat, Depthwise, Flatten, Linear, Multiply, Pointwise
 from convlens.network.plan import IMAGE, Step
 from convlens.weights.tensor_file import Array
 
@@ -64,7 +64,8 @@ def to_keras(network: Network, weights: Mapping[str, Array]) -> dict[str, list[A
     Raises
     ------
     InputError
-        The network adds flattened maps and other features: their orders differ in Keras.
+        The network adds or multiplies flattened maps and other features: their orders differ in
+        Keras.
     """
     orders = feature_orders(network)
     arrays: dict[str, list[Array]] = {}
@@ -148,15 +149,13 @@ def feature_orders(
     """
     orders: dict[str, NDArray[np.int64]] = {}
     left: dict[int, NDArray[np.int64] | None] = {IMAGE: None}  # each layer's output features
-    for position, step in enumerate(network.plan().steps):
-        first, *others = [left[i] for i in step.inputs]
-        if any((other is None) != (first is None) for other in others):
-            raise InputError(
-                f'"{step.name}" adds flattened maps and the features of a linear layer',
-                "both in one order; Keras flattens maps in another",
-                "flatten after the sum, or start both sides with a linear layer",
-            )
-        order = first
+    plan = network.plan()
+    for position, step in enumerate(plan.steps):
+        inputs = [left[i] for i in step.inputs]
+        if isinstance(step.layer, Concat) and any(one is not None for one in inputs):
+            order = _one_after_the_other(inputs, [plan.shape_of(i)[0] for i in step.inputs])
+        else:
+            order = _common(inputs, step)
         if order is not None and array_names(step):
             orders[step.name] = order
         if isinstance(step.layer, Flatten) and len(step.input) == 3:
@@ -165,6 +164,35 @@ def feature_orders(
             order = None
         left[position] = order
     return orders
+
+
+def _one_after_the_other(
+    orders: Sequence[NDArray[np.int64] | None], sizes: Sequence[int]
+) -> NDArray[np.int64]:
+    """Return the order of features that are put one after the other; None is as they are."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    return np.concatenate(
+        [
+            start + (np.arange(size) if order is None else order)
+            for start, size, order in zip(starts, sizes, orders, strict=True)
+        ]
+    )
+
+
+def _common(orders: Sequence[NDArray[np.int64] | None], step: Step) -> NDArray[np.int64] | None:
+    """Return the order of features that meet one by one; all must have the same."""
+    first, *others = orders
+    if not all(
+        other is first or (other is not None and first is not None and np.array_equal(other, first))
+        for other in others
+    ):
+        verb = "multiplies" if isinstance(step.layer, Multiply) else "adds"
+        raise InputError(
+            f'"{step.name}" {verb} flattened maps and the features of a linear layer',
+            "all in one order; Keras flattens maps in another",
+            "flatten after the branches meet, or start each of them with a linear layer",
+        )
+    return first
 
 
 def channels_last(shape: Shape) -> NDArray[np.int64] | None:

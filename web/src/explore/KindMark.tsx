@@ -15,6 +15,8 @@ const SHAPES: Record<Exclude<Kind, PointwiseKind> | Pointwise["family"] | "image
   linear: "M6 2.5l5 6.5-5 6.5L1 9z",
   softmax: "M1 14h3v3H1zM4.5 9h3v8h-3zM8 3h3v14H8z",
   add: "M5 4h2v4h4v2H7v4H5v-4H1V8h4z",
+  concat: "M1 2h10v4H1zM1 7h10v4H1zM1 12h10v4H1z",
+  multiply: "M2.4 4L6 7.6 9.6 4 11 5.4 7.4 9l3.6 3.6L9.6 14 6 10.4 2.4 14 1 12.6 4.6 9 1 5.4z",
   normalisation: "M4.5 3h3v12h-3z",
   // the curve of ReLU stands for all activations
   activation: "M1 12.5h5l4-8 1.5.8L7 14.5H1z",

@@ -133,8 +133,9 @@ function cellRect(
 ) {
   const [rowsOf, columnsOf] = [shape[1] ?? 1, shape[2] ?? 1];
   const [ux, uy] = [tile.width / columnsOf, tile.height / rowsOf];
-  const left = Math.max(0, region.firstColumn);
-  const top = Math.max(0, region.firstRow);
+  // the only cell of a map stands for every cell of the one that it multiplies
+  const left = Math.max(0, Math.min(region.firstColumn, columnsOf - 1));
+  const top = Math.max(0, Math.min(region.firstRow, rowsOf - 1));
   return {
     x: tile.x + left * ux,
     y: tile.y + top * uy,

@@ -1,5 +1,5 @@
 /**
- * All layers on one strip above the network: residual blocks in brackets, what is in view marked.
+ * All layers on one strip above the network: branches in brackets, what is in view marked.
  * A click goes to a layer; with the keyboard the strip is one stop, and arrow keys move along it.
  */
 import type { ComponentChildren } from "preact";
@@ -25,11 +25,7 @@ interface Props {
 /** The image, then every layer that has a column. */
 function strip(nodes: readonly LayerNode[]): (string | null)[] {
   const names = (some: readonly LayerNode[]): string[] =>
-    some.flatMap((node) => [
-      ...names(node.block?.main ?? []),
-      ...names(node.block?.shortcut ?? []),
-      node.step.name,
-    ]);
+    some.flatMap((node) => [...(node.branches ?? []).flatMap(names), node.step.name]);
   return [null, ...names(nodes)];
 }
 
@@ -74,14 +70,17 @@ export function Overview({ inView, onGo, zoom }: Props) {
       <KindMark kind={kind} />
     </button>
   );
-  const items = (some: readonly LayerNode[]) => some.map((node) => (node.block ? block(node) : item(node.step.name, node.step.kind)));
+  const items = (some: readonly LayerNode[]) => some.map((node) => (node.branches ? block(node) : item(node.step.name, node.step.kind)));
   const block = (node: LayerNode) => {
-    const { main, shortcut } = node.block!;
+    const own = node.branches!.filter((branch) => branch.length > 0);
     return (
       <span key={node.step.name} class="bracket" role="group" aria-label={node.step.name} style={{ flexGrow: wide([node]) }}>
         <span class="lines" style={{ flexGrow: wide([node]) - 1 }}>
-          <span>{items(main)}</span>
-          {shortcut.length > 0 && <span class="side">{items(shortcut)}</span>}
+          {own.map((branch, i) => (
+            <span key={i} class={i > 0 ? "side" : undefined}>
+              {items(branch)}
+            </span>
+          ))}
         </span>
         {item(node.step.name, node.step.kind)}
       </span>
@@ -125,7 +124,7 @@ export function Overview({ inView, onGo, zoom }: Props) {
 /** How many marks stand beside each other. */
 function wide(nodes: readonly LayerNode[]): number {
   return nodes.reduce(
-    (sum, { block }) => sum + (block ? 1 + Math.max(wide(block.main), wide(block.shortcut)) : 1),
+    (sum, { branches }) => sum + 1 + Math.max(0, ...(branches ?? []).map(wide)),
     0,
   );
 }

@@ -37,9 +37,7 @@ export function openFolded(host: string): void {
 export function hostOf(nodes: readonly LayerNode[], name: string): string {
   for (const node of nodes) {
     if (node.folded?.some((step) => step.name === name)) return node.step.name;
-    if (node.block && name.startsWith(`${node.step.name}.`)) {
-      return hostOf([...node.block.main, ...node.block.shortcut], name);
-    }
+    if (node.branches && name.startsWith(`${node.step.name}.`)) return hostOf(node.branches.flat(), name);
   }
   return name;
 }
@@ -55,9 +53,8 @@ export function fold(nodes: readonly LayerNode[], open: ReadonlySet<string>): La
       kept.push(node);
       // the next ones stand with the same layer, and are open with it
       open = new Set([...open, node.step.name]);
-    } else if (node.block) {
-      const { main, shortcut } = node.block;
-      kept.push({ ...node, block: { main: fold(main, open), shortcut: fold(shortcut, open) } });
+    } else if (node.branches) {
+      kept.push({ ...node, branches: node.branches.map((branch) => fold(branch, open)) });
     } else kept.push(node);
   }
   return kept;

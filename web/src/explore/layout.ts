@@ -29,14 +29,24 @@ export interface Column {
 }
 
 export interface Block {
-  name: string;
+  step: Step;
   x: number;
   y: number;
   width: number;
   height: number;
-  /** Where the shortcut's line runs: between which x, and where layers on it end. */
-  lane: { y: number; from: number; to: number; end: number };
-  /** Whether the shortcut has layers of its own, which stand on the lane. */
+  /** The lines of the branches below the uppermost. */
+  lanes: Lane[];
+  /** Whether one number per map multiplies it. */
+  gate: boolean;
+}
+
+/** The line of a branch: between which x it runs, and where the layers on it end. */
+export interface Lane {
+  y: number;
+  from: number;
+  to: number;
+  end: number;
+  /** Whether the branch has layers of its own, which stand on the lane. */
   own: boolean;
 }
 
@@ -59,6 +69,8 @@ const LETTER = 7.6;
 const CHIP = 34;
 const LANE = 34;
 const PAD = 12;
+/** The least height of a branch, with the header of its layers. */
+const LEAST = 150;
 const CLASS_ROW = 22;
 /** Of the bars of classes. */
 const BARS = 62;
@@ -107,8 +119,21 @@ function placed(
   const start = stage.image(imageSize(input, width, height));
   // a last softmax is what the answer beside the network shows
   const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.step.kind !== "softmax");
-  const end = stage.sequence(shown, start, 0, height);
-  return { width: Math.ceil(end - room.space), height, columns: stage.columns, blocks: stage.blocks, side: room.side };
+  const high = Math.max(height, needed(shown));
+  const end = stage.sequence(shown, start, 0, high);
+  return { width: Math.ceil(end - room.space), height: high, columns: stage.columns, blocks: stage.blocks, side: room.side };
+}
+
+/** The height below which branches that stand one above the other would have no room for maps. */
+function needed(nodes: readonly LayerNode[]): number {
+  return Math.max(0, ...nodes.map((node) => (node.branches ? neededBy(node.branches) : 0)));
+}
+
+function neededBy(branches: readonly LayerNode[][]): number {
+  const own = branches.filter((branch) => branch.length > 0);
+  const rows = own.reduce((sum, branch) => sum + Math.max(LEAST, needed(branch)) + PAD, 0);
+  // two rows share what room there is
+  return own.length > 2 || own.some((branch) => needed(branch) > 0) ? LANE + rows + (own.length < branches.length ? LANE : 0) : 0;
 }
 
 /** The image, as large as there is room beside the network; three planes stand below an RGB one. */
@@ -136,7 +161,7 @@ class Stage {
 
   sequence(nodes: readonly LayerNode[], x: number, y: number, height: number): number {
     for (const node of nodes) {
-      x = node.block ? this.residual(node, node.block, x, y, height) : this.one(node, x, y, height);
+      x = node.branches ? this.join(node, node.branches, x, y, height) : this.one(node, x, y, height);
     }
     return x;
   }
@@ -148,34 +173,55 @@ class Stage {
     return x + column.width + this.room.space;
   }
 
-  private residual(
-    node: LayerNode,
-    block: NonNullable<LayerNode["block"]>,
-    x: number,
-    y: number,
-    height: number,
-  ): number {
-    const own = block.shortcut.length > 0;
+  /** Branches one above the other, those without layers as one line below them, and where they meet. */
+  private join(node: LayerNode, branches: readonly LayerNode[][], x: number, y: number, height: number): number {
+    const own = branches.filter((branch) => branch.length > 0);
+    const passes = own.length < branches.length;
     const top = y + LANE;
-    const inner = height - LANE - PAD;
-    const lower = own ? Math.round(inner * 0.46) : LANE;
+    const inner = height - LANE - PAD - (passes ? LANE : 0);
+    const rows = heights(own, inner);
     const from = x + PAD;
-    const mainEnd = this.sequence(block.main, from, top, inner - lower - PAD);
-    const sideTop = top + inner - lower;
-    const sideEnd = own ? this.sequence(block.shortcut, from, sideTop, lower) : from;
-    const sum = Math.max(mainEnd, sideEnd);
-    const end = this.one(node, sum, top, inner - (own ? 0 : lower));
-    this.blocks.push({
-      name: node.step.name,
-      x,
-      y,
-      width: end - this.room.space + PAD - x,
-      height,
-      lane: { y: own ? sideTop + HEAD / 2 : sideTop + LANE / 2 + 4, from: x, to: sum + 20, end: sideEnd - this.room.space },
-      own,
+    const ends: { y: number; end: number }[] = [];
+    let at = top;
+    own.forEach((branch, i) => {
+      ends.push({ y: at + HEAD / 2, end: this.sequence(branch, from, at, rows[i]! - PAD) });
+      at += rows[i]!;
     });
+    const meeting = Math.max(from, ...ends.map(({ end }) => end));
+    const end = this.one(node, meeting, top, inner - PAD);
+    const lanes = ends.slice(1).map((one) => ({
+      y: one.y,
+      from: x,
+      to: meeting + 20,
+      end: one.end - this.room.space,
+      own: true,
+    }));
+    if (passes) {
+      const line = top + inner + LANE / 2 + 4 - PAD;
+      lanes.push({ y: line, from: x, to: meeting + 20, end: from - this.room.space, own: false });
+    }
+    const gate = node.step.kind === "multiply" && own.some((branch) => isGate(branch, node.step));
+    this.blocks.push({ step: node.step, x, y, width: end - this.room.space + PAD - x, height, lanes, gate });
     return end + PAD;
   }
+}
+
+/** Share a height among branches: a little more than half for the first of two, all alike for more. */
+function heights(branches: readonly LayerNode[][], height: number): number[] {
+  if (branches.length === 2 && branches.every((branch) => needed(branch) === 0)) {
+    const lower = Math.round(height * 0.46);
+    return [height - lower, lower];
+  }
+  const least = branches.map((branch) => Math.max(LEAST, needed(branch)) + PAD);
+  const more = (height - least.reduce((sum, one) => sum + one, 0)) / Math.max(1, branches.length);
+  return branches.length === 1 ? [height] : least.map((one) => one + Math.max(0, more));
+}
+
+/** Whether a branch ends in one number per map, and what it meets has larger maps. */
+function isGate(branch: readonly LayerNode[], join: Step): boolean {
+  const last = branch.at(-1)!;
+  const output = (last.folded?.at(-1) ?? last.step).output;
+  return output[1] === 1 && output[2] === 1 && join.output[1]! * join.output[2]! > 1;
 }
 
 function grid(

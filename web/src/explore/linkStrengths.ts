@@ -28,6 +28,20 @@ export function linksOf(step: Step, channel: number, computation: CellComputatio
         channel,
         strength: Math.sign(computation.addends[i]!) || 1,
       }));
+    case "multiplication":
+      return computation.sources.map((layer, i) => ({
+        layer,
+        channel: computation.cells[i]![0]!,
+        strength: Math.sign(computation.factors[i]!) || 1,
+      }));
+    case "concatenation":
+      return [
+        {
+          layer: computation.sources[computation.branch] ?? null,
+          channel: computation.source[0]!,
+          strength: Math.sign(computation.value) || 1,
+        },
+      ];
     case "pooling":
       return [{ layer: source, channel, strength: Math.sign(computation.total) || 1 }];
     case "pointwise":

@@ -12,8 +12,10 @@ import { computationOf } from "../windows/window";
 import type { Step } from "../model/contract";
 import type { CellComputation } from "../windows/computation";
 import { AdditionView } from "./AdditionView";
+import { ConcatenationView } from "./ConcatenationView";
 import { CorrelationView } from "./CorrelationView";
 import { FlattenView } from "./FlattenView";
+import { MultiplicationView } from "./MultiplicationView";
 import { PixelsView } from "./PixelsView";
 import { PointwiseView } from "./PointwiseView";
 import { PoolingView } from "./PoolingView";
@@ -150,6 +152,10 @@ function Equation({ computation, ...props }: ViewProps) {
       return <SoftmaxView {...props} computation={computation} />;
     case "addition":
       return <AdditionView {...props} computation={computation} />;
+    case "multiplication":
+      return <MultiplicationView {...props} computation={computation} />;
+    case "concatenation":
+      return <ConcatenationView {...props} computation={computation} />;
     default:
       return never(computation);
   }

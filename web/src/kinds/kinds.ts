@@ -17,7 +17,9 @@ export type Family =
   | "weighted-sum"
   | "flattening"
   | "softmax"
-  | "addition";
+  | "addition"
+  | "concatenation"
+  | "multiplication";
 
 const OTHERS = {
   conv: "correlation",
@@ -30,14 +32,37 @@ const OTHERS = {
   linear: "weighted-sum",
   softmax: "softmax",
   add: "addition",
+  concat: "concatenation",
+  multiply: "multiplication",
 } as const satisfies Record<Exclude<Kind, PointwiseKind>, Family>;
 
 const keys = Object.keys as <K extends string>(of: Record<K, unknown>) => K[];
 
 export const KINDS: readonly Kind[] = [...keys(OTHERS), ...keys(POINTWISE)];
 
-/** The kinds that a network is written with: a residual block is computed as its layers and a sum. */
-export const WRITTEN_KINDS: readonly WrittenKind[] = [...KINDS.filter((kind) => kind !== "add"), "residual"];
+/** The kinds that read several branches. */
+export const JOINS = ["add", "concat", "multiply"] as const satisfies readonly Kind[];
+
+export type Join = (typeof JOINS)[number];
+
+export function isJoin(kind: Kind): kind is Join {
+  return (JOINS as readonly Kind[]).includes(kind);
+}
+
+/** The forms of writing that hold layers of their own: these and a join are what is computed. */
+const COMPOUNDS = ["residual", "branches", "repeat"] as const satisfies readonly WrittenKind[];
+
+export type Compound = (typeof COMPOUNDS)[number];
+
+export function isCompound(kind: WrittenKind): kind is Compound {
+  return (COMPOUNDS as readonly WrittenKind[]).includes(kind);
+}
+
+/** The kinds that a network is written with. */
+export const WRITTEN_KINDS: readonly WrittenKind[] = [
+  ...KINDS.filter((kind): kind is Exclude<Kind, Join> => !isJoin(kind)),
+  ...COMPOUNDS,
+];
 
 export function isKind(name: string): name is Kind {
   return (KINDS as readonly string[]).includes(name);
@@ -66,6 +91,8 @@ export function readsOf(kind: Kind): "cell" | "window" | "all" {
     case "passing":
     case "flattening":
     case "addition":
+    case "concatenation":
+    case "multiplication":
       return "cell";
     default:
       return never(family);

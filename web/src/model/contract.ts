@@ -362,7 +362,7 @@ export interface components {
         };
         /**
          * AdditionCell
-         * @description A cell at the end of a block.
+         * @description A cell where branches are added.
          */
         AdditionCell: {
             /** @example conv */
@@ -413,6 +413,43 @@ export interface components {
         };
         /** @enum {string} */
         Code: "bad_image" | "bad_multipart" | "bad_name" | "bad_network" | "bad_request" | "busy" | "internal" | "invalid" | "method_not_allowed" | "no_data" | "no_kernels" | "no_such_model" | "no_such_training" | "no_token" | "no_weights" | "not_evaluated" | "not_found" | "overloaded" | "refused" | "too_large" | "too_many_parts" | "too_slow" | "unreadable" | "unsupported_media_type" | "wrong_host" | "wrong_origin";
+        /**
+         * ConcatenationCell
+         * @description A cell where branches stand one after the other: it is a cell of one of them.
+         */
+        ConcatenationCell: {
+            /** @example conv */
+            kind: components["schemas"]["Kind"];
+            /** @example conv1 */
+            layer: string;
+            /**
+             * @example [
+             *       3,
+             *       12,
+             *       9
+             *     ]
+             */
+            cell: number[];
+            /** @description computed from the other numbers */
+            total: number;
+            /** @description as the model put it out */
+            computed: number;
+            /** @description its receptive field, padding included */
+            sees: components["schemas"]["Region"];
+            /** @description the part of it that lies in the image */
+            visible: components["schemas"]["Region"] | null;
+            /** @description all of it in words */
+            text: string;
+            /** @description what was done to the image */
+            notes: string[];
+            /** @description which of them, from 0 */
+            branch: number;
+            /** @description the layer at its end */
+            source_layer: string;
+            /** @description the cell of that layer's output */
+            source: number[];
+            value: number;
+        };
         /**
          * CorrelationCell
          * @description A cell of a convolution: `total = sum(patch * kernel) + bias`.
@@ -589,7 +626,7 @@ export interface components {
             number
         ];
         /** @enum {string} */
-        Kind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "add";
+        Kind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "add" | "concat" | "multiply";
         /**
          * KindSettings
          * @description A kind of layer as it is written.
@@ -769,6 +806,40 @@ export interface components {
             /** @enum {string} */
             interpolation?: "bilinear" | "bicubic";
         };
+        /**
+         * ProductCell
+         * @description A cell where branches are multiplied.
+         */
+        ProductCell: {
+            /** @example conv */
+            kind: components["schemas"]["Kind"];
+            /** @example conv1 */
+            layer: string;
+            /**
+             * @example [
+             *       3,
+             *       12,
+             *       9
+             *     ]
+             */
+            cell: number[];
+            /** @description computed from the other numbers */
+            total: number;
+            /** @description as the model put it out */
+            computed: number;
+            /** @description its receptive field, padding included */
+            sees: components["schemas"]["Region"];
+            /** @description the part of it that lies in the image */
+            visible: components["schemas"]["Region"] | null;
+            /** @description all of it in words */
+            text: string;
+            /** @description what was done to the image */
+            notes: string[];
+            factors: number[];
+            sources: string[];
+            /** @description where each factor stands in its layer */
+            cells: number[][];
+        };
         /** Ranked */
         Ranked: {
             /** @example 7 */
@@ -854,9 +925,11 @@ export interface components {
             required: boolean;
             /** @description what it is where it is not written; null follows from another one */
             default: boolean | number | number[] | string | null;
+            /** @description where it is one of a few words */
+            choices?: string[];
         };
         /** @enum {string} */
-        SettingName: "kernel" | "padding" | "filters" | "stride" | "dilation" | "groups" | "bias" | "multiplier" | "epsilon" | "momentum" | "initial" | "slope" | "rate" | "features";
+        SettingName: "kernel" | "padding" | "filters" | "stride" | "dilation" | "groups" | "bias" | "multiplier" | "epsilon" | "momentum" | "initial" | "slope" | "rate" | "features" | "join" | "times";
         /**
          * Shapes
          * @description A network's table.
@@ -934,6 +1007,10 @@ export interface components {
             settings: string;
             /** @description how many blocks it stands in */
             depth: number;
+            /** @description the join in one of whose branches it stands; empty for none */
+            block: string;
+            /** @description which of that join's branches, from 0 */
+            branch: number;
             input: number[];
             output: number[];
             parameters: number;
@@ -1012,9 +1089,9 @@ export interface components {
             /** @description that flatten laid out as these features */
             maps: number[] | null;
         };
-        Window: components["schemas"]["CorrelationCell"] | components["schemas"]["WeightedSumCell"] | components["schemas"]["PoolingCell"] | components["schemas"]["AdditionCell"] | components["schemas"]["ElementwiseCell"];
+        Window: components["schemas"]["CorrelationCell"] | components["schemas"]["WeightedSumCell"] | components["schemas"]["PoolingCell"] | components["schemas"]["AdditionCell"] | components["schemas"]["ProductCell"] | components["schemas"]["ConcatenationCell"] | components["schemas"]["ElementwiseCell"];
         /** @enum {string} */
-        WrittenKind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "residual";
+        WrittenKind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "residual" | "branches" | "repeat";
         /**
          * WrittenNetwork
          * @description A network as it is written.
@@ -1150,6 +1227,7 @@ export type ActivationLists = components['schemas']['ActivationLists'];
 export type AdditionCell = components['schemas']['AdditionCell'];
 export type AttributionMap = components['schemas']['AttributionMap'];
 export type Code = components['schemas']['Code'];
+export type ConcatenationCell = components['schemas']['ConcatenationCell'];
 export type CorrelationCell = components['schemas']['CorrelationCell'];
 export type DataName = components['schemas']['DataName'];
 export type DataSet = components['schemas']['DataSet'];
@@ -1173,6 +1251,7 @@ export type PoolingCell = components['schemas']['PoolingCell'];
 export type Prediction = components['schemas']['Prediction'];
 export type Predictions = components['schemas']['Predictions'];
 export type Preprocessing = components['schemas']['Preprocessing'];
+export type ProductCell = components['schemas']['ProductCell'];
 export type Ranked = components['schemas']['Ranked'];
 export type Ready = components['schemas']['Ready'];
 export type Region = components['schemas']['Region'];

@@ -1,40 +1,29 @@
-/** The steps of a plan as the tree that they are written in: blocks and their branches. */
-import { familyOf, WRITTEN_KINDS } from "../kinds/kinds";
+/** The steps of a plan as the tree that they are written in: joins and their branches. */
+import { isJoin, WRITTEN_KINDS } from "../kinds/kinds";
 import type { Step, WrittenKind } from "./contract";
 import type { WrittenLayer } from "./types";
 
 export interface LayerNode {
   step: Step;
-  /** Of a residual block: its layers, and those of its shortcut (none: the input itself). */
-  block?: { main: LayerNode[]; shortcut: LayerNode[] };
+  /** Of a join: the layers of each branch (none: what the branches start from, as it is). */
+  branches?: LayerNode[][];
   /** Layers after it that are shown with it. */
   folded?: Step[];
 }
 
-/** Build the tree; the steps come in the order of computation, a block after what is in it. */
+/** Build the tree; the steps come in the order of computation, a join after what is in its branches. */
 export function treeOf(steps: readonly Step[]): LayerNode[] {
-  return under(steps, "");
-}
-
-function under(steps: readonly Step[], prefix: string): LayerNode[] {
-  const nodes: LayerNode[] = [];
+  const held = new Map<string, LayerNode[]>();
+  const branch = (block: string, number: number): LayerNode[] => {
+    const key = `${block} ${number}`;
+    if (!held.has(key)) held.set(key, []);
+    return held.get(key)!;
+  };
   for (const step of steps) {
-    if (!step.name.startsWith(prefix) || step.name.slice(prefix.length).includes(".")) continue;
-    if (familyOf(step.kind) !== "addition") {
-      nodes.push({ step });
-      continue;
-    }
-    const inside = steps.filter((other) => other.name.startsWith(`${step.name}.`));
-    const side = `${step.name}.shortcut.`;
-    nodes.push({
-      step,
-      block: {
-        main: under(inside.filter((other) => !other.name.startsWith(side)), `${step.name}.`),
-        shortcut: under(inside, side),
-      },
-    });
+    const node = isJoin(step.kind) ? { step, branches: step.source.map((_, number) => branch(step.name, number)) } : { step };
+    branch(step.block, step.branch).push(node);
   }
-  return nodes;
+  return branch("", 0);
 }
 
 /** The kind that a written layer names; null for one that the page does not know. */

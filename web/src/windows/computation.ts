@@ -74,9 +74,41 @@ export interface Softmax {
 
 export interface Addition {
   family: "addition";
-  addends: [number, number];
-  sources: [string | null, string | null];
+  addends: number[];
+  /** The layers that they come from; null is the image. */
+  sources: (string | null)[];
   total: number;
 }
 
-export type CellComputation = Correlation | Pooling | WeightedSum | Pointwise | Flattening | Softmax | Addition;
+export interface Multiplication {
+  family: "multiplication";
+  factors: number[];
+  sources: (string | null)[];
+  /** Where each factor stands in its layer: the same cell, or the only one of its map. */
+  cells: number[][];
+  total: number;
+}
+
+export interface Concatenation {
+  family: "concatenation";
+  /** Which of the branches the cell comes from. */
+  branch: number;
+  sources: (string | null)[];
+  /** How many maps, or features, each branch has. */
+  counts: number[];
+  /** The cell of the branch's last layer. */
+  source: number[];
+  value: number;
+  total: number;
+}
+
+export type CellComputation =
+  | Correlation
+  | Pooling
+  | WeightedSum
+  | Pointwise
+  | Flattening
+  | Softmax
+  | Addition
+  | Multiplication
+  | Concatenation;

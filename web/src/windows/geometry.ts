@@ -54,13 +54,17 @@ export function receptiveField(step: Step, y: number, x: number): Region {
  */
 export function onGrid(steps: Map<string, Step>, step: Step, cell: readonly number[]): [number, number] {
   if (cell.length === 3) return [cell[1]!, cell[2]!];
-  if (readsOf(step.kind) === "all") return [0, 0];
+  if (readsOf(step.kind) === "all" || step.kind === "concat") return [0, 0];
   if (step.input.length === 3) {
     const [, height, width] = step.input as [number, number, number];
     const index = cell[0]! % (height * width);
     return [Math.floor(index / width), index % width];
   }
-  const before = step.source[0];
-  const earlier = before ? steps.get(before) : undefined;
-  return earlier ? onGrid(steps, earlier, cell) : [0, 0];
+  // of branches, those that still are on a grid
+  const places = step.source.map((name): [number, number] => {
+    const earlier = name ? steps.get(name) : undefined;
+    return earlier ? onGrid(steps, earlier, cell) : [0, 0];
+  });
+  const [first, ...others] = places.filter(([y, x]) => y > 0 || x > 0);
+  return first && others.every(([y, x]) => y === first[0] && x === first[1]) ? first : [0, 0];
 }

@@ -26,6 +26,7 @@ export function mapsBehind(steps: Map<string, Step>, step: Step): [number, numbe
   for (let at = step.source[0]; at; ) {
     const before = steps.get(at);
     if (!before || familyOf(before.kind) === "weighted-sum") return null;
+    if (before.kind === "concat" && before.output.length === 1) return null;
     if (before.input.length === 3) return before.input as [number, number, number];
     at = before.source[0];
   }

@@ -4,8 +4,8 @@ import { isPointwise } from "../kinds/kinds";
 import { never } from "../kinds/never";
 import type { Step } from "../model/contract";
 import { correlation } from "./correlation";
-import { flatIndex } from "./cells";
 import { flattening, pointwise, softmaxStep } from "./elementwise";
+import { addition, concatenation, multiplication } from "./joins";
 import { pooling } from "./pooling";
 import type { CellComputation } from "./computation";
 import { weightedSum } from "./weightedSum";
@@ -46,13 +46,18 @@ export function computationOf(computed: Computed, layer: string, cell: readonly 
       return flattening(step, cell, input);
     case "softmax":
       return softmaxStep(cell[0]!, input);
-    case "add": {
-      const sources: [string | null, string | null] = [step.source[0] ?? null, step.source[1] ?? null];
-      const at = flatIndex(step.output, cell);
-      const addends = sources.map((name) => sourceOf(computed, name).data[at]!) as [number, number];
-      return { family: "addition", addends, sources, total: addends[0] + addends[1] };
-    }
+    case "add":
+      return addition(step, cell, ends(computed, step));
+    case "multiply":
+      return multiplication(step, cell, ends(computed, step));
+    case "concat":
+      return concatenation(step, cell, ends(computed, step));
     default:
       return never(step.kind);
   }
+}
+
+/** What stands at the ends of a join's branches. */
+function ends(computed: Computed, step: Step): Tensor[] {
+  return step.source.map((name) => sourceOf(computed, name));
 }

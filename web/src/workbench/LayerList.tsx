@@ -1,6 +1,8 @@
 /** A list of layers to edit: settings, order, what each gives; blocks hold lists of their own. */
 import { grouped, shapeText } from "../draw/numbers";
 import { t } from "../i18n";
+import { isCompound, type Compound } from "../kinds/kinds";
+import { never } from "../kinds/never";
 import { kindOf } from "../model/tree";
 import type { Setting, Step, WrittenKind } from "../model/contract";
 import type { WrittenLayer } from "../model/types";
@@ -76,24 +78,15 @@ export function LayerList({ layers, steps, prefix, wrong, onChange }: Props) {
                   </button>
                 </span>
               </div>
-              {kind === "residual" && (
-                <div class="branches">
-                  <LayerList
-                    layers={layer["residual"] as WrittenLayer[]}
-                    steps={steps}
-                    prefix={`${prefix}${name}.`}
-                    wrong={inside(wrong, index, "residual")}
-                    onChange={(inner) => replace(index, { ...layer, residual: inner })}
-                  />
-                  <p class="quiet">{t("block.shortcut")}</p>
-                  <LayerList
-                    layers={(layer["shortcut"] as WrittenLayer[] | undefined) ?? []}
-                    steps={steps}
-                    prefix={`${prefix}${name}.shortcut.`}
-                    wrong={inside(wrong, index, "shortcut")}
-                    onChange={(inner) => replace(index, { ...layer, shortcut: inner })}
-                  />
-                </div>
+              {kind && isCompound(kind) && (
+                <Lists
+                  layer={layer}
+                  kind={kind}
+                  steps={steps}
+                  prefix={`${prefix}${name}.`}
+                  wrong={(...keys) => inside(wrong, index, ...keys)}
+                  onChange={(next) => replace(index, next)}
+                />
               )}
             </li>
           );
@@ -102,6 +95,86 @@ export function LayerList({ layers, steps, prefix, wrong, onChange }: Props) {
       <AddLayer onAdd={(kind) => onChange([...layers, fresh(kind)])} />
     </>
   );
+}
+
+interface ListsProps {
+  layer: WrittenLayer;
+  kind: Compound;
+  steps: Map<string, Step>;
+  /** What the names of its layers begin with. */
+  prefix: string;
+  wrong: (...keys: (string | number)[]) => Place[];
+  onChange: (layer: WrittenLayer) => void;
+}
+
+/** The lists of layers that a layer holds. */
+function Lists({ layer, kind, steps, prefix, wrong, onChange }: ListsProps) {
+  switch (kind) {
+    case "residual":
+      return (
+        <div class="branches">
+          <LayerList
+            layers={(layer["residual"] as WrittenLayer[] | undefined) ?? []}
+            steps={steps}
+            prefix={prefix}
+            wrong={wrong("residual")}
+            onChange={(inner) => onChange({ ...layer, residual: inner })}
+          />
+          <p class="quiet">{t("block.shortcut")}</p>
+          <LayerList
+            layers={(layer["shortcut"] as WrittenLayer[] | undefined) ?? []}
+            steps={steps}
+            prefix={`${prefix}shortcut.`}
+            wrong={wrong("shortcut")}
+            onChange={(inner) => onChange({ ...layer, shortcut: inner })}
+          />
+        </div>
+      );
+    case "repeat":
+      return (
+        <div class="branches">
+          <LayerList
+            layers={(layer["layers"] as WrittenLayer[] | undefined) ?? []}
+            steps={steps}
+            prefix={`${prefix}1.`}
+            wrong={wrong("layers")}
+            onChange={(inner) => onChange({ ...layer, layers: inner })}
+          />
+        </div>
+      );
+    case "branches": {
+      const branches = (layer["branches"] as WrittenLayer[][] | undefined) ?? [];
+      const put = (next: WrittenLayer[][]) => onChange({ ...layer, branches: next });
+      return (
+        <div class="branches">
+          {branches.map((branch, i) => (
+            <section key={i}>
+              <p class="quiet">
+                {t("branch.number", { n: i + 1 })}
+                {branches.length > 2 && (
+                  <button aria-label={t("workbench.removeBranch", { n: i + 1 })} onClick={() => put(branches.toSpliced(i, 1))}>
+                    ×
+                  </button>
+                )}
+              </p>
+              <LayerList
+                layers={branch}
+                steps={steps}
+                prefix={`${prefix}branch${i + 1}.`}
+                wrong={wrong("branches", i)}
+                onChange={(inner) => put(branches.with(i, inner))}
+              />
+            </section>
+          ))}
+          <button class="add" onClick={() => put([...branches, []])}>
+            + {t("workbench.addBranch")}
+          </button>
+        </div>
+      );
+    }
+    default:
+      return never(kind);
+  }
 }
 
 interface SettingsProps {
@@ -142,6 +215,18 @@ interface FieldProps {
 function Field({ layer, setting, value, onText, onSwitch }: FieldProps) {
   const word = t(`field.${setting.name}`);
   const normally = setting.default;
+  if (setting.choices) {
+    return (
+      <label data-field={setting.key} title={setting.key}>
+        <span>{word}</span>
+        <select value={shown(value ?? normally)} aria-label={`${layer} ${word}`} onChange={(event) => onText(event.currentTarget.value)}>
+          {setting.choices.map((choice) => (
+            <option key={choice}>{choice}</option>
+          ))}
+        </select>
+      </label>
+    );
+  }
   return (
     <label data-field={setting.key} title={setting.key}>
       {typeof normally !== "boolean" ? (

@@ -45,6 +45,10 @@ export function fresh(kind: WrittenKind): WrittenLayer {
       return { dropout: 0.2 };
     case "residual":
       return { residual: [{ conv: 16, kernel: 3, padding: 1 }, { relu: true }] };
+    case "branches":
+      return { branches: [[], [{ conv: 16, kernel: 3, padding: 1 }, { relu: true }]], join: "concat" };
+    case "repeat":
+      return { repeat: 2, layers: [{ conv: 16, kernel: 3, padding: 1 }, { relu: true }] };
     default:
       // the rest needs nothing; what a new kind needs, the server names
       return { [kind]: true };

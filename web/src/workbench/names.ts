@@ -6,7 +6,8 @@ export function namesOf(layers: readonly WrittenLayer[]): string[] {
   const counts = new Map<string, number>();
   return layers.map((layer) => {
     // a kind that the page does not know is named by its own key, as the server names it
-    const kind = kindOf(layer) ?? Object.keys(layer).find((key) => key !== "name") ?? "";
+    const known = kindOf(layer);
+    const kind = known === "branches" ? String(layer["join"]) : (known ?? Object.keys(layer).find((key) => key !== "name") ?? "");
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
     const gap = /\d$/.test(kind) ? "_" : ""; // relu6_1: relu61 is the 61st ReLU
     return typeof layer["name"] === "string" ? layer["name"] : `${kind}${gap}${counts.get(kind)}`;

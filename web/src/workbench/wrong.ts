@@ -18,7 +18,8 @@ export function markOf(wrong: readonly Place[], index: number): "" | "is-wrong" 
   return here.some((place) => place.length === 1) ? "is-wrong" : "holds-wrong";
 }
 
-/** Where the wrong layers stand within a branch of a block. */
-export function inside(wrong: readonly Place[], index: number, branch: string): Place[] {
-  return wrong.filter((place) => place[0] === index && place[1] === branch).map((place) => place.slice(2));
+/** Where the wrong layers stand within a list that a block holds under some keys. */
+export function inside(wrong: readonly Place[], index: number, ...keys: readonly (string | number)[]): Place[] {
+  const path = [index, ...keys];
+  return wrong.filter((place) => path.every((key, i) => place[i] === key)).map((place) => place.slice(path.length));
 }

@@ -108,14 +108,22 @@ class _Writer:
         lines: list[Line] = []
         for item, parts in self._each(items):
             if isinstance(item, Block):
-                main, side = f"{variable}_main", f"{variable}_side"
-                lines.append(Line(f"{main} = {side} = {variable}", "two branches"))
-                lines += self.functional(item.main, main)
-                lines += self.functional(item.shortcut, side)
-                total = f"{variable} = layers.Add()([{main}, {side}])"
-                lines.append(Line(total, _channels_last(item.step.output)))
+                lines += self._block(item, variable)
             lines += [Line(f"{variable} = {layer}({variable})", shape) for layer, shape in parts]
         return lines
+
+    def _block(self, block: Block, variable: str) -> list[Line]:
+        """Write branches as assignments to variables of their own, and what joins them."""
+        count = len(block.branches)
+        residual = block.step.kind == "add" and count == 2
+        ends = ["main", "side"] if residual else [f"branch{n}" for n in range(1, count + 1)]
+        variables = [f"{variable}_{end}" for end in ends]
+        words = "two branches" if count == 2 else f"{count} branches"
+        lines = [Line(f"{' = '.join(variables)} = {variable}", words)]
+        for own, items in zip(variables, block.branches, strict=True):
+            lines += self.functional(items, own)
+        joined = f"{variable} = layers.{_JOINS[block.step.kind]}()([{', '.join(variables)}])"
+        return [*lines, Line(joined, _channels_last(block.step.output))]
 
     def _each(
         self, items: Sequence[Step | Block]
@@ -161,8 +169,8 @@ class _Writer:
                 return [
                     call("layers.Dense", features, use_bias=bias, kernel_regularizer=regularizer)
                 ]
-            case layers.Softmax() | layers.Add():
-                return []  # left out; written as a sum
+            case layers.Softmax() | layers.Add() | layers.Concat() | layers.Multiply():
+                return []  # left out; written by `_block`
             case _:
                 assert_never(spec)
 
@@ -202,6 +210,8 @@ class _Writer:
         strides = None if stride == kernel else stride
         return call(f"layers.{kind}Pooling2D", kernel, strides=strides, padding=padding)
 
+
+_JOINS = {"add": "Add", "concat": "Concatenate", "multiply": "Multiply"}
 
 _GLOBAL_AVERAGE = "GlobalAveragePooling2D"
 

@@ -23,6 +23,41 @@ RESIDUAL = '''class Residual(nn.Module):
     def forward(self, x):
         return self.layers(x) + self.shortcut(x)
 '''
+JOINS = {
+    "add": '''class Sum(nn.Module):
+    """The sum of branches that all read the same; an empty one is the input itself."""
+
+    def __init__(self, *branches):
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x):
+        return sum(branch(x) for branch in self.branches)
+''',
+    "concat": '''class Concat(nn.Module):
+    """The maps of branches that all read the same, one after the other."""
+
+    def __init__(self, *branches):
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+''',
+    "multiply": '''class Multiply(nn.Module):
+    """The product of branches that all read the same; one number per map multiplies a whole map."""
+
+    def __init__(self, *branches):
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x):
+        product = self.branches[0](x)
+        for branch in self.branches[1:]:
+            product = product * branch(x)
+        return product
+''',
+}
 AVERAGE = '''class PaddedAvgPool2d(nn.Module):
     """Average pooling with padding (left, right, top, bottom) that is not counted."""
 
@@ -91,7 +126,11 @@ def torch_code(network: Network) -> TorchCode:
     lines += writer.through(network.plan().logits.nested(), "")
     parts = ((RESIDUAL, writer.sums), (AVERAGE, writer.averages), (SCALE, writer.scales))
     classes = [text for text, used in parts if used]
+    classes += [text for kind, text in JOINS.items() if kind in writer.joins]
     return TorchCode("".join(f"{text}\n\n" for text in classes), render(lines, 8), writer.names)
+
+
+_CLASSES = {"add": "Sum", "concat": "Concat", "multiply": "Multiply"}
 
 
 @dataclass
@@ -100,6 +139,8 @@ class _Writer:
     sums: bool = False
     averages: bool = False
     scales: bool = False
+    joins: set[str] = field(default_factory=set)
+    """Kinds of joins other than a residual block."""
 
     def through(self, items: Sequence[Step | Block], place: str, indent: str = "") -> list[Line]:
         """Write one list of layers; `place` is the prefix of its modules in the `state_dict`."""
@@ -107,7 +148,7 @@ class _Writer:
         index = 0
         for item in items:
             if isinstance(item, Block):
-                lines += self._residual(item, f"{place}{index}.", indent)
+                lines += self._block(item, f"{place}{index}.", indent)
                 index += 1
                 continue
             codes = self._layer(item)
@@ -119,16 +160,34 @@ class _Writer:
             lines.append(Line(f"{indent}{codes[-1]},", comment))
         return lines
 
+    def _block(self, block: Block, place: str, indent: str) -> list[Line]:
+        if block.step.kind == "add" and len(block.branches) == 2:
+            return self._residual(block, place, indent)
+        self.joins.add(block.step.kind)
+        lines = [Line(f"{indent}{_CLASSES[block.step.kind]}(")]
+        for number, items in enumerate(block.branches):
+            lines += self._branch(items, f"{place}branches.{number}.", indent + "    ")
+        return [*lines, Line(f"{indent}),", shape_comment(block.step.output))]
+
     def _residual(self, block: Block, place: str, indent: str) -> list[Line]:
         self.sums = True
-        inner = indent + "    "
+        main, shortcut = block.branches if block.branches[0] else reversed(block.branches)
         lines = [Line(f"{indent}Residual(")]
-        for branch, items in (("layers", block.main), ("shortcut", block.shortcut)):
-            if items or branch == "layers":
-                lines.append(Line(f"{inner}nn.Sequential("))
-                lines += self.through(items, f"{place}{branch}.", inner + "    ")
-                lines.append(Line(f"{inner}),"))
+        lines += self._branch(main, f"{place}layers.", indent + "    ", empty="nn.Sequential()")
+        if shortcut:
+            lines += self._branch(shortcut, f"{place}shortcut.", indent + "    ")
         return [*lines, Line(f"{indent}),", shape_comment(block.step.output))]
+
+    def _branch(
+        self, items: Sequence[Step | Block], place: str, indent: str, empty: str = "nn.Identity()"
+    ) -> list[Line]:
+        if not items:
+            return [Line(f"{indent}{empty},")]
+        return [
+            Line(f"{indent}nn.Sequential("),
+            *self.through(items, place, indent + "    "),
+            Line(f"{indent}),"),
+        ]
 
     def _layer(self, step: Step) -> list[str]:
         """Return the module of a layer, after the padding that PyTorch's own cannot do."""
@@ -156,8 +215,8 @@ class _Writer:
                 return ["nn.AdaptiveMaxPool2d(1)"]
             case layers.GlobalAvgPool():
                 return ["nn.AdaptiveAvgPool2d(1)"]
-            case layers.Softmax() | layers.Add():
-                return []  # left out: the loss works on logits; written as a `Residual`
+            case layers.Softmax() | layers.Add() | layers.Concat() | layers.Multiply():
+                return []  # left out: the loss works on logits; written as a block
             case _:
                 assert_never(spec)
 

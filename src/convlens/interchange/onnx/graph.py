@@ -155,7 +155,15 @@ class _Writer:
             case layers.GlobalAvgPool():
                 return self.node("GlobalAveragePool", name, inputs, output)
             case layers.Add():
-                return self.node("Add", name, inputs, output)
+                return self.node("Add" if len(inputs) == 2 else "Sum", name, inputs, output)
+            case layers.Concat():
+                return self.node("Concat", name, inputs, output, axis=1)
+            case layers.Multiply():
+                first, *others, last = inputs
+                for number, other in enumerate(others, start=1):  # the operator has two inputs
+                    product = f"{name}/mul{number}"
+                    first = self.node("Mul", product, [first, other], product)
+                return self.node("Mul", name, [first, last], output)
             case _:
                 assert_never(spec)
 

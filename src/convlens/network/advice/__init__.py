@@ -12,8 +12,9 @@ from typing import Any
 from convlens.network.advice.case import Case, Proposal
 from convlens.network.advice.proposals import proposals
 from convlens.network.arithmetic import Shape
-from convlens.network.layers import Layer, Residual
-from convlens.network.mistakes import Advice, Change, Drop, Path, Splice
+from convlens.network.layers import Layer, Repeat, Residual
+from convlens.network.mistakes import Advice, Change, Drop, Splice
+from convlens.network.paths import descents, list_at, with_list_at
 from convlens.network.plan import Plan
 from convlens.network.reading import layers_and_mistakes
 from convlens.network.walk import Limits, Misfit, walk
@@ -24,7 +25,7 @@ MOST = 6
 _PHASES = {"softmax": 1, "classes": 2}
 """Kinds of misfit that the walk looks for after the shapes."""
 
-_STAGES = {"names": 9, "groups": 1, "padding": 1}
+_STAGES = {"names": 2**40, "groups": 1, "padding": 1}
 """Kinds of misfit of a layer that are looked for before its size, names before what is inside."""
 
 
@@ -61,7 +62,9 @@ def _with(draft: Draft, change: Change) -> Draft | None:
         new, mistakes = layers_and_mistakes(change.inserted, change.at)
         if mistakes:
             return None
-        return replace(draft, layers=_spliced(draft.layers, change.at[1:], change, new))
+        old = list_at(draft.layers, change.at)
+        spliced = old[: change.start] + new + old[change.start + change.removed :]
+        return replace(draft, layers=with_list_at(draft.layers, change.at, spliced))
     if isinstance(change, Drop) or change.key in draft.fixed:
         return None
     values: dict[str, Any] = {change.key: change.value}
@@ -70,19 +73,6 @@ def _with(draft: Draft, change: Change) -> Draft | None:
     elif change.key == "input":
         values = {"input": tuple(change.value)}
     return replace(draft, **values)
-
-
-def _spliced(
-    layers: tuple[Layer, ...], inside: Path, change: Splice, new: tuple[Layer, ...]
-) -> tuple[Layer, ...]:
-    if not inside:
-        return layers[: change.start] + new + layers[change.start + change.removed :]
-    index, branch, *deeper = inside
-    field = "layers" if branch == "residual" else "shortcut"
-    block = layers[int(index)]
-    inner = _spliced(getattr(block, field), tuple(deeper), change, new)
-    changed = block.model_copy(update={field: inner})
-    return (*layers[: int(index)], changed, *layers[int(index) + 1 :])
 
 
 def advised(draft: Draft, misfit: Misfit) -> Misfit:
@@ -136,21 +126,29 @@ def _left(layers: tuple[Layer, ...], misfit: Misfit) -> tuple[int, ...]:
 
     Counted from the end of each list, because a change adds or removes layers before its place.
     """
-    at = misfit.mistake.at
     left = [-_PHASES.get(misfit.mistake.kind, 0)]
-    for part in at[1:]:
-        if isinstance(part, int):
-            left.append(len(layers) - part)
-            block = layers[part] if part < len(layers) else None
-        elif isinstance(block, Residual):
-            left.append(1 if part == "residual" else 0)
-            layers = block.layers if part == "residual" else block.shortcut
+    names = misfit.layer.split(".")
+    at = misfit.mistake.at[1:]
+    for step in descents(layers, misfit.mistake.at):
+        left.append(len(step.layers) - step.index)
+        lists = step.block.lists()
+        _, *names = names  # its own
+        if isinstance(step.block, Repeat):
+            copy, *names = names
+            left.append(step.block.times - int(copy))
+        else:
+            left.append(len(lists) - list(lists).index(step.keys))
+            named = not isinstance(step.block, Residual) or step.keys == ("shortcut",)
+            names = names[named:]
+        layers, at = lists[step.keys], at[1 + len(step.keys) :]
+    if at and isinstance(at[0], int):
+        left.append(len(layers) - at[0])
     return (*left, _STAGES.get(misfit.mistake.kind, 0))
 
 
 def _case(draft: Draft, misfit: Misfit) -> Case:
     *inside, last = misfit.mistake.at
-    siblings = _list_at(draft.layers, tuple(inside)) if inside else draft.layers
+    siblings = list_at(draft.layers, tuple(inside))
     return Case(
         misfit,
         tuple(inside) or ("layers",),
@@ -160,14 +158,3 @@ def _case(draft: Draft, misfit: Misfit) -> Case:
         draft.classes,
         draft.limits or Limits(),
     )
-
-
-def _list_at(layers: tuple[Layer, ...], at: Path) -> tuple[Layer, ...]:
-    """Return the list of layers of a path such as `("layers", 3, "residual")`."""
-    block: Layer | None = None
-    for part in at[1:]:
-        if isinstance(part, int):
-            block = layers[part]
-        elif isinstance(block, Residual):
-            layers = block.layers if part == "residual" else block.shortcut
-    return layers

@@ -24,7 +24,16 @@ from convlens.network.layers.activations import (
 from convlens.network.layers.base import LARGEST, Layer, Unfit, short
 from convlens.network.layers.convolution import Conv, Depthwise
 from convlens.network.layers.dense import Linear, Softmax
-from convlens.network.layers.joins import Add, Residual
+from convlens.network.layers.joins import (
+    Add,
+    Branches,
+    Compound,
+    Concat,
+    Join,
+    Multiply,
+    Repeat,
+    Residual,
+)
 from convlens.network.layers.normalisation import BatchNorm, Scale
 from convlens.network.layers.pointwise import Pointwise, concrete
 from convlens.network.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
@@ -36,8 +45,10 @@ from convlens.network.layers.written import write_layer
 
 __all__ = [
     "ACTIVATIONS",
+    "COMPOUNDS",
     "COMPUTED",
     "GELU",
+    "JOINS",
     "KINDS",
     "LARGEST",
     "POINTWISE",
@@ -47,6 +58,9 @@ __all__ = [
     "AnyLayer",
     "AvgPool",
     "BatchNorm",
+    "Branches",
+    "Compound",
+    "Concat",
     "Conv",
     "Depthwise",
     "Dropout",
@@ -54,12 +68,15 @@ __all__ = [
     "GlobalAvgPool",
     "GlobalMaxPool",
     "HardSwish",
+    "Join",
     "Layer",
     "LeakyReLU",
     "Linear",
     "MaxPool",
+    "Multiply",
     "Pointwise",
     "ReLU",
+    "Repeat",
     "Residual",
     "Scale",
     "SiLU",
@@ -85,8 +102,16 @@ AnyLayer = (
     | Linear
     | Softmax
     | Add
+    | Concat
+    | Multiply
 )
-"""Every kind that is computed. A `Residual` is a form of writing: its sum is an `Add`."""
+"""Every kind that is computed. Each `Compound` is a form of writing only."""
+
+COMPOUNDS: tuple[type[Compound], ...] = (Residual, Branches, Repeat)
+"""The forms of writing that hold lists of layers."""
+
+JOINS: tuple[type[Join], ...] = (Add, Concat, Multiply)
+"""The kinds that read the ends of several branches."""
 
 _WRITTEN: tuple[type[Layer], ...] = (
     Conv,
@@ -99,10 +124,13 @@ _WRITTEN: tuple[type[Layer], ...] = (
     Flatten,
     Linear,
     Softmax,
-    Residual,
+    *COMPOUNDS,
 )
 KINDS = {cls.kind: cls for cls in _WRITTEN}
 """The kinds that can be written, by the key that names them."""
 
-COMPUTED = tuple(kind for kind in (*KINDS, Add.kind) if kind != Residual.kind)
+COMPUTED = (
+    *(kind for kind, cls in KINDS.items() if not issubclass(cls, Compound)),
+    *(cls.kind for cls in JOINS),
+)
 """The kinds that the steps of a plan have, by their keys."""

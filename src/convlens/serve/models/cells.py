@@ -10,9 +10,11 @@ from convlens.inside.explain import explain
 from convlens.inside.records import (
     Addition,
     CellComputation,
+    Concatenation,
     Correlation,
     Elementwise,
     Pooling,
+    Product,
     Region,
     WeightedSum,
 )
@@ -69,6 +71,21 @@ def cell_json(computation: CellComputation, notes: list[str]) -> schemas.Window:
                 **common,
                 "addends": list(computation.addends),
                 "sources": list(computation.sources),
+            }
+        case Product():
+            return {
+                **common,
+                "factors": list(computation.factors),
+                "sources": list(computation.sources),
+                "cells": [list(cell) for cell in computation.cells],
+            }
+        case Concatenation():
+            return {
+                **common,
+                "branch": computation.branch,
+                "source_layer": computation.source,
+                "source": list(computation.source_cell),
+                "value": computation.value,
             }
         case Elementwise():
             return {

@@ -40,6 +40,8 @@ def _step(step: Step, source: list[str | None]) -> schemas.Step:
         "kind": step.kind,
         "settings": layer.settings(),
         "depth": step.depth,
+        "block": step.block,
+        "branch": step.branch,
         "input": list(step.input),
         "output": list(step.output),
         "parameters": step.parameters,

@@ -128,10 +128,27 @@ class PoolingCell(Cell):
 
 
 class AdditionCell(Cell):
-    """A cell at the end of a block."""
+    """A cell where branches are added."""
 
     addends: list[float]
     sources: list[str]
+
+
+class ProductCell(Cell):
+    """A cell where branches are multiplied."""
+
+    factors: list[float]
+    sources: list[str]
+    cells: Annotated[list[list[int]], Field(description="where each factor stands in its layer")]
+
+
+class ConcatenationCell(Cell):
+    """A cell where branches stand one after the other: it is a cell of one of them."""
+
+    branch: Annotated[int, Field(description="which of them, from 0")]
+    source_layer: Annotated[str, Field(description="the layer at its end")]
+    source: Annotated[list[int], Field(description="the cell of that layer's output")]
+    value: float
 
 
 class ElementwiseCell(Cell):
@@ -144,6 +161,13 @@ class ElementwiseCell(Cell):
 
 
 Window = TypeAliasType(
-    "Window", CorrelationCell | WeightedSumCell | PoolingCell | AdditionCell | ElementwiseCell
+    "Window",
+    CorrelationCell
+    | WeightedSumCell
+    | PoolingCell
+    | AdditionCell
+    | ProductCell
+    | ConcatenationCell
+    | ElementwiseCell,
 )
 """One output cell taken apart."""

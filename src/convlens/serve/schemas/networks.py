@@ -9,7 +9,7 @@ from typing_extensions import TypeAliasType, TypedDict
 
 from convlens.network.layers import COMPUTED, KINDS
 
-BRANCHES = ("layers", "shortcut")
+BRANCHES = ("layers", "shortcut", "branches")
 """Fields that hold layers of their own."""
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class Step(TypedDict):
     kind: Annotated[Kind, Field(examples=["conv"])]
     settings: Annotated[str, Field(examples=["8 of 3x3"])]
     depth: Annotated[int, Field(description="how many blocks it stands in")]
+    block: Annotated[
+        str, Field(description="the join in one of whose branches it stands; empty for none")
+    ]
+    branch: Annotated[int, Field(description="which of that join's branches, from 0")]
     input: Shape
     output: Shape
     parameters: int
@@ -115,6 +119,7 @@ class Setting(TypedDict):
         bool | int | float | list[int] | str | None,
         Field(description="what it is where it is not written; null follows from another one"),
     ]
+    choices: NotRequired[Annotated[list[str], Field(description="where it is one of a few words")]]
 
 
 class KindSettings(TypedDict):

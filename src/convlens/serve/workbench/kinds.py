@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -26,9 +26,12 @@ def _settings(cls: type[Layer]) -> list[schemas.Setting]:
 
 def _setting(cls: type[Layer], name: str, field: FieldInfo) -> schemas.Setting:
     required = field.is_required()
-    return {
-        "name": name,
+    setting: schemas.Setting = {
+        "name": cast(schemas.SettingName, name),
         "key": cls.kind if name == cls.head else name,
         "required": required,
         "default": None if required else cast(Any, short(field.default)),
     }
+    if get_origin(field.annotation) is Literal:
+        setting["choices"] = list(get_args(field.annotation))
+    return setting
