@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import networks
 from convlens.foundation.errors import NetworkError
 from convlens.network import Network, zoo
-from convlens.network.layers import Add, Conv, Layer, ReLU, Residual
+from convlens.network.layers import Add, Branches, Concat, Conv, Layer, Multiply, ReLU, Residual
 from convlens.network.tree import GraphStep, tree, tree_of_plan
 
 
@@ -28,7 +29,7 @@ def kinds(layers: tuple[Layer, ...]) -> list[str]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(written=networks.written)
+@given(written=st.one_of(networks.written, networks.branched))
 def test_the_plan_of_any_network_is_that_of_the_tree_written_for_it(
     written: dict[str, Any],
 ) -> None:
@@ -119,3 +120,36 @@ def test_names_are_kept_list_by_list_where_all_of_a_list_can_be() -> None:
 def test_a_name_that_the_layer_would_get_anyway_is_not_written() -> None:
     conv = GraphStep("c", Conv(filters=1), ("x",), "conv1")
     assert tree([conv], "x", "c").layers == (Conv(filters=1),)
+
+
+def test_branches_of_any_number_and_join_are_written_in_their_order() -> None:
+    for join in (Add(), Concat(), Multiply()):
+        graph = [relu("a", "x"), relu("b", "x"), GraphStep("j", join, ("a", "x", "b"))]
+        (block,) = tree(graph, "x", "j").layers
+        assert isinstance(block, Branches)
+        assert block.join == join.kind
+        assert [kinds(branch) for branch in block.branches] == [["relu"], [], ["relu"]]
+
+
+def test_maps_that_are_concatenated_again_and_again_become_one_block_after_another() -> None:
+    graph = [
+        *(relu("a", "x"), GraphStep("two", Concat(), ("x", "a"))),
+        *(relu("b", "two"), GraphStep("three", Concat(), ("x", "a", "b"))),
+        *(relu("c", "three"), GraphStep("four", Concat(), ("x", "a", "b", "c"))),
+    ]
+    layers = tree(graph, "x", "four").layers
+    assert kinds(layers) == ["branches"] * 3
+    for layer in layers:
+        assert isinstance(layer, Branches)
+        assert [kinds(branch) for branch in layer.branches] == [[], ["relu"]]
+
+
+def test_layers_that_are_named_as_copies_are_written_once() -> None:
+    layers = [
+        {"repeat": 3, "name": "stage", "layers": [{"residual": [{"relu": True}]}, {"relu": True}]}
+    ]
+    plan = Network(input=(1, 4, 4), layers=layers).plan()
+    assert [layer.kind for layer in tree_of_plan(plan).layers] == ["repeat"]
+    unlike = replace(plan.steps[0], layer=Conv(filters=1, kernel=(1, 1)))
+    other = replace(plan, steps=(unlike, *plan.steps[1:]))
+    assert kinds(tree_of_plan(other).layers) == ["residual", "relu"] * 3

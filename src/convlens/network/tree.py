@@ -6,12 +6,23 @@ layers and what each reads, and need not know how a network nests what it writes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import groupby
 
 from convlens.foundation.errors import NetworkError, quote
-from convlens.network.layers import Add, Layer, Residual
+from convlens.network.layers import (
+    JOINS,
+    Add,
+    Branches,
+    Concat,
+    Join,
+    Layer,
+    Repeat,
+    Residual,
+)
 from convlens.network.plan import IMAGE, Plan
 from convlens.network.reading import DEEPEST
 from convlens.network.walk import own_names
@@ -58,7 +69,8 @@ class Tree:
 def tree(graph: Sequence[GraphStep], source: str, output: str) -> Tree:
     """Write a graph as a network's layers.
 
-    The names that the steps ask for are kept, list by list, where all of a list can be.
+    The names that the steps ask for are kept, list by list, where all of a list can be. Steps
+    that are named as copies of repeated layers, and are equal, are written once.
 
     Parameters
     ----------
@@ -83,7 +95,7 @@ def tree(graph: Sequence[GraphStep], source: str, output: str) -> Tree:
     >>> written.keys
     ('f', 'sum')
     """
-    items = _Graph(graph, source).between(source, output, 0)
+    items = _Graph(_dense(graph), source).between(source, output, 0)
     return Tree(_layers(items, ""), tuple(_in_plan_order(items)))
 
 
@@ -111,6 +123,23 @@ def tree_of_plan(plan: Plan) -> Tree:
     return tree(graph, source, names[-1] if names else source)
 
 
+def _dense(graph: Sequence[GraphStep]) -> Iterator[GraphStep]:
+    """Yield the steps; a concatenation that begins with all that another one reads, reads that one.
+
+    DenseNet is often written so: each layer reads all maps before it, one after the other.
+    """
+    earlier: dict[tuple[str, ...], str] = {}
+    for step in graph:
+        if isinstance(step.layer, Concat):
+            inputs = step.inputs
+            for count in range(len(inputs) - 1, 1, -1):
+                if (before := earlier.get(inputs[:count])) is not None:
+                    step = replace(step, inputs=(before, *inputs[count:]))
+                    break
+            earlier.setdefault(inputs, step.key)
+        yield step
+
+
 @dataclass(frozen=True)
 class _Item:
     """A step in a list of layers; of a join, the lists of its branches."""
@@ -122,7 +151,8 @@ class _Item:
 class _Graph:
     """A graph with the place where the branches of each join part."""
 
-    def __init__(self, steps: Sequence[GraphStep], source: str) -> None:
+    def __init__(self, graph: Iterable[GraphStep], source: str) -> None:
+        steps = list(graph)
         self.steps = {step.key: step for step in steps}
         self.place = {source: -1, **{step.key: i for i, step in enumerate(steps)}}
         self.parting: dict[str, str] = {}
@@ -170,21 +200,56 @@ class _Graph:
 
 def _layers(items: Sequence[_Item], prefix: str) -> tuple[Layer, ...]:
     """Return one list of layers, named as the steps ask where all names of the list can be kept."""
-    layers = [_block(item) if item.branches else item.step.layer for item in items]
-    usual = list(own_names(tuple(layers)))
-    names = [
-        item.step.name.removeprefix(prefix) if item.step.name.startswith(prefix) else ""
-        for item in items
-    ]
+    written = list(_written(items, prefix))
+    layers = tuple(layer for layer, _ in written)
+    names = [name for _, name in written]
+    usual = list(own_names(layers))
     if names == usual or not all(names) or len(set(names)) < len(names):
-        return tuple(layers)
+        return layers
     try:
         return tuple(
             layer if name == own else _renamed(layer, name)
             for layer, name, own in zip(layers, names, usual, strict=True)
         )
     except ValueError:  # one of them cannot be a layer's name
-        return tuple(layers)
+        return layers
+
+
+_COPY = re.compile(r"([A-Za-z_]\w*)\.([1-9]\d*)\.")
+
+
+def _written(items: Sequence[_Item], prefix: str) -> Iterator[tuple[Layer, str]]:
+    """Yield each layer of a list with the name that it asks for; copies of layers as one `Repeat`.
+
+    Only names tell that layers are copies: `stage.1.conv1`, `stage.2.conv1`.
+    """
+    for own, group in groupby(items, lambda item: _copy(item, prefix)[0]):
+        members = list(group)
+        repeat = _repeat(members, prefix) if own else None
+        if repeat is not None:
+            yield repeat, own
+            continue
+        for item in members:
+            name = item.step.name.removeprefix(prefix)
+            asks = name if item.step.name.startswith(prefix) else ""
+            yield _block(item) if item.branches else item.step.layer, asks
+
+
+def _copy(item: _Item, prefix: str) -> tuple[str, int]:
+    """Return which repetition an item asks to stand in, and in which of its copies."""
+    match = _COPY.match(item.step.name, len(prefix)) if item.step.name.startswith(prefix) else None
+    return (match[1], int(match[2])) if match else ("", 0)
+
+
+def _repeat(items: Sequence[_Item], prefix: str) -> Repeat | None:
+    """Return the items as copies of the same layers, or None where they are not."""
+    copies = {
+        number: _layers(list(group), f"{prefix}{own}.{number}.")
+        for (own, number), group in groupby(items, lambda item: _copy(item, prefix))
+    }
+    if list(copies) != list(range(1, len(copies) + 1)) or len(set(copies.values())) > 1:
+        return None
+    return Repeat(times=len(copies), layers=copies[1])
 
 
 def _renamed(layer: Layer, name: str) -> Layer:
@@ -195,20 +260,44 @@ def _renamed(layer: Layer, name: str) -> Layer:
 
 def _block(item: _Item) -> Layer:
     """Return the block that a person writes for a join and its branches."""
-    if not isinstance(item.step.layer, Add) or len(item.branches) != 2:
+    join = item.step.layer
+    if not isinstance(join, Join):
         raise NetworkError(
-            f"{quote(item.step.key)} joins {len(item.branches)} branches by {item.step.layer.kind}",
-            "two branches that are added",
+            f"{quote(item.step.key)} joins {len(item.branches)} branches by {join.kind}",
+            "branches that are joined by one of " + ", ".join(kind.kind for kind in JOINS),
         )
-    main, shortcut = _sides(item)
     inside = f"{item.step.name}." if item.step.name else "\0"  # a prefix that no name has
-    return Residual(layers=_layers(main, inside), shortcut=_layers(shortcut, f"{inside}shortcut."))
+    if _is_residual(item):
+        main, shortcut = _sides(item)
+        return Residual(
+            layers=_layers(main, inside), shortcut=_layers(shortcut, f"{inside}shortcut.")
+        )
+    branches = tuple(
+        _layers(branch, f"{inside}branch{number}.")
+        for number, branch in enumerate(item.branches, start=1)
+    )
+    return Branches.model_validate({"branches": branches, "join": join.kind})
 
 
-def _sides(item: _Item) -> tuple[tuple[_Item, ...], tuple[_Item, ...]]:
-    """Return the layers and the shortcut of a sum: of x + f(x), the shortcut is the empty side."""
-    first, second = item.branches
-    return (first, second) if first else (second, first)
+def _is_residual(item: _Item) -> bool:
+    """Say whether a join is written in the short form of two branches that are added."""
+    if not isinstance(item.step.layer, Add) or len(item.branches) != 2:
+        return False
+    inner = [first.step.name for branch in item.branches for first in branch[:1]]
+    as_branches = [f"{item.step.name}.branch{number}." for number in (1, 2)]
+    if any(name.startswith(tuple(as_branches)) for name in inner):
+        return False
+    return re.fullmatch(r"(.*\.)?add\d+", item.step.name) is None or bool(inner)
+
+
+def _sides(item: _Item) -> tuple[tuple[_Item, ...], ...]:
+    """Return the branches of a join in the order in which its block is walked.
+
+    Of x + f(x) as a residual block, the shortcut is the empty side.
+    """
+    if _is_residual(item) and not item.branches[0]:
+        return item.branches[1], item.branches[0]
+    return item.branches
 
 
 def _in_plan_order(items: Sequence[_Item]) -> Iterator[str]:

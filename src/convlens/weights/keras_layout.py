@@ -152,6 +152,7 @@ def feature_orders(
     plan = network.plan()
     for position, step in enumerate(plan.steps):
         inputs = [left[i] for i in step.inputs]
+        order: NDArray[np.int64] | None
         if isinstance(step.layer, Concat) and any(one is not None for one in inputs):
             order = _one_after_the_other(inputs, [plan.shape_of(i)[0] for i in step.inputs])
         else:

@@ -27,7 +27,7 @@ def _settings(cls: type[Layer]) -> list[schemas.Setting]:
 def _setting(cls: type[Layer], name: str, field: FieldInfo) -> schemas.Setting:
     required = field.is_required()
     setting: schemas.Setting = {
-        "name": cast(schemas.SettingName, name),
+        "name": name,
         "key": cls.kind if name == cls.head else name,
         "required": required,
         "default": None if required else cast(Any, short(field.default)),
