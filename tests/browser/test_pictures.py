@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import acting
 from PIL import Image
 
+import pictures
 from conftest import DESKTOP, PHONE
 
 
@@ -62,3 +63,26 @@ def test_the_workbench_with_a_mistake(open_page, folder):
     page.get_by_role("alert").wait_for()
     page.screenshot(path=folder / "explorer-workbench.png")
     assert size(folder / "explorer-workbench.png") == (1440, 900)
+
+
+def test_your_photos_before_and_after_training(open_page, serve, folder, tmp_path):
+    for name, piece in pictures.photo_pieces(26, seed=3):
+        (tmp_path / "things" / name).mkdir(parents=True, exist_ok=True)
+        number = len(list((tmp_path / "things" / name).iterdir()))
+        piece.save(tmp_path / "things" / name / f"{number:02}.jpg", quality=92)
+    held = tmp_path / "held.jpg"
+    (tmp_path / "things" / "flower" / "00.jpg").rename(held)
+    server = serve("--runs", tmp_path / "runs")
+    page = open_page(f"http://127.0.0.1:{server.port}/", ready=False, viewport=DESKTOP)
+    page.get_by_role("button", name="Train on your own photos").click()
+    page.locator(".welcome").wait_for()
+    page.screenshot(path=folder / "photos-begin.png")
+    page.get_by_test_id("folder").set_input_files(tmp_path / "things")
+    page.get_by_text("51 photos in 2 classes").wait_for()
+    page.get_by_test_id("train-photos").click()
+    page.get_by_test_id("accuracy").wait_for(timeout=120_000)
+    page.get_by_test_id("try-file").set_input_files(held)
+    page.get_by_test_id("live-winner").wait_for()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=folder / "photos-trained.png")
+    assert size(folder / "photos-trained.png") == (1440, 900)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from convlens.serve import schemas
-from serving import Reply, Server, serving
+from serving import Reply, Server, as_form, serving
+
+JSON = "application/json"
 
 NETWORK = {
     "input": [1, 28, 28],
@@ -17,6 +22,7 @@ NETWORK = {
 }
 IMAGE = [[[0] * 28] * 28]
 PART = "/v1/models/{name}"
+COLLECTION = "/v1/photos/{collection}"
 ASKED: dict[tuple[str, str], list[tuple[str, Any]]] = {
     ("GET", "/healthz"): [("", None)],
     ("GET", "/readyz"): [("", None)],
@@ -43,6 +49,17 @@ ASKED: dict[tuple[str, str], list[tuple[str, Any]]] = {
     ("GET", "/v1/datasets"): [("", None)],
     ("POST", "/v1/trainings"): [],  # asked below, on a server of its own
     ("DELETE", "/v1/trainings/{name}"): [],
+    ("GET", "/v1/photos"): [("", None)],
+    ("POST", "/v1/photos"): [],  # and these too, on a collection of its own
+    ("GET", COLLECTION): [],
+    ("DELETE", COLLECTION): [],
+    ("POST", f"{COLLECTION}/classes"): [],
+    ("POST", f"{COLLECTION}/classes/{{label}}"): [],
+    ("DELETE", f"{COLLECTION}/classes/{{label}}"): [],
+    ("POST", f"{COLLECTION}/classes/{{label}}/images"): [],
+    ("DELETE", f"{COLLECTION}/images/{{photo}}"): [],
+    ("POST", f"{COLLECTION}/archive"): [],
+    ("POST", f"{COLLECTION}/training"): [],
 }
 
 
@@ -92,6 +109,43 @@ def test_a_run_that_is_being_trained_has_the_same_shape(
             check(promised["GET", path], server.get(path.replace("{name}", name)))
         stopped = server.ask("DELETE", f"/v1/trainings/{name}")
         check(promised["DELETE", "/v1/trainings/{name}"], stopped, 202)
+
+
+def test_answers_about_photos_have_the_promised_shape(
+    promised: dict[Any, Any], tmp_path: Path
+) -> None:
+    pixels = io.BytesIO()
+    Image.effect_noise((64, 64), 80).convert("RGB").save(pixels, "PNG")
+    sent, form = as_form(("image", "a.png", pixels.getvalue()), ("image", "b.png", b"none"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("bird/a.png", pixels.getvalue())
+    with serving("--runs", tmp_path) as server:
+
+        def ask(
+            method: str, path: str, body: bytes = b"", kind: str = "", status: int = 200
+        ) -> Any:
+            where = path.replace("{collection}", name).replace("{label}", label)
+            reply = server.ask(
+                method, where.replace("{photo}", photo), body, {"Content-Type": kind}
+            )
+            return check(promised[method, path], reply)
+
+        name, label, photo = "", "1", ""
+        name = ask("POST", "/v1/photos", b'{"classes": ["cat", "dog"]}', JSON)["id"]
+        ask("POST", f"{COLLECTION}/classes", b'{"name": "fox"}', JSON)
+        ask("POST", f"{COLLECTION}/classes/{{label}}", b'{"name": "kitten"}', JSON)
+        added = ask("POST", f"{COLLECTION}/classes/{{label}}/images", sent, form)
+        assert (added["added"], added["refused_count"]) == (1, 1)
+        photo = added["collection"]["classes"][0]["photos"][0]
+        ask("POST", f"{COLLECTION}/archive", packed.getvalue(), "application/zip")
+        ask("DELETE", f"{COLLECTION}/images/{{photo}}")
+        label = "3"
+        ask("DELETE", f"{COLLECTION}/classes/{{label}}")
+        ask("GET", COLLECTION)
+        (row,) = check(promised["GET", "/v1/photos"], server.get("/v1/photos"))["collections"]
+        assert row["classes"] == ["kitten", "dog", "bird"]
+        ask("DELETE", COLLECTION)
 
 
 @pytest.mark.parametrize(

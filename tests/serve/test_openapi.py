@@ -51,7 +51,7 @@ def test_the_server_does_what_its_description_says(
 
         check()
         checked += 1
-    assert checked == 17
+    assert checked == 32
 
 
 def test_the_examples_of_the_description_are_answered(
@@ -60,13 +60,13 @@ def test_the_examples_of_the_description_are_answered(
     tried = 0
     for path, operations in description["paths"].items():
         body = operations.get("post", {}).get("requestBody")
-        if body is None or path == "/v1/trainings":
+        if body is None or path == "/v1/trainings" or "{collection}" in path:
             continue
         example = body["content"]["application/json"]["example"]
         reply = server.post(path.replace("{name}", "first"), example)
         assert reply.status == 200, (path, reply.body)
         tried += 1
-    assert tried == 5
+    assert tried == 6
 
 
 def test_every_operation_says_what_it_is_for(description: dict[str, Any]) -> None:

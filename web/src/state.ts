@@ -8,7 +8,7 @@ import type { Model, ModelSummary, Step } from "./model/contract";
 import type { Attribution, Method } from "./model/types";
 import type { Computed } from "./windows/window";
 
-export type View = "explore" | "training" | "workbench";
+export type View = "explore" | "training" | "workbench" | "photos";
 
 /** A cell of a layer: `(channel, row, column)` of maps, `(index,)` of features. */
 export interface Place {
@@ -133,7 +133,9 @@ async function openFirst(source: Backend): Promise<void> {
       models.value.find((one) => one.name === wanted) ??
       models.value.find((one) => one.default) ??
       models.value[0];
-    if (first && !model.value) {
+    // a first run that is trained on photos is opened when it is whole
+    const early = view.value === "photos" && first?.state === "running";
+    if (first && !model.value && !early) {
       // a first run that appears while it is trained: there is its curve to see, and no map yet
       if (listed.value && first.state === "running") view.value = "training";
       await open(first.name);
@@ -142,5 +144,5 @@ async function openFirst(source: Backend): Promise<void> {
   } catch (thrown) {
     problem.value = asProblem(thrown);
   }
-  if (noRun.value) setTimeout(() => void openFirst(source), PAUSE);
+  if (listed.value && !model.value) setTimeout(() => void openFirst(source), PAUSE);
 }

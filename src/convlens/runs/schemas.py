@@ -100,6 +100,7 @@ class EvaluationFile(File):
 
     images: Annotated[int, Field(ge=1)]
     accuracy: Share
+    interval: list[Share] | None = None
     loss: Finite | None
     classes: list[str]
 

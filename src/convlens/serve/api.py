@@ -209,3 +209,59 @@ TRAIN = {
     ),
     "responses": answers(schemas.Started, 408, 409, 413, 415, 422, status=202),
 }
+
+_NAMED = {"type": "string", "maxLength": 60}
+CREATE_PHOTOS = {
+    "summary": "Begin a collection of photos",
+    "openapi_extra": json_body(
+        {"classes": {"type": "array", "items": _NAMED}}, [], {"classes": ["cat", "dog"]}
+    ),
+    "responses": answers(schemas.PhotoCollection, 408, 413, 415, 422),
+}
+ADD_CLASS = {
+    "summary": "Add a class",
+    "openapi_extra": json_body({"name": _NAMED}, ["name"], {"name": "cat"}),
+    "responses": answers(schemas.PhotoCollection, 404, 408, 413, 415, 422),
+}
+RENAME_CLASS = {**ADD_CLASS, "summary": "Give a class another name"}
+
+
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content}}
+
+
+ADD_PHOTOS = {
+    "summary": "Add photos to a class",
+    "description": "Each file is taken or refused by itself, and decoded as training will. "
+    "`recording` names the camera's recording that they are frames of: frames of one recording "
+    "are kept on one side of the split, because they resemble each other.",
+    "openapi_extra": _body(
+        {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"image": {"type": "array", "items": _BYTES}},
+                    "required": ["image"],
+                }
+            }
+        }
+    ),
+    "responses": answers(schemas.AddedPhotos, 404, 408, 413, 415, 422),
+}
+ADD_ARCHIVE = {
+    "summary": "Add the photos of a zip",
+    "description": "The folder that a photo lies in is its class, which is made where there is "
+    "none of that name; `title` is the class of photos in no folder.",
+    "openapi_extra": _body(
+        {kind: {"schema": _BYTES} for kind in ("application/zip", "application/octet-stream")}
+    ),
+    "responses": answers(schemas.AddedPhotos, 404, 408, 413, 415, 422),
+}
+TRAIN_PHOTOS = {
+    "summary": "Train a classifier on the photos; one training at a time",
+    "description": "EfficientNet-Lite0, whose layers keep the weights that others trained on "
+    "ImageNet, with a new last layer for these classes. DELETE /v1/trainings/NAME stops it, and "
+    "nothing of it stays.",
+    "status_code": 202,
+    "responses": answers(schemas.Started, 404, 409, 422, status=202),
+}

@@ -24,6 +24,7 @@ from convlens.serve.models.registry import Registry
 from convlens.serve.pages import page
 from convlens.serve.pages.site import STATIC
 from convlens.serve.routes import models as model_routes
+from convlens.serve.routes import photos as photo_routes
 from convlens.serve.routes import workbench as workbench_routes
 from convlens.serve.routes.health import Health
 from convlens.serve.routes.inference import Inference
@@ -79,6 +80,7 @@ def create_app(
         )
     model_routes.add(app, registry, services)
     workbench_routes.add(app, registry, services)
+    photo_routes.add(app, services)
     page.add(app, static)
     return Gate(app, access, services.limits, services.counters, short)
 

@@ -8,7 +8,7 @@ import { Problem, problemOf } from "./problem";
 
 const TENSORS = "application/vnd.safetensors";
 
-async function ask(path: string, init?: RequestInit): Promise<Response> {
+export async function ask(path: string, init?: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, init);
@@ -22,7 +22,7 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
   return response;
 }
 
-async function get<A extends AddressOf<"get">>(
+export async function get<A extends AddressOf<"get">>(
   template: A,
   names: Names<A>,
   query?: Query<A>,
@@ -30,7 +30,7 @@ async function get<A extends AddressOf<"get">>(
   return (await (await ask(address(template, names, query))).json()) as Answer<A, "get">;
 }
 
-async function post<A extends AddressOf<"post">>(
+export async function post<A extends AddressOf<"post">>(
   template: A,
   names: Names<A>,
   init: RequestInit,
@@ -43,7 +43,7 @@ async function tensors(path: string, init?: RequestInit) {
   return readSafetensors(await response.arrayBuffer());
 }
 
-function json<A extends AddressOf<"post">>(body: Body<A>, signal?: AbortSignal): RequestInit {
+export function json<A extends AddressOf<"post">>(body: Body<A>, signal?: AbortSignal): RequestInit {
   return {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),

@@ -33,6 +33,7 @@ export function Input() {
   const chooser = useRef<HTMLInputElement>(null);
   const sheet = useRef<Sheet | null>(null);
   const own = useRef(false);
+  const taken = useRef(false);
   const [erasing, setErasing] = useState(false);
   const [camera, setCamera] = useState(false);
   const [over, setOver] = useState(false);
@@ -44,6 +45,7 @@ export function Input() {
 
   const take = async (blob: Blob) => {
     own.current = false;
+    taken.current = true;
     setInvited(false);
     const checked = refuseLarge(blob);
     show(async () => {
@@ -57,6 +59,7 @@ export function Input() {
   useEffect(() => {
     sheet.current = new Sheet(canvas.current!, rowsOf, columnsOf);
     own.current = false;
+    taken.current = false;
     setInvited(true);
     let stopped = false;
     if (digits(now) && draws) void write(() => stopped || own.current);
@@ -87,7 +90,8 @@ export function Input() {
     const samples = await backend.value!.samples(now.name, "test").catch(() => []);
     const right = samples.filter((sample) => sample.label === sample.predicted);
     const clearest = right.toSorted((a, b) => b.probability - a.probability)[0] ?? samples[0];
-    if (clearest && model.value?.name === now.name && !activations.value) await take(fromDataUrl(clearest.image));
+    // a photo that was chosen meanwhile stays
+    if (clearest && model.value?.name === now.name && !activations.value && !taken.current) await take(fromDataUrl(clearest.image));
   }
 
   useEffect(() => {

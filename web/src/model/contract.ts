@@ -220,6 +220,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{name}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The run's report, one page without scripts */
+        get: operations["report_v1_models__name__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}/onnx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The model as an ONNX file, as `convlens export` writes it */
+        get: operations["as_onnx_v1_models__name__onnx_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{name}/kernels/{layer}": {
         parameters: {
             query?: never;
@@ -339,6 +373,172 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/photos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The collections of photos */
+        get: operations["collections_v1_photos_get"];
+        put?: never;
+        /** Begin a collection of photos */
+        post: operations["create_v1_photos_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A collection of photos, and how far its training is */
+        get: operations["one_v1_photos__collection__get"];
+        put?: never;
+        post?: never;
+        /** Delete a collection with its photos; what was trained on it stays */
+        delete: operations["delete_v1_photos__collection__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a class */
+        post: operations["add_class_v1_photos__collection__classes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}/classes/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a class another name */
+        post: operations["rename_class_v1_photos__collection__classes__label__post"];
+        /** Remove a class and its photos */
+        delete: operations["remove_class_v1_photos__collection__classes__label__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}/classes/{label}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add photos to a class
+         * @description Each file is taken or refused by itself, and decoded as training will. `recording` names the camera's recording that they are frames of: frames of one recording are kept on one side of the split, because they resemble each other.
+         */
+        post: operations["add_photos_v1_photos__collection__classes__label__images_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add the photos of a zip
+         * @description The folder that a photo lies in is its class, which is made where there is none of that name; `title` is the class of photos in no folder.
+         */
+        post: operations["archive_v1_photos__collection__archive_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}/images/{photo}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A photo, as it came */
+        get: operations["photo_v1_photos__collection__images__photo__get"];
+        put?: never;
+        post?: never;
+        /** Remove a photo */
+        delete: operations["remove_v1_photos__collection__images__photo__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}/thumbnails/{photo}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A small picture of a photo */
+        get: operations["thumbnail_v1_photos__collection__thumbnails__photo__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/photos/{collection}/training": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Train a classifier on the photos; one training at a time
+         * @description EfficientNet-Lite0, whose layers keep the weights that others trained on ImageNet, with a new last layer for these classes. DELETE /v1/trainings/NAME stops it, and nothing of it stays.
+         */
+        post: operations["train_v1_photos__collection__training_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -359,6 +559,19 @@ export interface components {
             notes: string[];
             /** @description of the weights that computed it, as in the model */
             weights_version: string;
+        };
+        /**
+         * AddedPhotos
+         * @description What became of files that were sent.
+         */
+        AddedPhotos: {
+            collection: components["schemas"]["PhotoCollection"];
+            added: number;
+            /** @description that were in the class already */
+            known: number;
+            /** @description the first 50 */
+            refused: components["schemas"]["RefusedPhoto"][];
+            refused_count: number;
         };
         /**
          * AdditionCell
@@ -412,7 +625,7 @@ export interface components {
             map: number[][];
         };
         /** @enum {string} */
-        Code: "bad_image" | "bad_multipart" | "bad_name" | "bad_network" | "bad_request" | "busy" | "internal" | "invalid" | "method_not_allowed" | "no_data" | "no_kernels" | "no_such_model" | "no_such_training" | "no_token" | "no_weights" | "not_evaluated" | "not_found" | "overloaded" | "refused" | "too_large" | "too_many_parts" | "too_slow" | "unreadable" | "unsupported_media_type" | "wrong_host" | "wrong_origin";
+        Code: "bad_archive" | "bad_image" | "bad_multipart" | "bad_name" | "bad_network" | "bad_request" | "busy" | "internal" | "invalid" | "method_not_allowed" | "no_data" | "no_kernels" | "no_report" | "no_such_model" | "no_such_photos" | "no_such_training" | "no_token" | "no_weights" | "not_evaluated" | "not_found" | "overloaded" | "refused" | "too_few_photos" | "too_large" | "too_many_parts" | "too_many_photos" | "too_slow" | "unreadable" | "unsupported_media_type" | "wrong_host" | "wrong_origin";
         /**
          * ConcatenationCell
          * @description A cell where branches stand one after the other: it is a cell of one of them.
@@ -516,6 +729,13 @@ export interface components {
          */
         DataSets: {
             datasets: components["schemas"]["DataSet"][];
+        };
+        /**
+         * Deleted
+         * @description What was deleted.
+         */
+        Deleted: {
+            id: string;
         };
         /**
          * ElementwiseCell
@@ -684,6 +904,8 @@ export interface components {
                 [key: string]: unknown;
             };
             status: components["schemas"]["RunStatus"];
+            /** @description null before the test */
+            tested: components["schemas"]["Tested"] | null;
             parameters: number;
             multiply_adds: number;
             has_samples: boolean;
@@ -724,6 +946,104 @@ export interface components {
          */
         Models: {
             models: components["schemas"]["ModelSummary"][];
+        };
+        /**
+         * PhotoBounds
+         * @description How much may be collected and sent.
+         */
+        PhotoBounds: {
+            collections: number;
+            classes: number;
+            photos: number;
+            /** @description of the photos of all collections */
+            bytes: number;
+            /** @description of one photo */
+            pixels: number;
+            /** @description of the photos of one request */
+            body_bytes: number;
+            body_photos: number;
+            archive_bytes: number;
+        };
+        /**
+         * PhotoClass
+         * @description A class of a collection.
+         */
+        PhotoClass: {
+            /** @example 1 */
+            id: string;
+            /** @example cat */
+            name: string;
+            /** @description their names, in the order in which they came */
+            photos: string[];
+        };
+        /**
+         * PhotoCollection
+         * @description A collection of photos.
+         */
+        PhotoCollection: {
+            /** @example 3f9a0c51e27b */
+            id: string;
+            created: string;
+            classes: components["schemas"]["PhotoClass"][];
+            /** @description of all photos */
+            bytes: number;
+            /** @description classes of which one recording is on both sides of the split: its end is tested, because there is no second one */
+            divided: string[];
+            /** @description while one runs */
+            training: components["schemas"]["PhotoTraining"] | null;
+            /** @description of the last training */
+            failure: components["schemas"]["PhotoFailure"] | null;
+            trained: components["schemas"]["PhotoRun"] | null;
+        };
+        /**
+         * PhotoCollections
+         * @description The collections of photos, the newest first.
+         */
+        PhotoCollections: {
+            collections: components["schemas"]["PhotoSummary"][];
+            bounds: components["schemas"]["PhotoBounds"];
+        };
+        /**
+         * PhotoFailure
+         * @description Why a training could not go on.
+         */
+        PhotoFailure: {
+            message: string;
+            expected: string;
+            fix: string;
+        };
+        /**
+         * PhotoRun
+         * @description The newest run that was trained on a collection.
+         */
+        PhotoRun: {
+            run: string;
+            /** @description whether nothing has changed since */
+            current: boolean;
+        };
+        /**
+         * PhotoSummary
+         * @description One line of the list of collections.
+         */
+        PhotoSummary: {
+            id: string;
+            created: string;
+            classes: string[];
+            photos: number;
+        };
+        /**
+         * PhotoTraining
+         * @description How far a training on photos is.
+         */
+        PhotoTraining: {
+            run: string;
+            /**
+             * @description looking: the frozen network computes each photo once
+             * @enum {string}
+             */
+            stage: "starting" | "decoding" | "looking" | "training";
+            done: number;
+            total: number | null;
         };
         Place: (number | string)[];
         /**
@@ -859,6 +1179,16 @@ export interface components {
             waiting: number;
         };
         /**
+         * RefusedPhoto
+         * @description A file that was not added, and why.
+         */
+        RefusedPhoto: {
+            file: string;
+            message: string;
+            expected: string;
+            fix: string;
+        };
+        /**
          * Region
          * @description A rectangle of the image in pixels; first and last belong to it.
          */
@@ -929,7 +1259,7 @@ export interface components {
             choices?: string[];
         };
         /** @enum {string} */
-        SettingName: "kernel" | "padding" | "filters" | "stride" | "dilation" | "groups" | "bias" | "multiplier" | "epsilon" | "momentum" | "initial" | "slope" | "rate" | "features" | "join" | "times";
+        SettingName: "kernel" | "padding" | "stride" | "dilation" | "bias" | "filters" | "groups" | "multiplier" | "epsilon" | "momentum" | "initial" | "slope" | "rate" | "features" | "join" | "times";
         /**
          * Shapes
          * @description A network's table.
@@ -957,6 +1287,8 @@ export interface components {
                 [key: string]: unknown;
             };
             status: components["schemas"]["RunStatus"];
+            /** @description null before the test */
+            tested: components["schemas"]["Tested"] | null;
             parameters: number;
             multiply_adds: number;
             has_samples: boolean;
@@ -1052,6 +1384,20 @@ export interface components {
             constants?: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Tested
+         * @description What the one reading of the test set gave.
+         */
+        Tested: {
+            /** @description that the accuracy is of */
+            images: number;
+            accuracy: number;
+            /** @description 95% Wilson interval: how far so few images can be believed */
+            interval: [
+                number,
+                number
+            ];
         };
         /**
          * WeightedSumCell
@@ -1224,6 +1570,7 @@ export interface components {
     pathItems: never;
 }
 export type ActivationLists = components['schemas']['ActivationLists'];
+export type AddedPhotos = components['schemas']['AddedPhotos'];
 export type AdditionCell = components['schemas']['AdditionCell'];
 export type AttributionMap = components['schemas']['AttributionMap'];
 export type Code = components['schemas']['Code'];
@@ -1232,6 +1579,7 @@ export type CorrelationCell = components['schemas']['CorrelationCell'];
 export type DataName = components['schemas']['DataName'];
 export type DataSet = components['schemas']['DataSet'];
 export type DataSets = components['schemas']['DataSets'];
+export type Deleted = components['schemas']['Deleted'];
 export type ElementwiseCell = components['schemas']['ElementwiseCell'];
 export type EpochEvent = components['schemas']['EpochEvent'];
 export type Error = components['schemas']['Error'];
@@ -1246,6 +1594,14 @@ export type Mistake = components['schemas']['Mistake'];
 export type Model = components['schemas']['Model'];
 export type ModelSummary = components['schemas']['ModelSummary'];
 export type Models = components['schemas']['Models'];
+export type PhotoBounds = components['schemas']['PhotoBounds'];
+export type PhotoClass = components['schemas']['PhotoClass'];
+export type PhotoCollection = components['schemas']['PhotoCollection'];
+export type PhotoCollections = components['schemas']['PhotoCollections'];
+export type PhotoFailure = components['schemas']['PhotoFailure'];
+export type PhotoRun = components['schemas']['PhotoRun'];
+export type PhotoSummary = components['schemas']['PhotoSummary'];
+export type PhotoTraining = components['schemas']['PhotoTraining'];
 export type Place = components['schemas']['Place'];
 export type PoolingCell = components['schemas']['PoolingCell'];
 export type Prediction = components['schemas']['Prediction'];
@@ -1254,6 +1610,7 @@ export type Preprocessing = components['schemas']['Preprocessing'];
 export type ProductCell = components['schemas']['ProductCell'];
 export type Ranked = components['schemas']['Ranked'];
 export type Ready = components['schemas']['Ready'];
+export type RefusedPhoto = components['schemas']['RefusedPhoto'];
 export type Region = components['schemas']['Region'];
 export type RunStatus = components['schemas']['RunStatus'];
 export type Sample = components['schemas']['Sample'];
@@ -1267,6 +1624,7 @@ export type Slide = components['schemas']['Slide'];
 export type Started = components['schemas']['Started'];
 export type State = components['schemas']['State'];
 export type Step = components['schemas']['Step'];
+export type Tested = components['schemas']['Tested'];
 export type WeightedSumCell = components['schemas']['WeightedSumCell'];
 export type Window = components['schemas']['Window'];
 export type WrittenKind = components['schemas']['WrittenKind'];
@@ -1796,6 +2154,65 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    report_v1_models__name__report_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    as_onnx_v1_models__name__onnx_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            409: components["responses"]["409"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
     layer_kernels_v1_models__name__kernels__layer__get: {
         parameters: {
             query?: never;
@@ -2069,6 +2486,446 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    collections_v1_photos_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoCollections"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    create_v1_photos_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "classes": [
+                 *         "cat",
+                 *         "dog"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    classes?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoCollection"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    one_v1_photos__collection__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoCollection"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    delete_v1_photos__collection__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            409: components["responses"]["409"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    add_class_v1_photos__collection__classes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "cat"
+                 *     }
+                 */
+                "application/json": {
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoCollection"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    rename_class_v1_photos__collection__classes__label__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "cat"
+                 *     }
+                 */
+                "application/json": {
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoCollection"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    remove_class_v1_photos__collection__classes__label__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoCollection"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    add_photos_v1_photos__collection__classes__label__images_post: {
+        parameters: {
+            query?: {
+                recording?: string | null;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    image: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedPhotos"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    archive_v1_photos__collection__archive_post: {
+        parameters: {
+            query?: {
+                title?: string;
+            };
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/zip": string;
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedPhotos"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            422: components["responses"]["422"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    photo_v1_photos__collection__images__photo__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                photo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "image/*": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    remove_v1_photos__collection__images__photo__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                photo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoCollection"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    thumbnail_v1_photos__collection__thumbnails__photo__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                photo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "image/jpeg": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    train_v1_photos__collection__training_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            409: components["responses"]["409"];
+            422: components["responses"]["422"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
         };

@@ -5,7 +5,9 @@ import { Explore } from "../explore/Explore";
 import { relist } from "../follow";
 import { home, language, setLanguage, t } from "../i18n";
 import {
+  backend,
   chosenTheme,
+  listed,
   model,
   models,
   noRun,
@@ -22,8 +24,9 @@ import { ProblemNote } from "./ProblemNote";
 
 const Training = lazy(() => import("../training/Training").then((module) => module.Training));
 const Workbench = lazy(() => import("../workbench/Workbench").then((module) => module.Workbench));
-const VIEWS: View[] = ["explore", "training", "workbench"];
-const WITHOUT_RUN: View[] = ["explore", "workbench"];
+const Photos = lazy(() => import("../photos/Photos").then((module) => module.Photos));
+const VIEWS: View[] = ["explore", "training", "workbench", "photos"];
+const WITHOUT_RUN: View[] = ["explore", "workbench", "photos"];
 
 export function App() {
   useEffect(() => {
@@ -36,7 +39,9 @@ export function App() {
   return (
     <>
       <Header />
-      {!model.value ? (
+      {view.value === "photos" ? (
+        <Photos />
+      ) : !model.value ? (
         view.value === "workbench" ? (
           <Workbench />
         ) : (
@@ -55,7 +60,9 @@ export function App() {
 
 function Header() {
   const other = theme.value === "dark" ? "light" : "dark";
-  const views = model.value ? VIEWS : noRun.value ? WITHOUT_RUN : [];
+  const known = model.value ? VIEWS : listed.value ? WITHOUT_RUN : [];
+  // photos are kept and trained on by a server
+  const views = known.filter((name) => name !== "photos" || !backend.value?.published);
   return (
     <header class="top-bar">
       <a class="brand" href={home()} aria-label="convlens">
@@ -143,10 +150,11 @@ function Nothing() {
       <main class="nothing">
         <h1>{t("run.none")}</h1>
         <p>{t("run.first")}</p>
-        <p>
-          <button class="primary" onClick={() => (view.value = "workbench")}>
-            {t("run.build")}
+        <p class="ways-in">
+          <button class="primary" onClick={() => (view.value = "photos")}>
+            {t("run.photos")}
           </button>
+          <button onClick={() => (view.value = "workbench")}>{t("run.build")}</button>
         </p>
         <p>{t("run.terminal")}</p>
         <pre>convlens train</pre>

@@ -16,6 +16,9 @@ type Kind =
   | "gone"
   | "access"
   | "files"
+  | "archive"
+  | "photos"
+  | "full"
   | "server"
   | "offline"
   | "site"
@@ -23,6 +26,7 @@ type Kind =
 
 /** Every code that the server answers with, and the page's own. */
 const KINDS: Record<ProblemCode, Kind> = {
+  bad_archive: "archive",
   bad_image: "image",
   too_large: "large",
   bad_network: "network",
@@ -39,11 +43,15 @@ const KINDS: Record<ProblemCode, Kind> = {
   no_data: "data",
   no_kernels: "early",
   no_weights: "early",
+  no_report: "early",
   not_evaluated: "early",
   bad_name: "gone",
   not_found: "gone",
   no_such_model: "gone",
   no_such_training: "gone",
+  no_such_photos: "gone",
+  too_few_photos: "photos",
+  too_many_photos: "full",
   no_token: "access",
   wrong_host: "access",
   wrong_origin: "access",

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
-from convlens.foundation.progress.display import Display, in_a_notebook
+from convlens.foundation.progress.display import Display, Teller, in_a_notebook
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -52,6 +52,31 @@ def showing(show: bool | None = None) -> Iterator[None]:
         _DISPLAY.reset(before)
         if display is not None:
             display.close()
+
+
+@contextmanager
+def told(tell: Callable[[str, int, int | None], None]) -> Iterator[None]:
+    """Tell a function how far the work inside is, instead of showing it.
+
+    Parameters
+    ----------
+    tell : callable
+        Receives what is counted, how many of them are done, and how many there are, of the
+        outermost loop; at most ten times a second.
+
+    Examples
+    --------
+    >>> with told(lambda *progress: print(*progress)):
+    ...     total = sum(track([1, 2, 3], "numbers added"))
+    numbers added 0 3
+    numbers added 3 3
+    """
+    display = Teller(tell)
+    before = _DISPLAY.set(display)
+    try:
+        yield
+    finally:
+        _DISPLAY.reset(before)
 
 
 def shown(function: Callable[P, R]) -> Callable[P, R]:

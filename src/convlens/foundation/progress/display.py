@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,29 @@ class Display:
             total=None if fraction is None else 1.0,
             completed=fraction or 0.0,
         )
+
+
+class Teller(Display):
+    """Tells a function how far the outermost loop is; nothing is drawn.
+
+    Parameters
+    ----------
+    tell : callable
+        Receives what is counted, how many are done, and how many there are.
+    """
+
+    def __init__(self, tell: Callable[[str, int, int | None], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        self._next = self.started
+
+    def _show(self) -> None:
+        if not self.tasks:
+            return
+        task, now = self.tasks[0], time.monotonic()
+        if now >= self._next or task.done == task.total:
+            self._next = now + _LIVE_SECONDS
+            self._tell(task.what, task.done, task.total)
 
 
 def in_a_notebook() -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -105,6 +106,34 @@ class Call:
         assert answering is not None
         self._timer = loop.call_later(WATCH_AFTER, self._watch, answering)
         return b"".join(parts)
+
+    async def save(self, path: Path, most: int) -> None:
+        """Write the body into a new file as it arrives, so that memory holds a part of it only.
+
+        Raises
+        ------
+        Problem
+            413 at the limit.
+        ClientLeft
+            Where the client has gone, or was too slow.
+        """
+        said = self.header(b"content-length")
+        if said.isdigit() and int(said) > most:
+            raise _too_long(most)
+        count = 0
+        message: MutableMapping[str, Any] = {"more_body": True}
+        with path.open("xb") as file:
+            while message.get("more_body"):
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    self.left = True
+                    raise ClientLeft
+                self.complete = not message.get("more_body")
+                part = message.get("body", b"")
+                count += len(part)
+                if count > most:
+                    raise _too_long(most)
+                file.write(part)
 
     def _watch(self, answering: asyncio.Task[Any]) -> None:
         self._watcher = asyncio.create_task(self._until_left(answering))

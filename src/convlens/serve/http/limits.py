@@ -35,6 +35,12 @@ class Limits:
         Requests whose image files may wait to be decoded.
     queued_requests : int
         Requests that may wait for work that is not batched: activations, cells, attributions.
+    photos, photo_bytes : int
+        Most photos of one collection, and most bytes of the photos of all collections.
+    photo_classes, photo_collections : int
+        Most classes of one collection, and most collections.
+    archive_bytes : int
+        Largest zip of photos; it goes to the disk as it arrives.
     connections : int
         Most open connections.
     client_seconds : float
@@ -60,6 +66,11 @@ class Limits:
     batch: int = 64
     decodes: int = 512
     queued_requests: int = 16
+    photos: int = 5_000
+    photo_bytes: int = 4 * 2**30
+    photo_classes: int = 100
+    photo_collections: int = 20
+    archive_bytes: int = 512 * 2**20
     connections: int = 1_000
     client_seconds: float = 10.0
     request_seconds: float = 10.0

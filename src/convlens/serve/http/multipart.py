@@ -29,6 +29,8 @@ class Form:
     """The parts of a body: files in the order sent, and texts by name."""
 
     files: list[tuple[str, bytes]] = field(default_factory=list)
+    filenames: list[str] = field(default_factory=list)
+    """What each file is called on the machine that it comes from."""
     texts: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -124,6 +126,7 @@ def _form(parts: list[tuple[dict[str, str], bytearray]]) -> Form:
             raise wrong("body", "a part has no name", 'Content-Disposition: form-data; name="..."')
         if "filename" in disposition or headers.get("content-type", "").startswith("image/"):
             form.files.append((name, bytes(content)))
+            form.filenames.append(disposition.get("filename", ""))
             continue
         if len(content) > LONGEST_FIELD:
             raise Problem(

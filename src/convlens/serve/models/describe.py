@@ -105,6 +105,7 @@ def run_facts(run: Run, network: Network) -> schemas.RunFacts:
         "data": {"name": data["name"]},
         "recipe": _recipe(run),
         "status": status(run),
+        "tested": _tested(run),
         "has_samples": has_samples(run),
         "attributions": list(possible_methods(plan)),
     }
@@ -129,6 +130,18 @@ def status(run: Run) -> schemas.RunStatus:
     known = schemas.RunStatus.__annotations__
     facts = {key: finite(value) for key, value in run.status.items() if key in known}
     return cast(schemas.RunStatus, facts)
+
+
+def _tested(run: Run) -> schemas.Tested | None:
+    """Return what the test at the end of the training gave; None where there was none."""
+    evaluation = run.evaluation
+    if evaluation is None or evaluation.get("split") != "test":
+        return None
+    match evaluation.get("interval"):
+        case [float(low), float(high)]:
+            accuracy, images = float(evaluation["accuracy"]), int(evaluation["images"])
+            return {"images": images, "accuracy": accuracy, "interval": (low, high)}
+    return None
 
 
 def has_samples(run: Run) -> bool:

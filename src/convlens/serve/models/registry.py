@@ -52,6 +52,8 @@ class Entry:
     named: bool = False
     model: ServedModel | None = None
     description: Description | None = None
+    staged: bool = False
+    """Whether its folder lies elsewhere until its training is done; it is opened after that."""
     refused: tuple[object, float] = (None, 0.0)
     """The version of the weights that could not be opened, and when to try it again."""
 
@@ -220,9 +222,20 @@ class Registry:
             if self.entries[name].listed
         ]
 
-    def expect(self, name: str, description: Description) -> None:
+    def expect(self, name: str, description: Description, folder: Path) -> None:
         """Add a run whose folder a training is about to make."""
-        self.entries[name] = Entry(self.root / name, description=description)
+        staged = folder != self.root / name
+        self.entries[name] = Entry(folder, description=description, staged=staged)
+
+    def settle(self, name: str) -> None:
+        """Look for a run that was expected among the runs: it lies there now."""
+        entry = self.entries.get(name)
+        if entry is not None:
+            entry.folder, entry.staged = self.root / name, False
+
+    def forget(self, name: str) -> None:
+        """Take out a run that was expected and does not come."""
+        self.entries.pop(name, None)
 
     def refresh_facts(self, entry: Entry) -> None:
         """Read again what a run says of itself, if it is there; a training changes it."""
@@ -258,7 +271,7 @@ class Registry:
         """Look at the disk, in a thread; return what to change, in the event loop."""
         changes = self._new_folders()
         for entry in list(self.entries.values()):
-            change = self._opened(entry)
+            change = None if entry.staged else self._opened(entry)
             if change is not None:
                 changes.append(change)
                 if not entry.listed:  # a run that was not listed yet is, with its weights

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import orjson
 from fastapi import FastAPI, Query, Response
 
+from convlens.foundation.errors import RunError
+from convlens.interchange.onnx.writing import onnx_bytes
 from convlens.network import Network
+from convlens.runs import manifest
+from convlens.runs.json_file import MAX_BYTES
 from convlens.serve import schemas
 from convlens.serve.api import answers
 from convlens.serve.http.bodies import SAFETENSORS
@@ -15,9 +20,11 @@ from convlens.serve.http.problems import Problem
 from convlens.serve.models import describe, tensors
 from convlens.serve.models.kernel_history import kernels, none_yet
 from convlens.serve.models.onnx_model import float32
-from convlens.serve.models.registry import Registry
+from convlens.serve.models.registry import Entry, Registry
 from convlens.serve.models.samples import MOST, mistakes, some_of
 from convlens.serve.services import Services
+
+REPORT = "report.html"
 
 
 def add(app: FastAPI, registry: Registry, services: Services) -> None:
@@ -99,6 +106,29 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         return json_response(_samples(worst))
 
     @app.get(
+        "/v1/models/{name}/report",
+        tags=["models"],
+        summary="The run's report, one page without scripts",
+        responses=answers(None, 404, binary="text/html"),
+    )
+    async def report(name: str) -> Response:
+        page = await run(report_of, registry.entry(name))
+        return Response(page, media_type="text/html; charset=utf-8")
+
+    @app.get(
+        "/v1/models/{name}/onnx",
+        tags=["models"],
+        summary="The model as an ONNX file, as `convlens export` writes it",
+        responses=answers(None, 404, 409, binary="application/octet-stream"),
+    )
+    async def as_onnx(name: str) -> Response:
+        model = registry.model(name)
+        content = await run(onnx_bytes, model.subject)
+        file = re.sub(r"[^A-Za-z0-9._-]", "_", model.name)  # a header holds no other name safely
+        headers = {"content-disposition": f'attachment; filename="{file}.onnx"'}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    @app.get(
         "/v1/models/{name}/kernels/{layer}",
         tags=["models"],
         summary="A convolution's kernels by epoch",
@@ -111,6 +141,22 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         network = Network.read(entry.facts["network"])
         arrays = await run(kernels, entry.run, network, entry.model, layer)
         return Response(tensors.to_bytes(arrays), media_type=SAFETENSORS)
+
+
+def report_of(entry: Entry) -> bytes:
+    """Return a run's report.
+
+    Raises
+    ------
+    Problem
+        404, where it has none: an imported model, or a training that has not ended.
+    """
+    try:
+        return manifest.read_checked(entry.folder, REPORT, MAX_BYTES)
+    except RunError:
+        raise Problem(
+            *(404, "no_report", "the run has no report yet"), "a run that was trained", "wait"
+        ) from None
 
 
 def _metrics(

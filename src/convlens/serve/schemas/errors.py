@@ -12,6 +12,7 @@ from convlens.serve.schemas.networks import Step
 Code = TypeAliasType(
     "Code",
     Literal[
+        "bad_archive",
         "bad_image",
         "bad_multipart",
         "bad_name",
@@ -23,7 +24,9 @@ Code = TypeAliasType(
         "method_not_allowed",
         "no_data",
         "no_kernels",
+        "no_report",
         "no_such_model",
+        "no_such_photos",
         "no_such_training",
         "no_token",
         "no_weights",
@@ -31,8 +34,10 @@ Code = TypeAliasType(
         "not_found",
         "overloaded",
         "refused",
+        "too_few_photos",
         "too_large",
         "too_many_parts",
+        "too_many_photos",
         "too_slow",
         "unreadable",
         "unsupported_media_type",

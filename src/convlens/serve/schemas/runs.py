@@ -91,6 +91,17 @@ class RunStatus(TypedDict, total=False):
     message: str | None
 
 
+class Tested(TypedDict):
+    """What the one reading of the test set gave."""
+
+    images: Annotated[int, Field(description="that the accuracy is of")]
+    accuracy: float
+    interval: Annotated[
+        tuple[float, float],
+        Field(description="95% Wilson interval: how far so few images can be believed"),
+    ]
+
+
 class DataName(TypedDict):
     """The data of a run."""
 
@@ -112,6 +123,7 @@ class RunFacts(TypedDict):
         dict[str, Any], Field(description="the keys of recipe.toml; none for an imported model")
     ]
     status: RunStatus
+    tested: Annotated[Tested | None, Field(description="null before the test")]
     parameters: int
     multiply_adds: int
     has_samples: bool

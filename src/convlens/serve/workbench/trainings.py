@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from convlens import data as datasets
 from convlens.foundation.errors import ConvlensError, RecipeError, nearest
@@ -46,6 +46,33 @@ REPORT_SECONDS = 60
 """How long the next training waits for the last one's report."""
 
 
+class Startable(Protocol):
+    """A training that `Trainings` can start."""
+
+    @property
+    def title(self) -> str:
+        """What its run is called, after the date and the time."""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a training that is stopped saves its state; otherwise nothing of it stays."""
+
+    def folder(self, name: str, root: Path) -> Path:
+        """Return where the run lies while it is trained."""
+
+    def command(self, name: str, root: Path, place: Path) -> list[str]:
+        """Return the command of its process; `place` is an empty folder that it may use."""
+
+    def expected(self, name: str) -> Description:
+        """Return what is said of the run whose folder is not there yet."""
+
+    def ended(self, name: str, root: Path, code: int | None, output: Path) -> bool:
+        """Put things in order after the process; return whether there is a run now.
+
+        `code` is the exit code, or None where the process was killed because it was stopped.
+        """
+
+
 @dataclass(frozen=True)
 class Order:
     """A training that was asked for, checked."""
@@ -55,6 +82,39 @@ class Order:
     recipe: str
     settings: dict[str, Any]
     classes: tuple[str, ...]
+
+    resumable: ClassVar[bool] = True
+
+    @property
+    def title(self) -> str:
+        """What its run is called."""
+        return self.network.name
+
+    def folder(self, name: str, root: Path) -> Path:
+        """Return where the run lies."""
+        return root / name
+
+    def command(self, name: str, root: Path, place: Path) -> list[str]:
+        """Return the command that a person would type."""
+        network = place / "network.json"
+        network.write_text(self.network.to_json(), encoding="utf-8")
+        command = [sys.executable, "-m", "convlens", "train", str(network), "--json"]
+        command += ["--data", self.data, "--recipe", self.recipe]
+        command += ["--name", name, "--runs", str(root)]
+        for key, value in self.settings.items():
+            command += ["--set", f"{key}={json.dumps(value)}"]
+        return command
+
+    def expected(self, name: str) -> Description:
+        """Return what is said of the run whose folder is not there yet."""
+        entry = datasets.describe(self.data)
+        network = self.network.adapted(tuple(entry["shape"]), len(self.classes))
+        recipe = recipes.load(self.recipe).changed(self.settings)
+        return expected_run(name, network, self.classes, self.data, recipe)
+
+    def ended(self, name: str, root: Path, code: int | None, output: Path) -> bool:
+        """Say whether the training got so far that it made its folder."""
+        return (root / name).exists()
 
 
 def read_order(asked: Mapping[str, Any], limits: Limits) -> Order:
@@ -161,6 +221,28 @@ def available() -> list[schemas.DataSet]:
     ]
 
 
+@dataclass
+class _Current:
+    """The training that runs, or was the last one."""
+
+    child: subprocess.Popen[bytes]
+    name: str
+    job: Startable
+    place: tempfile.TemporaryDirectory[str]
+    killed: bool = False
+
+    @property
+    def output(self) -> Path:
+        """What the process says."""
+        return Path(self.place.name) / "out"
+
+    def kill(self) -> None:
+        """End the process at once, and those that it started."""
+        self.killed = True
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.child.pid, signal.SIGKILL)
+
+
 class Trainings:
     """The training that was started here, if one runs.
 
@@ -172,9 +254,7 @@ class Trainings:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._child: subprocess.Popen[bytes] | None = None
-        self._name = ""
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._current: _Current | None = None
 
     @property
     def running(self) -> str | None:
@@ -182,15 +262,27 @@ class Trainings:
 
         A training that is done still has its report to write; its process is then not yet gone.
         """
-        if self._child is None or self._child.poll() is not None:
+        current = self._current
+        if current is None or current.child.poll() is not None:
             return None
+        if not current.job.resumable:  # its run is there when the process has ended
+            return current.name
         try:
-            state = Run.open(self._registry.root / self._name).status.get("state")
+            state = Run.open(current.job.folder(current.name, self._registry.root)).status
         except ConvlensError:  # its folder is still to come
-            return self._name
-        return self._name if state == "running" else None
+            return current.name
+        return current.name if state.get("state") == "running" else None
 
-    def start(self, order: Order) -> str:
+    def said(self, name: str) -> list[bytes]:
+        """Return the lines that the process of a training has written so far."""
+        current = self._current
+        if current is None or current.name != name:
+            return []
+        with suppress(OSError):  # it ended meanwhile
+            return current.output.read_bytes().splitlines()
+        return []
+
+    def start(self, job: Startable) -> str:
         """Start a training; return the name of its run.
 
         Raises
@@ -205,23 +297,17 @@ class Trainings:
                 "wait for it, or stop it with DELETE /v1/trainings/" + self.running,
                 headers={"Retry-After": "10"},
             )
-        if self._child is not None:
+        if self._current is not None:
             with suppress(subprocess.TimeoutExpired):
-                self._child.wait(REPORT_SECONDS)
-        self._tidy()
-        name = self._free_name(order.network.name)
-        self._folder = tempfile.TemporaryDirectory(prefix="convlens-serve-")
-        place = Path(self._folder.name)
-        network = place / "network.json"
-        network.write_text(order.network.to_json(), encoding="utf-8")
-        command = [sys.executable, "-m", "convlens", "train", str(network), "--json"]
-        command += ["--data", order.data, "--recipe", order.recipe]
-        command += ["--name", name, "--runs", str(self._registry.root)]
-        for key, value in order.settings.items():
-            command += ["--set", f"{key}={json.dumps(value)}"]
-        with (place / "out").open("wb") as out:
+                self._current.child.wait(REPORT_SECONDS)
+            self.look()
+        root = self._registry.root
+        name = self._free_name(job.title)
+        place = tempfile.TemporaryDirectory(prefix="convlens-serve-")
+        command = job.command(name, root, Path(place.name))
+        with (Path(place.name) / "out").open("wb") as out:
             # a group of its own: Ctrl-C reaches the server, which tells the child once
-            self._child = subprocess.Popen(  # noqa: S603 - every word of it is checked
+            child = subprocess.Popen(  # noqa: S603 - every word of it is checked
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -229,9 +315,9 @@ class Trainings:
                 start_new_session=True,
             )
         with suppress(OSError, AttributeError):  # answers come before training
-            os.setpriority(os.PRIO_PROCESS, self._child.pid, 5)
-        self._name = name
-        self._registry.expect(name, _expected(name, order))
+            os.setpriority(os.PRIO_PROCESS, child.pid, 5)
+        self._current = _Current(child, name, job, place)
+        self._registry.expect(name, job.expected(name), job.folder(name, root))
         log.info("training %s started", name)
         return name
 
@@ -245,78 +331,96 @@ class Trainings:
         )
 
     def stop(self, name: str) -> None:
-        """Ask the training to save its state and end.
+        """Ask the training to save its state and end; one that saves none ends at once.
 
         Raises
         ------
         Problem
             404, where no such training runs.
         """
-        if self.running != name or self._child is None:
+        current = self._current
+        if self.running != name or current is None:
             raise Problem(
                 *(404, "no_such_training", "no training of that name is running here"),
                 "a training that was started here",
                 "see GET /v1/models",
             )
-        with suppress(ProcessLookupError):
-            self._child.send_signal(signal.SIGINT)
+        if current.job.resumable:
+            with suppress(ProcessLookupError):
+                current.child.send_signal(signal.SIGINT)
+        else:
+            current.kill()
 
     def look(self) -> None:
         """Notice a training that ended; one that failed before it made a run says why."""
-        if self._child is None or self._child.poll() is None or self._folder is None:
+        current, self._current = self._current, None
+        if current is None:
             return
-        entry = self._registry.entries.get(self._name)
-        if entry is not None and self._child.returncode and not entry.folder.exists():
-            message = self._last_words()
-            facts, summary = entry.facts, entry.summary
-            status: schemas.RunStatus = {**facts["status"], "state": "failed", "message": message}
-            entry.description = Description(
-                {**facts, "status": status}, {**summary, "state": "failed"}
-            )
-        log.info("training %s ended with %s", self._name, self._child.returncode)
-        self._tidy()
+        code = current.child.poll()
+        if code is None:
+            self._current = current
+            return
+        told = None if current.killed else code
+        there = current.job.ended(current.name, self._registry.root, told, current.output)
+        if there:
+            self._registry.settle(current.name)
+        elif not current.job.resumable:
+            self._registry.forget(current.name)
+        elif code:
+            self._tell_failure(current)
+        log.info("training %s ended with %s", current.name, code)
+        current.place.cleanup()
 
-    def _last_words(self) -> str:
-        assert self._folder is not None
-        try:
-            lines = (Path(self._folder.name) / "out").read_text().strip().splitlines()
-            error = json.loads(lines[-1])["error"]
-            return str(error["what"]).replace(self._folder.name + os.sep, "")
-        except (OSError, ValueError, LookupError):
-            return "the training ended before it began"
-
-    def _tidy(self) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+    def _tell_failure(self, current: _Current) -> None:
+        entry = self._registry.entries.get(current.name)
+        if entry is None:
+            return
+        message = _last_words(current.output)
+        facts, summary = entry.facts, entry.summary
+        status: schemas.RunStatus = {**facts["status"], "state": "failed", "message": message}
+        entry.description = Description({**facts, "status": status}, {**summary, "state": "failed"})
 
     def close(self, seconds: float = 10.0) -> None:
         """Stop what runs, and wait for it to save its state."""
-        child = self._child
-        if child is not None and child.poll() is None:
-            child.send_signal(signal.SIGINT)
+        current = self._current
+        if current is None:
+            return
+        if current.child.poll() is None:
+            if current.job.resumable:
+                current.child.send_signal(signal.SIGINT)
+            else:
+                current.kill()
             try:
-                child.wait(seconds)
+                current.child.wait(seconds)
             except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        self._tidy()
+                current.kill()
+                current.child.wait()
+        self.look()
 
 
-def _expected(name: str, order: Order) -> Description:
+def _last_words(output: Path) -> str:
+    """Return what a training's process said last, without the names of our own folders."""
+    try:
+        error = json.loads(output.read_text().strip().splitlines()[-1])["error"]
+        return str(error["what"]).replace(str(output.parent) + os.sep, "")
+    except (OSError, ValueError, LookupError):
+        return "the training ended before it began"
+
+
+def expected_run(
+    name: str, network: Network, classes: tuple[str, ...], data: str, recipe: recipes.Recipe
+) -> Description:
     """Return what is said of a run whose folder is not there yet."""
-    entry = datasets.describe(order.data)
-    network = order.network.adapted(tuple(entry["shape"]), len(order.classes))
     plan = network.plan()
-    recipe = recipes.load(order.recipe).changed(order.settings)
     facts: schemas.RunFacts = {
         "name": name,
         **describe.shapes(network, plan),
-        "classes": list(order.classes),
+        "classes": list(classes),
         "preprocessing": None,
-        "data": {"name": order.data},
+        "data": {"name": data},
         "recipe": recipe.model_dump(mode="json"),
         "status": {"state": "running", "epoch": 0, "epochs": recipe.epochs, "message": "starting"},
+        "tested": None,
         "has_samples": True,
         "attributions": list(possible_methods(plan)),
     }
@@ -324,7 +428,7 @@ def _expected(name: str, order: Order) -> Description:
         "name": name,
         "network": network.name,
         "input": network.input,
-        "classes": len(order.classes),
+        "classes": len(classes),
         "state": "running",
         "test_accuracy": None,
         "default": False,
