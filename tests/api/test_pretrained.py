@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,10 +97,30 @@ def test_two_beginnings_and_unknown_ones_are_refused(folder: Path, tmp_path: Pat
         convlens.plan_training(data=folder, pretrained="no-such-run", runs=tmp_path)
 
 
-def test_a_script_does_not_leave_the_published_weights_out(
-    run: convlens.Run, tmp_path: Path
+def test_a_script_trains_the_last_layer_without_convlens_to_the_same_answers(
+    run: convlens.Run, folder: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="`model_only=True`"):
-        convlens.export(run, to="torch-code", out=tmp_path / "train.py")
+    exported = convlens.export(run, to="torch-code", out=tmp_path / "train.py")
+    assert [file.name for file in exported.files] == ["train.py", "train-weights.safetensors"]
+    assert "convlens" not in (tmp_path / "train.py").read_text().split('"""', 2)[2]
+    done = subprocess.run(
+        [sys.executable, "-I", "train.py", str(folder)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.evaluation is not None
+    accuracy = re.search(r"test accuracy ([\d.]+)%", done.stdout)
+    assert accuracy is not None
+    assert float(accuracy[1]) == pytest.approx(100 * run.evaluation["accuracy"], abs=0.01)
+    losses = [float(loss) for loss in re.findall(r"validation loss ([\d.]+)", done.stdout)]
+    told = [e["validation_loss"] for e in run.events() if e["event"] == "epoch"]
+    assert losses == pytest.approx(told, abs=2e-3)
+
+
+def test_a_keras_script_with_others_weights_is_refused(run: convlens.Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Keras script"):
+        convlens.export(run, to="keras-code", out=tmp_path / "train.py")
     convlens.export(run, to="torch-code", out=tmp_path / "model.py", model_only=True)
     assert "ReLU6" in (tmp_path / "model.py").read_text()

@@ -74,7 +74,8 @@ def export(
         An open run, "last", a run's name or folder; or a network, a name of the zoo, or a
         network's file.
     to : {"onnx", "torch", "keras", "torch-code", "keras-code"}
-        The form. The scripts train anew; the others carry the weights.
+        The form. The scripts train anew, with the weights that the run began with in a file beside
+        them, where it began with any; the others carry the weights.
     out : path, optional
         The file, or the folder of "torch"; by default named for the model, in this folder.
     runs : path, optional
@@ -217,9 +218,44 @@ def _export_code(
         )
     else:
         network, chosen, recorded = _training_of(run, network, data, recipe)
-        text = write_script(library, network, chosen, recorded, title=name, file=target.name)
+        beside: tuple[Path, ...] = ()
+        if run is not None and (chosen.freeze != "none" or "started_from" in run.environment):
+            beside = (_beginning_beside(target, run, network, chosen, library),)
+        text = write_script(
+            *(library, network, chosen, recorded),
+            title=name,
+            file=target.name,
+            weights=beside[0].name if beside else None,
+        )
+        atomic.write_text(target, text)
+        return Exported((target, *beside))
     atomic.write_text(target, text)
     return Exported((target,))
+
+
+def _beginning_beside(
+    target: Path, run: Run, network: Network, recipe: recipes.Recipe, library: str
+) -> Path:
+    """Write the weights that a run began with beside its script; return the file.
+
+    Raises
+    ------
+    InputError
+        Where the script is for Keras, which none of ours begins with others' weights.
+    """
+    if library != "torch":
+        raise InputError(
+            f"{run.folder} began with weights that others had trained, which no Keras script reads",
+            "a script for PyTorch, or the model alone",
+            'use `to="torch-code"`, or `model_only=True`',
+        )
+    from convlens.api.pretrained import beginning_of
+    from convlens.interchange.code.torch_code import torch_code
+
+    weights = torch_code(network).state_dict(beginning_of(run, network, recipe))
+    path = target.with_name(f"{target.stem}-weights.safetensors")
+    save_tensors(path, weights)
+    return path
 
 
 def _training_of(
@@ -240,12 +276,6 @@ def _training_of(
                 "take the model alone with `model_only=True`",
             )
         chosen = recipes.parse(run.recipe_text, f"{run.folder}/recipe.toml")
-        if chosen.freeze != "none":
-            raise InputError(
-                f"{run.folder} began with weights that others had trained, which no script holds",
-                "a run that was trained from nothing",
-                "take the model alone with `model_only=True`",
-            )
         return network, chosen, run.data
     source = data or "digits-5k"
     chosen = recipe_for(recipe, source)

@@ -39,8 +39,6 @@ class TrainingPlan(Job):
     """Where the run would be written."""
     notes: tuple[str, ...] = field(kw_only=True)
     """What was adapted, and what is worth knowing about the data."""
-    started_from: str | None = field(kw_only=True)
-    """The file of the weights to start from."""
 
     @property
     def steps(self) -> int:
@@ -152,6 +150,12 @@ def plan_training(
         memory=None if memory is None else parse_size(memory, "`memory`"),
         on_event=on_event,
     )
+    images, batch_size = len(dataset.train), settled_recipe.batch_size
+    if subject is not None and images < batch_size and "batch_size" not in settings:
+        settled_recipe = settled_recipe.changed({"batch_size": max(2, images // 2)})
+        notes.append(
+            f"batches of {settled_recipe.batch_size}, since there are {images} images to train on"
+        )
     start, started_from = None, None
     if weights is not None:
         started_from = str(weights)
@@ -161,16 +165,16 @@ def plan_training(
         started_from = subject.name
         start, note = weights_for(adapted, subject, settled_recipe.seed)
         notes.append(note)
+    from convlens.interchange.onnx.inference import passes
     from convlens.training.settling import settle
 
-    job = settle(adapted, dataset, settled_recipe, device, engine, start)
+    job = settle(adapted, dataset, settled_recipe, device, engine, start, passes())
     root = runs_root(None if runs is None else Path(runs))
     return TrainingPlan(
-        **vars(job),
+        **{**vars(job), "started_from": started_from},
         origins=_origins(asked, settled_recipe, _recipe_name(recipe, data), settings, changed_by),
         folder=str(out or root / (name or f"<date>-<time>-{adapted.name}")),
         notes=(*dataset.notes, *notes),
-        started_from=started_from,
     )
 
 

@@ -200,6 +200,7 @@ def resume(
     if run.status.get("state") == "finished":
         on_event({"event": "note", "message": f"{run.folder} is already complete"})
         return run
+    from convlens.interchange.onnx.inference import passes
     from convlens.training import resuming, session
     from convlens.training.settling import settle
 
@@ -212,7 +213,7 @@ def resume(
         engine = str(run.status.get("engine", "torch"))
         check_engine(engine, trains=True)
         resuming.refuse_other_precision(run.folder, recipe, device)
-        job = settle(network, dataset, recipe, device, engine)
+        job = settle(network, dataset, recipe, device, engine, passes=passes())
         with _Reported(writer):
             session.train(writer, job, saved=saved, on_event=on_event)
     return Run.open(run.folder)

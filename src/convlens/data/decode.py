@@ -28,12 +28,14 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from convlens.data import jpeg
+from convlens.data.jpeg import Needed
 from convlens.foundation.errors import DataError, ImageTooLarge
 
 T = TypeVar("T")
@@ -110,27 +112,57 @@ def decode(
     DataError
         If the file is missing, not an image of an allowed format, cut, animated or too large.
     """
-    image, _, notes = decode_with_pixels(source, max_pixels=max_pixels, max_bytes=max_bytes)
-    return image, notes
+    picture = decode_with_pixels(source, max_pixels=max_pixels, max_bytes=max_bytes)
+    return picture.image, picture.notes
+
+
+class Picture(NamedTuple):
+    """A decoded image, with what was looked at on the way."""
+
+    image: Image.Image
+    """Mode `L` or `RGB`, upright."""
+    pixels: NDArray[np.uint8]
+    """Its pixels, `(H, W)` or `(H, W, 3)`."""
+    size: tuple[int, int]
+    """Width and height of the whole picture, upright, whatever part of them was decoded."""
+    coded: bytes
+    """Digest of a large JPEG's coded picture, where it may be decoded smaller; else empty."""
+    notes: list[str]
+    """What was changed on the way."""
 
 
 def decode_with_pixels(
-    source: ImageSource, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_FILE_BYTES
-) -> tuple[Image.Image, NDArray[np.uint8], list[str]]:
+    source: ImageSource,
+    *,
+    needed: Needed | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_FILE_BYTES,
+) -> Picture:
     """Decode as `decode` does; the pixels are returned too, since they were looked at.
 
-    Returns
-    -------
-    PIL.Image.Image
-        Mode `L` or `RGB`.
-    uint8 array (H, W) or (H, W, 3)
-        Its pixels.
-    list of str
-        What was changed on the way.
+    Parameters
+    ----------
+    source, max_pixels, max_bytes
+        As `decode` takes them.
+    needed : callable, optional
+        Says what size the image is needed at: a large JPEG is then decoded at a part of its size,
+        never below that one. What comes out depends on the file and on that size alone.
     """
     notes: list[str] = []
+    coded, size = b"", (0, 0)
 
     def work(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8]]:
+        nonlocal coded, size
+        sideways = _orientation(image) in _SIDEWAYS
+        size = image.size[::-1] if sideways else image.size
+        if needed is not None and jpeg.is_large(image):
+            least = needed(*size)
+            jpeg.reduce(image, least[::-1] if sideways else least)
+            stream = getattr(image, "fp", None)
+            if stream is not None:
+                position = stream.tell()
+                coded = jpeg.digest(stream) + bytes([_orientation(image)])
+                stream.seek(position)
         image.load()
         upright: Image.Image = image
         if _orientation(image) > 1:
@@ -138,7 +170,8 @@ def decode_with_pixels(
             notes.append("turned upright by its EXIF orientation")
         return _without_idle_colour(_to_eight_bits(upright, shown(source), notes))
 
-    return *_opened(source, max_pixels, max_bytes, work), notes
+    image, pixels = _opened(source, max_pixels, max_bytes, work)
+    return Picture(image, pixels, size, coded, notes)
 
 
 def size_of(

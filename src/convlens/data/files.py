@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.data.decode import decode, shown
+from convlens.data.decode import decode_with_pixels, shown
 from convlens.data.folders import PARTS, UNDECIDED, Listing, choose_policy, list_folder, looked_at
 from convlens.data.preprocessing import Preprocessing
 from convlens.foundation.errors import DataError
@@ -75,7 +75,7 @@ def folder_files(path: Path, input_shape: tuple[int, int, int] | None = None) ->
     policy = choose_policy([listing.path(n) for n in range(len(listing))], input_shape, None)
     # the statistics do not matter here: nothing is normalised
     unit = (0.0,) * policy.input[0], (1.0,) * policy.input[0]
-    preparing = Preprocessing(policy.input, *unit, fit=policy.fit)
+    preparing = Preprocessing(policy.input, *unit, fit=policy.fit, draft=policy.draft)
     facts = [_facts(listing, number, preparing) for number in range(len(listing))]
     return FolderFiles(listing.classes, policy.input, facts)
 
@@ -106,8 +106,8 @@ def _facts(listing: Listing, number: int, preparing: Preprocessing) -> FileFacts
         label,
     )
     try:
-        image, _ = decode(file)
+        picture = decode_with_pixels(file, needed=preparing.needed)
     except DataError as error:
         return FileFacts(*place, error=error.what.replace(shown(file), "").strip())
-    pixels = preparing.bring(image, [])
-    return FileFacts(*place, (image.height, image.width), image.mode, digest(pixels))
+    pixels = preparing.bring(picture.image, [])
+    return FileFacts(*place, picture.size[::-1], picture.image.mode, digest(pixels))

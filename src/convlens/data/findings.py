@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from convlens.data.dataset import Dataset
 from convlens.data.duplicates import NearPairs, constant, exact_groups
 from convlens.data.files import FileFacts
+from convlens.data.folder_dataset import FEW_IMAGES
 
 SPLITS = ("train", "validation", "test")
-FEW_IMAGES = 10
-"""A class with fewer training images is hardly learned."""
 IMBALANCE = 10
 """The largest class may have this many times the images of the smallest."""
 SIZE_FACTOR = 4

@@ -20,6 +20,11 @@ TEST_FRACTION = 0.2
 LOOKED_AT = 2000
 """Training images whose borders tell whether the set has a plain ground."""
 
+FEW_IMAGES = 10
+"""A class with fewer training images is hardly learned, and told of before the training."""
+NAMED = 5
+"""Pictures or classes named in a note."""
+
 Rows = NDArray[np.int64]
 
 
@@ -72,12 +77,13 @@ def folder_dataset(
         std,
         background=background_of(np.asarray(folder.images[some])),
         fit=folder.policy.fit,
+        draft=folder.policy.draft,
     )
     split |= {"seed": split_seed, **recorded}
     if folder.memory is not None:
         split["memory"] = folder.memory
     train, held, test = _splits(folder, [parts[part] for part in PARTS])
-    notes += across_note(train, held, test)
+    notes += [*_in_two_classes(folder), *_few(classes, train), *across_note(train, held, test)]
     return Dataset(name, source, classes, train, held, test, preprocessing, split, tuple(notes))
 
 
@@ -134,6 +140,39 @@ def _divide(
         train, held = np.sort(by_name[kept]), np.sort(by_name[last])
         split |= {"fraction": fraction, "method": method}
     return {"train": train, "validation": held, "test": test}, split
+
+
+def _in_two_classes(folder: FolderSet) -> list[str]:
+    """Say which pictures lie in more than one class: whatever is answered to them is wrong once."""
+    keys = np.ascontiguousarray(folder.contents).view("V16")[:, 0]
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    labels = folder.listing.labels
+    other = np.flatnonzero(labels != labels[first[group]])
+    if not len(other):
+        return []
+    paths = folder.listing.paths
+    pairs = [
+        f"{shown(paths[first[group[row]]])} is {shown(paths[row])}"
+        for row in other[:NAMED].tolist()
+    ]
+    more = f" and {len(other) - NAMED:,} more" if len(other) > NAMED else ""
+    return [
+        f"pictures in more than one class, {len(other):,}: {', '.join(pairs)}{more}; "
+        "keep each in one"
+    ]
+
+
+def _few(classes: tuple[str, ...], train: Split) -> list[str]:
+    """Say which classes have few images to train on."""
+    counts = np.bincount(train.labels, minlength=len(classes))
+    few = [f"{shown(classes[i])} {counts[i]}" for i in np.flatnonzero(counts < FEW_IMAGES).tolist()]
+    if not few:
+        return []
+    more = f" and {len(few) - NAMED:,} more" if len(few) > NAMED else ""
+    return [
+        f"classes with fewer than {FEW_IMAGES} images to train on: {', '.join(few[:NAMED])}{more}; "
+        "the accuracy is known as well as its 95% interval says, and that is wide"
+    ]
 
 
 def _no_test_part(

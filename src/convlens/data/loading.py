@@ -42,6 +42,7 @@ def load(
     normalise: str = "train",
     bad_images: str = "fail",
     fit: str | None = None,
+    draft: bool = True,
     memory: int | None = None,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
 ) -> Dataset:
@@ -69,6 +70,9 @@ def load(
         What to do with unreadable files of an image folder.
     fit : {"crop", "pad", "stretch"}, optional
         How images of a folder are brought to their input; chosen from a sample by default.
+    draft : bool
+        Whether large JPEGs of a folder are decoded at a part of their size, never below what the
+        resize needs.
     memory : int, optional
         Bytes that a folder's images may take in memory; half of what is free by default. Where
         they would take more, they stay on disk and are read as they are needed.
@@ -95,7 +99,13 @@ def load(
     place = find_source(source) if isinstance(source, str | Path) else None
     if isinstance(place, ImageFolder):
         folder = read_folder(
-            place.path, input_shape, bad_images, fit=fit, memory=memory, on_event=on_event
+            place.path,
+            input_shape,
+            bad_images,
+            fit=fit,
+            draft=draft,
+            memory=memory,
+            on_event=on_event,
         )
         return folder_dataset(
             str(source),
@@ -200,6 +210,7 @@ def load_like(
         normalise=str(split.get("normalise", "train")),
         bad_images=str(split.get("bad_images", "fail")),
         fit=None if preprocessing.fit == "exact" else preprocessing.fit,
+        draft=preprocessing.draft,
         memory=int(split["memory"]) if isinstance(split.get("memory"), int) else None,
         on_event=on_event,
     )

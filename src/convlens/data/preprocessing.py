@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convlens.data.decode import MAX_PIXELS, ImageSource, decode
+from convlens.data.decode import MAX_PIXELS, ImageSource, decode_with_pixels
 from convlens.foundation.errors import DataError
 
 Framing = Literal["none", "mnist"]
@@ -60,6 +60,9 @@ class Preprocessing:
         than the input, it leaves a margin out. By default the image just covers the input.
     interpolation : {"bilinear", "bicubic"}
         How pixels are weighed when an image is resized; both average over what is made smaller.
+    draft : bool
+        Whether JPEGs of over a million pixels are decoded at a part of their size, never below what
+        the resize needs; see `convlens.data.jpeg`. Runs from before do not.
     known : bool
         False for a model from elsewhere that does not say how its images were prepared: every
         image prepared for it then comes with a note.
@@ -74,6 +77,7 @@ class Preprocessing:
     known: bool = True
     resize: int | None = None
     interpolation: Interpolation = "bilinear"
+    draft: bool = False
 
     def normalise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return `(x/255 - mean)/std`, float32 `(N, C, H, W)`, of uint8 images `(N, C, H, W)`."""
@@ -110,11 +114,36 @@ class Preprocessing:
         DataError
             Where the file is not a readable image.
         """
-        image, notes = decode(source, max_pixels=max_pixels)
-        return np.ascontiguousarray(self.bring(image, notes)), notes
+        needed = self.needed if self.draft else None
+        picture = decode_with_pixels(source, needed=needed, max_pixels=max_pixels)
+        brought = self.bring(picture.image, picture.notes, size=picture.size)
+        return np.ascontiguousarray(brought), picture.notes
+
+    def needed(self, width: int, height: int) -> tuple[int, int]:
+        """Return the least width and height that an image's resize works with.
+
+        >>> preparing = Preprocessing((3, 224, 224), (0.5,) * 3, (0.5,) * 3)
+        >>> preparing.needed(4000, 3000)
+        (299, 224)
+        """
+        _, high, wide = self.input
+        if max(width, height) > 64 * min(width, height):
+            return width, height  # a strip is cut before it is resized
+        if self.fit == "stretch":
+            return wide, high
+        if self.resize is not None:
+            margin = self.resize / min(wide, high)
+            wide, high = max(wide, round(wide * margin)), max(high, round(high * margin))
+        choose = min if self.fit == "pad" else max
+        scale = choose(wide / width, high / height)
+        return max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
 
     def bring(
-        self, image: Image.Image, notes: list[str], pixels: NDArray[np.uint8] | None = None
+        self,
+        image: Image.Image,
+        notes: list[str],
+        pixels: NDArray[np.uint8] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> NDArray[np.uint8]:
         """Bring a decoded image (mode L or RGB) to the network's input, uint8 `(C, H, W)`.
 
@@ -126,6 +155,8 @@ class Preprocessing:
             Takes what is changed on the way.
         pixels : uint8 array (H, W) or (H, W, 3), optional
             The image's pixels, where they are at hand: used if nothing has to be changed.
+        size : (int, int), optional
+            Width and height of the whole picture, where a part of them was decoded.
         """
         unchanged, (channels, height, width) = image, self.input
         if not self.known:
@@ -143,7 +174,8 @@ class Preprocessing:
                 f"are {ground} on {strokes}"
             )
         if image.size != (width, height) or self.resize is not None:
-            notes.append(f"{image.width}x{image.height} brought to {width}x{height}")
+            whole = size or image.size
+            notes.append(f"{whole[0]}x{whole[1]} brought to {width}x{height}")
             if self.framing == "mnist":
                 image = _framed(image, width, height)
             else:
@@ -185,7 +217,8 @@ class Preprocessing:
             "mean": list(self.mean),
             "std": list(self.std),
         }
-        for key, usual in (("known", True), ("resize", None), ("interpolation", "bilinear")):
+        rare = {"known": True, "resize": None, "interpolation": "bilinear", "draft": False}
+        for key, usual in rare.items():
             if written[key] == usual:  # files from before do not mention it either
                 del written[key]
         return written
@@ -223,7 +256,8 @@ class Preprocessing:
             raise _damaged(f"resize is {resize}")
         framing, background, fit, interpolation = words
         known = written.get("known") is not False
-        return cls(shape, mean, std, framing, background, fit, known, resize, interpolation)
+        draft = written.get("draft") is True
+        return cls(shape, mean, std, framing, background, fit, known, resize, interpolation, draft)
 
 
 def _damaged(reason: str) -> DataError:

@@ -73,6 +73,12 @@ class PlanModule(nn.Module):
         twin._order = twin._written()[: len(twin._plan.logits.steps)]
         return twin
 
+    def replace(self, name: str, layer: nn.Module) -> None:
+        """Put another module in the place of a layer's."""
+        old = self.get_submodule(name)
+        self.set_submodule(name, layer)
+        self._order = [layer if module is old else module for module in self._order]
+
 
 def _computed(plan: Plan, modules: Sequence[nn.Module], images: Tensor) -> Iterator[Tensor]:
     """Yield the output of each step of a plan, computed by its module."""

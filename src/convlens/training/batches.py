@@ -6,8 +6,10 @@ more than the training of a small network, are not there.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -44,6 +46,52 @@ class ImageSet(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Change:
+    """Random changes of the images of a set, each by itself."""
+
+    settings: Augmentation
+    draws: Draws
+    numbers: Tensor
+    """int64 `(N,)`: what the changes of each image of the set are drawn by."""
+
+    def of(self, index: Tensor) -> Change:
+        """Return the changes of some of the images, as a set of their own."""
+        return replace(self, numbers=self.numbers[index])
+
+
+class PixelSet(ImageSet, Protocol):
+    """Images whose pixels are known: what layers are computed on, once an image and change."""
+
+    split: Split
+    preprocessing: Preprocessing
+
+    def some(
+        self, index: Tensor, batch_size: int, change: Change | None = None
+    ) -> Iterator[Tensor]:
+        """Yield the images of an index in batches, in its order, normalised float32 `(B, C, H, W)`.
+
+        Parameters
+        ----------
+        index : Tensor, int64 (n,)
+            Places of images in the set.
+        change : Change, optional
+            Random changes, one number per image of the set.
+        """
+        ...
+
+
+def digests_of(split: Split) -> NDArray[np.uint8]:
+    """Return a digest of each image's pixels, uint8 `(N, 16)`: computed where none is known."""
+    if split.digests is not None:
+        return split.digests
+    texts = (
+        hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+        for image in split.images
+    )
+    return np.frombuffer(b"".join(texts), np.uint8).reshape(-1, 16)
+
+
 class TensorSet:
     """A set of images on a device.
 
@@ -70,6 +118,7 @@ class TensorSet:
         *,
         numbers: NDArray[np.int64] | None = None,
     ) -> None:
+        self.split, self.preprocessing = split, preprocessing
         self.numbers = None if numbers is None else torch.from_numpy(numbers).to(device)
         self.labels = torch.from_numpy(split.labels).to(device)
         # stored as batches are wanted: rows of an index keep the layout, nothing is rearranged
@@ -96,6 +145,17 @@ class TensorSet:
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised float32 images `(B, C, H, W)` and labels `(B,)` of an index."""
         return self._normalised(self.pixels(index)), self.labels[index]
+
+    def some(
+        self, index: Tensor, batch_size: int, change: Change | None = None
+    ) -> Iterator[Tensor]:
+        """Yield the images of an index in batches; see `PixelSet`."""
+        for rows in index.to(self.images.device).split(batch_size):
+            pixels = self.pixels(rows)
+            if change is not None:
+                numbers = change.numbers.to(rows.device)[rows]
+                pixels = augment(pixels, numbers, change.settings, change.draws, self.fill)
+            yield self._normalised(pixels)
 
     def augmented(
         self, index: Tensor, settings: Augmentation, draws: Draws

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convlens.foundation.errors import InputError
 from convlens.network import Network
-from convlens.training.batches import ImageSet
+from convlens.training.batches import ImageSet, PixelSet
 from convlens.training.checkpoint import Arrays
 from convlens.training.compute_settings import ComputeSettings
 from convlens.training.job import Job, Weights
@@ -36,6 +36,11 @@ class Training(Protocol):
     """The learning rate of a step, counted from the training's first."""
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What is worth keeping of how it computes; known when its inputs are there."""
+        ...
+
+    @property
     def progress(self) -> Progress:
         """How far it is."""
         ...
@@ -58,7 +63,7 @@ class Training(Protocol):
         """Return the training of a job before its first step."""
         ...
 
-    def inputs(self, images: ImageSet) -> ImageSet:
+    def inputs(self, images: PixelSet) -> ImageSet:
         """Return images as the training takes them: themselves, or what frozen layers give."""
         ...
 
@@ -109,15 +114,25 @@ def engine(name: str, recipe: Recipe) -> type[Training]:
     Raises
     ------
     InputError
-        Where the recipe freezes layers and the engine does not.
+        Where the recipe asks for what the engine does not do, or for views without frozen layers.
     """
+    if name != "torch" and (recipe.head_epochs or recipe.layer_decay != 1):
+        raise InputError(
+            f"the engine {name} trains all layers at one rate from the first epoch on",
+            "the engine torch, or `head_epochs=0` and `layer_decay=1`",
+            "leave the engine out",
+        )
+    if recipe.freeze == "none" and recipe.views:
+        raise InputError(
+            f"the recipe has {recipe.views} views per image and freezes no layers",
+            "views of 0 where every epoch changes the images anew",
+            "use `views=0`",
+        )
+    if recipe.freeze != "none" and name == "keras":
+        from convlens.training.frozen_keras import FrozenKerasTraining
+
+        return FrozenKerasTraining
     if recipe.freeze != "none":
-        if name != "torch":
-            raise InputError(
-                f'the engine {name} does not train a recipe with freeze = "{recipe.freeze}"',
-                'the engine torch, or freeze = "none"',
-                "leave the engine out",
-            )
         from convlens.training.frozen import FrozenTraining
 
         return FrozenTraining

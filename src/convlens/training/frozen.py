@@ -12,34 +12,33 @@ layer, https://arxiv.org/abs/1310.1531.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from convlens.engines import build
 from convlens.engines.device import choose_device
+from convlens.engines.inference import Pass, PassOf, quickest
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import InputError
-from convlens.foundation.progress import track
 from convlens.network import Network
 from convlens.network.layers import Dropout, Linear
-from convlens.training import feature_cache
-from convlens.training.batches import ImageSet, epoch_batches
+from convlens.network.plan import Plan
+from convlens.training.batches import ImageSet, PixelSet
 from convlens.training.checkpoint import Arrays
 from convlens.training.compute_settings import ComputeSettings
-from convlens.training.engine import Batch
+from convlens.training.engine import Batch, Training
+from convlens.training.feature_cache import FeatureCache
+from convlens.training.features import FeatureSet
 from convlens.training.job import Job, Weights
 from convlens.training.monitor import Monitor
 from convlens.training.progress import Progress
-from convlens.training.recipe import Augmentation, Recipe
-from convlens.training.targets import Targets
-from convlens.training.torch_training import TorchTraining, predict
+from convlens.training.recipe import Recipe
+from convlens.training.torch_training import TorchTraining
 from convlens.weights import check_arrays
-
-FEATURE_BATCH = 32
-"""Images per pass through the frozen layers."""
 
 _PREFIX = "frozen."
 """Before the names of the frozen layers' arrays in a checkpoint."""
@@ -90,57 +89,34 @@ def last_frozen(network: Network, freeze: str) -> str:
     return cuts[-1]
 
 
-class FeatureSet:
-    """What frozen layers make of a set of images; to the training it is a set of images.
+def check_frozen(network: Network, recipe: Recipe) -> None:
+    """Refuse a recipe that does not go together with layers that are computed once per image.
 
-    Parameters
-    ----------
-    images : ImageSet
-        The images themselves.
-    frozen : TorchModel
-        The layers, in evaluation mode.
-    device : torch.device
-        Where the features are kept.
+    Raises
+    ------
+    InputError
+        Where the layers cannot be frozen, or images are to be changed in a way that no view has.
     """
-
-    def __init__(self, images: ImageSet, frozen: TorchModel, device: torch.device) -> None:
-        self.labels = images.labels
-        path = feature_cache.file_of(frozen, images.in_order(FEATURE_BATCH))
-        features = feature_cache.read(path)
-        if features is None:
-            features = _through(frozen, images)
-            feature_cache.keep(path, features)
-        self.features = features.to(device)
-        """float32 `(N, *shape)`: the last frozen layer's output for each image."""
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the whole set once, in its own order."""
-        yield from zip(self.features.split(batch_size), self.labels.split(batch_size), strict=True)
-
-    def shuffled(
-        self, batch_size: int, augmentation: Augmentation, seed: int, epoch: int, first: int = 0
-    ) -> Iterator[tuple[Tensor, Targets]]:
-        """Yield one epoch of shuffled batches, in the order that the images would have."""
-        device = self.labels.device
-        for index in epoch_batches(len(self), batch_size, seed, epoch, device)[first:]:
-            yield self.features[index], Targets(self.labels[index])
-
-
-def _through(frozen: TorchModel, images: ImageSet) -> Tensor:
-    """Return what the layers make of a whole set, float32 `(N, *shape)`."""
-    batches = images.in_order(FEATURE_BATCH)
-    count = -(-len(images) // FEATURE_BATCH)
-    module = frozen.module.eval()
-    with torch.inference_mode():
-        parts = [
-            module(batch).float()
-            for batch, _ in track(batches, "batches of images through the frozen layers", count)
-        ]
-        whole = torch.cat(parts)
-    return whole.clone()  # outside of inference mode: the training may read it
+    last_frozen(network, recipe.freeze)
+    changes = recipe.augmentation
+    if changes.active and not recipe.views:
+        raise InputError(
+            "layers are frozen, so computed once per image, and the recipe changes images",
+            "a number of changed views per image that are computed once",
+            "use `views=8`, remove the augmentation, or use `freeze='none'`",
+        )
+    if changes.mixes:
+        raise InputError(
+            "the recipe mixes images, and frozen layers are computed on each by itself",
+            "mixup and cutmix of 0 where layers are frozen",
+            "leave them out, or use `freeze='none'`",
+        )
+    if recipe.views and not changes.active:
+        raise InputError(
+            f"the recipe has {recipe.views} views per image and nothing that changes images",
+            "an augmentation, or no views",
+            "use `views=0`",
+        )
 
 
 class FrozenTraining:
@@ -149,15 +125,31 @@ class FrozenTraining:
     Parameters
     ----------
     frozen : TorchModel
-        The layers up to the cut.
-    rest : TorchTraining
-        The training of the layers after it.
+        The layers up to the cut, which PyTorch computes whichever engine trains the others.
+    rest : Training
+        The training of the layers after it, whose weights are `own`.
+    own : collection of str
+        Names of the arrays that are trained.
+    memory : int, optional
+        Bytes that features may take; a share of what is free by default.
+    passes : mapping of str to callable, optional
+        Further ways to compute the frozen layers.
     """
 
-    def __init__(self, frozen: TorchModel, rest: TorchTraining) -> None:
-        self.frozen, self.rest = frozen, rest
+    def __init__(
+        self,
+        frozen: TorchModel,
+        rest: Training,
+        own: Collection[str],
+        memory: int | None = None,
+        passes: Mapping[str, PassOf] | None = None,
+    ) -> None:
+        self.frozen, self.rest, self.own, self.memory = frozen, rest, own, memory
         self._fixed = frozen.weights()
         """The frozen layers' weights, which every epoch's are completed with."""
+        self._passes = dict(passes or {})
+        self._pass: Pass | None = None
+        self.notes: list[str] = []
         self.recipe, self.device = rest.recipe, rest.device
         self.steps_per_epoch = rest.steps_per_epoch
         self.rate_at: Callable[[int], float] = rest.rate_at
@@ -167,14 +159,15 @@ class FrozenTraining:
         network: Network, recipe: Recipe, device_name: str
     ) -> tuple[torch.device, ComputeSettings]:
         """Choose the device; the layers that are trained are too small to measure anything for."""
-        last_frozen(network, recipe.freeze)
-        if recipe.augmentation.active:
-            raise InputError(
-                "layers are frozen, so computed once per image, and the recipe changes images",
-                "a recipe without augmentation where layers are frozen",
-                "remove the augmentation, or use `freeze='none'`",
-            )
+        check_frozen(network, recipe)
         return choose_device(device_name), ComputeSettings("float32", "contiguous")
+
+    @staticmethod
+    def training_of(after: Plan, weights: Weights, job: Job) -> Training:
+        """Return the training of the layers after the cut, which begin with these weights."""
+        model = TorchModel(after)
+        model.load_weights(weights)
+        return TorchTraining(model, job.recipe, len(job.dataset.train), job.device, job.compute)
 
     @classmethod
     def begin(cls, job: Job) -> Self:
@@ -185,12 +178,12 @@ class FrozenTraining:
         check_arrays(arrays, job.network.plan().weight_shapes())
         name = last_frozen(job.network, job.recipe.freeze)
         before, after = job.network.plan().logits.cut(name)
-        frozen, rest = TorchModel(before), TorchModel(after)
-        for model in (frozen, rest):
-            model.load_weights({name: arrays[name] for name in model.plan.weight_shapes()})
+        frozen = TorchModel(before)
+        frozen.load_weights({name: arrays[name] for name in before.weight_shapes()})
         frozen.module.to(job.device)
-        images = len(job.dataset.train)
-        return cls(frozen, TorchTraining(rest, job.recipe, images, job.device, job.compute))
+        own = after.weight_shapes()
+        rest = cls.training_of(after, {name: np.asarray(arrays[name]) for name in own}, job)
+        return cls(frozen, rest, own, job.dataset.memory, job.passes)
 
     @property
     def progress(self) -> Progress:
@@ -204,12 +197,20 @@ class FrozenTraining:
 
     @best.setter
     def best(self, weights: Weights | None) -> None:
-        own = self.rest.model.plan.weight_shapes()
-        self.rest.best = None if weights is None else {name: weights[name] for name in own}
+        self.rest.best = None if weights is None else {name: weights[name] for name in self.own}
 
-    def inputs(self, images: ImageSet) -> ImageSet:
+    def inputs(self, images: PixelSet) -> FeatureSet:
         """Return what the frozen layers make of the images."""
-        return FeatureSet(images, self.frozen, self.device)
+        cache = FeatureCache(self.frozen, images.preprocessing)
+        return FeatureSet(images, self._compute, cache, self.recipe, self.device, self.memory)
+
+    def _compute(self, images: Tensor) -> Tensor:
+        """Return what the frozen layers make of images, in the way that is quickest here."""
+        if self._pass is None:
+            way = quickest(self.frozen, images, self._passes)
+            self._pass = way.compute
+            self.notes.append(str(way))
+        return self._pass(images)
 
     def train_epoch(self, batches: Iterator[Batch], monitor: Monitor) -> None:
         """Train on all batches, unless the monitor stops it."""
@@ -217,7 +218,7 @@ class FrozenTraining:
 
     def logits(self, images: ImageSet) -> Tensor:
         """Return float32 logits `(N, classes)` of a whole set, by the evaluated weights."""
-        return predict(self.rest.evaluated, images, self.rest.compute.evaluation_batch)
+        return self.rest.logits(images)
 
     def weights(self) -> Weights:
         """Return the evaluated weights of the whole network; those that are trained are a copy."""
@@ -242,4 +243,4 @@ class FrozenTraining:
         self.rest.resume(own, values)
         fixed = {n.removeprefix(_PREFIX): a for n, a in arrays.items() if n not in own}
         self.frozen.load_weights(fixed)
-        self._fixed = self.frozen.weights()
+        self._fixed, self._pass = self.frozen.weights(), None

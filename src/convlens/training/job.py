@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,8 @@ from convlens.training.recipe import Recipe
 if TYPE_CHECKING:  # loaded where something is computed: a job can be described without PyTorch
     import torch
 
-    from convlens.training.batches import ImageSet
+    from convlens.engines.inference import PassOf
+    from convlens.training.batches import PixelSet
     from convlens.training.compute_settings import ComputeSettings
 
 Weights = dict[str, NDArray[np.float32]]
@@ -39,8 +40,12 @@ class Job:
     """Who computes: a name of `engines.TRAINING_ENGINES`."""
     weights: Mapping[str, NDArray[np.float32]] | None = None
     """Weights to start from, in the neutral layout; None draws them by the recipe's seed."""
+    started_from: str | None = None
+    """The file or the trained network that these weights are of."""
+    passes: Mapping[str, PassOf] = field(default_factory=dict)
+    """Ways to compute frozen layers beside PyTorch's own, by name."""
 
-    def image_set(self, split: Split) -> ImageSet:
+    def image_set(self, split: Split) -> PixelSet:
         """Return a part of the data as the training takes it: in memory, or streamed."""
         from convlens.training.streaming import image_set
 

@@ -23,7 +23,7 @@ from convlens.foundation.errors import InputError, RunError
 from convlens.network import Network
 from convlens.training import checkpoint, keras_optimise, optimise
 from convlens.training.averaging import decay_at
-from convlens.training.batches import ImageSet, epoch_sizes
+from convlens.training.batches import ImageSet, PixelSet, epoch_sizes
 from convlens.training.compute_settings import EVALUATION_BATCH, ComputeSettings
 from convlens.training.engine import Batch
 from convlens.training.job import Job, Weights
@@ -63,6 +63,7 @@ class KerasTraining:
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
         self.progress = Progress()
+        self.notes: tuple[str, ...] = ()
         self.best: Weights | None = None
         self.average: Weights | None = None
         """The moving average that the recipe's `ema` keeps, from the first step on."""
@@ -109,7 +110,7 @@ class KerasTraining:
             model.load_weights(job.weights)
         return cls(model, job.recipe, len(job.dataset.train))
 
-    def inputs(self, images: ImageSet) -> ImageSet:
+    def inputs(self, images: PixelSet) -> ImageSet:
         """Return the images themselves: all layers are trained on them."""
         return images
 
@@ -274,7 +275,8 @@ class _Arrays:
         try:
             for images, targets in self.batches:
                 shares = targets.probabilities(self.classes)
-                yield images.permute(0, 2, 3, 1).numpy(), shares.numpy()
+                inputs = images.permute(0, 2, 3, 1) if images.ndim == 4 else images
+                yield inputs.cpu().numpy(), shares.numpy()
         except Exception as error:
             self.error = error
             raise

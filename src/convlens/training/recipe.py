@@ -51,6 +51,9 @@ class Augmentation(BaseModel):
     flip: Literal[False, True, "alternating"] = False
     """Mirror left and right with probability one half, or "alternating": every other epoch, from
     a side drawn once an image (never for digits or letters)."""
+    area: Number = _number_field(default=0.0, ge=0, le=1)
+    """Smallest part of the image's area that is cut out at random and brought to the whole size,
+    with sides of up to 4 to 3: 0.35 cuts out 35 to 100%; 0 leaves the image whole."""
     crop: Whole = Field(default=0, ge=0, le=1000)
     """Pixels of padding on each side, out of which the old size is cut at random."""
     padding: Literal["reflect", "zero"] = "reflect"
@@ -90,7 +93,7 @@ class Augmentation(BaseModel):
     @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
-        alone = self.flip or self.crop or self.cutout or self.erase
+        alone = self.flip or self.area or self.crop or self.cutout or self.erase
         return bool(alone or self.moves or self.colours or self.mixes)
 
 
@@ -139,6 +142,15 @@ class Recipe(BaseModel):
     freeze: str = Field(default="none", max_length=1000)
     """Layers that keep the weights they start with: "none", "all" but the last linear one, or the
     name of the last that does. They are computed once per image, not once per epoch."""
+    head_epochs: Whole = Field(default=0, ge=0, le=100_000)
+    """The first so many epochs train the last linear layer alone, which is new; what others have
+    trained would only be spoilt while the answers are still random."""
+    layer_decay: Number = _number_field(default=1.0, gt=0, le=1)
+    """Factor of the learning rate from one layer with filters to the one before it: 0.9 lets the
+    first of ten such layers learn at 0.39 of the rate of the last."""
+    views: Whole = Field(default=0, ge=0, le=1000)
+    """How many times each training image is changed at random and computed by the frozen layers;
+    the epochs take turns with them. 0 computes each image once, as it is."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Number format of matrix products and convolutions in training; "auto" takes the one that a
     short measurement finds fastest."""

@@ -92,6 +92,8 @@ def describe_run(writer: RunWriter, job: Job, command: str) -> None:
         "seed": job.recipe.seed,
         "command": command,
     }
+    if job.started_from is not None:
+        environment["started_from"] = job.started_from
     writer.write_text("network.toml", job.network.to_toml())
     writer.write_text("recipe.toml", job.recipe.changed(settled).to_toml())
     writer.write_json("data.json", job.dataset.to_json())
@@ -137,7 +139,7 @@ def _fit(
             saver.after_epoch()
         on_event(event)
 
-    notes = list(recorder.notes)
+    notes = [*recorder.notes, *training.notes]
     if resumed:
         writer.drop_events_after(training.progress.epoch)
         notes += changes_since(Run.open(writer.folder).environment, job.device)

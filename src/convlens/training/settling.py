@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from convlens.data import Dataset
 from convlens.engines.device import compute_repeatably, keep_freed_memory, limit_threads
+from convlens.engines.inference import PassOf
 from convlens.foundation.errors import DataError, NetworkError
 from convlens.network import Network
 from convlens.network.arithmetic import shape_text
@@ -24,6 +25,7 @@ def settle(
     device_name: str = "auto",
     engine_name: str = "torch",
     weights: Mapping[str, NDArray[np.float32]] | None = None,
+    passes: Mapping[str, PassOf] | None = None,
 ) -> Job:
     """Check that network, data and recipe go together, and settle how the training computes.
 
@@ -39,6 +41,8 @@ def settle(
         Who computes.
     weights : mapping of str to float32 array, optional
         Weights to start from, in the neutral layout.
+    passes : mapping of str to callable, optional
+        Ways to compute frozen layers beside PyTorch's own, by name.
 
     Raises
     ------
@@ -55,7 +59,8 @@ def settle(
     keep_freed_memory()
     compute_repeatably()
     device, compute = engine(engine_name, recipe).settle(network, recipe, device_name)
-    return Job(network, dataset, recipe, device, compute, engine_name, weights)
+    parts = network, dataset, recipe, device, compute, engine_name, weights
+    return Job(*parts, passes=passes or {})
 
 
 def _check_network(network: Network, dataset: Dataset) -> None:

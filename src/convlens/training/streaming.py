@@ -18,7 +18,7 @@ from torch import Tensor
 
 from convlens.data import Preprocessing, Split, StoredImages
 from convlens.training.augment import Draws
-from convlens.training.batches import ImageSet, TensorSet, batch_sizes, epoch_seed
+from convlens.training.batches import Change, PixelSet, TensorSet, batch_sizes, epoch_seed
 from convlens.training.recipe import Augmentation
 from convlens.training.targets import Targets
 
@@ -40,7 +40,7 @@ def image_set(
     memory_format: torch.memory_format = torch.contiguous_format,
     *,
     memory: int | None = None,
-) -> ImageSet:
+) -> PixelSet:
     """Return a split as the training takes it: whole in memory, or streamed from its file.
 
     Parameters
@@ -105,6 +105,16 @@ class StreamedSet:
         for index, images in self._read(torch.arange(len(self)).split(size)):
             for local in torch.arange(len(index)).split(batch_size):
                 yield images.batch(local.to(self.device))
+
+    def some(
+        self, index: Tensor, batch_size: int, change: Change | None = None
+    ) -> Iterator[Tensor]:
+        """Yield the images of an index in batches; see `PixelSet`."""
+        size = self._buffer_of(batch_size)
+        for numbers, images in self._read(index.cpu().split(size)):
+            places = torch.from_numpy(np.argsort(np.argsort(numbers.numpy())))
+            own = None if change is None else change.of(numbers.sort().values.to(self.device))
+            yield from images.some(places, batch_size, own)
 
     def shuffled(
         self,

@@ -15,10 +15,11 @@ from convlens.engines.device import choose_device, synchronize
 from convlens.engines.torch_engine import TorchModel, as_torch, neutral_weights
 from convlens.foundation.progress import track
 from convlens.network import Network
+from convlens.network.layers import Linear
 from convlens.training import checkpoint, optimise
 from convlens.training.autotune import autotune
 from convlens.training.averaging import MovingAverage
-from convlens.training.batches import ImageSet, epoch_seed, epoch_sizes
+from convlens.training.batches import ImageSet, PixelSet, epoch_seed, epoch_sizes
 from convlens.training.compute_settings import EVALUATION_BATCH, ComputeSettings
 from convlens.training.engine import Batch
 from convlens.training.job import Job, Weights
@@ -110,14 +111,18 @@ class TorchTraining:
         self.module: nn.Module = model.module
         self.module.to(device, memory_format=compute.torch_format)  # type: ignore[call-overload]
         self.steps_per_epoch = len(epoch_sizes(images, recipe))
-        self.optimizer = optimise.optimizer(self.module, recipe, compute.dtype)
+        factors = optimise.layer_factors(model.plan, recipe.layer_decay)
+        self.optimizer = optimise.optimizer(self.module, recipe, compute.dtype, factors)
         factor = optimise.rate_factor(recipe, self.steps_per_epoch * recipe.epochs)
         self.rate_at: Callable[[int], float] = lambda step: recipe.learning_rate * factor(step)
         self.average = MovingAverage(self.module, recipe.ema) if recipe.ema else None
         self.progress = Progress()
+        self.notes: tuple[str, ...] = ()
         self.best: Weights | None = None
-        step = Step(self.module, self.optimizer, compute, recipe.label_smoothing)
-        self.step: Callable[[Tensor, Targets], tuple[Tensor, Tensor]] = recorded(step, device)
+        self.step: Callable[[Tensor, Targets], tuple[Tensor, Tensor]] = self._new_step()
+        self._head_alone = False
+        linear = [step.name for step in model.plan.steps if isinstance(step.layer, Linear)]
+        self._head = linear[-1] if linear else ""
 
     @staticmethod
     def settle(
@@ -135,7 +140,7 @@ class TorchTraining:
             model.load_weights(job.weights)
         return cls(model, job.recipe, len(job.dataset.train), job.device, job.compute)
 
-    def inputs(self, images: ImageSet) -> ImageSet:
+    def inputs(self, images: PixelSet) -> ImageSet:
         """Return the images themselves: all layers are trained on them."""
         return images
 
@@ -145,7 +150,7 @@ class TorchTraining:
         if progress.step == 0:  # dropout's own randomness, too, depends on (seed, epoch) alone
             torch.manual_seed(epoch_seed(self.recipe.seed, progress.epoch, purpose=1))
         tally = Tally(self.device, progress)
-        self.module.train()
+        self._train_mode(head_alone=progress.epoch < self.recipe.head_epochs)
         for images, targets in batches:
             self.set_rate(progress.epoch * self.steps_per_epoch + progress.step)
             loss, logits = self.step(images, targets)
@@ -165,10 +170,27 @@ class TorchTraining:
         synchronize(self.device)
         tally.store(progress)
 
+    def _new_step(self) -> Callable[[Tensor, Targets], tuple[Tensor, Tensor]]:
+        step = Step(self.module, self.optimizer, self.compute, self.recipe.label_smoothing)
+        return recorded(step, self.device)
+
+    def _train_mode(self, *, head_alone: bool) -> None:
+        """Let all layers learn, or the last linear one alone; the others' statistics then stay."""
+        self.module.train()
+        if head_alone:
+            self.module.eval()
+            self.module.get_submodule(self._head).train()
+        if head_alone != self._head_alone:
+            for name, parameter in self.module.named_parameters():
+                own = name.rpartition(".")[0] == self._head
+                parameter.requires_grad_(own or not head_alone)
+            self._head_alone = head_alone
+            self.step = self._new_step()  # another one than a GPU has recorded
+
     def set_rate(self, step: int) -> None:
         """Set the learning rate of a step, counted from the training's first."""
-        rate = self.rate_at(step)
         for group in self.optimizer.param_groups:
+            rate = self.rate_at(step) * group["factor"]
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
             else:

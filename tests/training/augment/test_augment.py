@@ -49,10 +49,34 @@ def test_a_crop_without_padding_is_the_image(padding: str) -> None:
     assert torch.equal(found, digits())
 
 
+def test_a_part_of_the_image_has_the_area_and_the_shape_that_were_asked_for() -> None:
+    """On an image whose pixels are their own places, the part can be read off its corners."""
+    side = 100
+    ramp = torch.arange(side).float().add(0.5)
+    places = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)])
+    images = places.expand(500, -1, -1, -1)
+    found = augment(images, torch.arange(500), Augmentation(area=0.25), DRAWS)
+    middle, step = found[:, :, side // 2, side // 2], 10
+    wide = (found[:, 0, 50, 50 + step] - middle[:, 0]) / step
+    high = (found[:, 1, 50 + step, 50] - middle[:, 1]) / step
+    area, ratio = wide * high, wide / high
+    assert area.min() >= 0.24
+    assert area.max() <= 1.001
+    assert area.min() < 0.3
+    assert area.max() > 0.9
+    assert 3 / 4 - 0.01 <= ratio.min() < 0.8
+    assert 1.25 < ratio.max() <= 4 / 3 + 0.01
+    left, right = found[:, 0, 50, 0], found[:, 0, 50, -1]
+    assert left.min() >= 0
+    assert right.max() <= side
+    assert left.std() > 5
+
+
 CHANGES = [
     {"shift": 0.2}, {"rotate": 20}, {"scale": 0.3}, {"shear": 20}, {"flip": True},
     {"flip": "alternating"}, {"crop": 4}, {"crop": 4, "padding": "zero"}, {"cutout": 0.4},
-    {"erase": 1.0}, {"brightness": 0.5}, {"contrast": 0.5}, {"saturation": 0.5}, {"hue": 0.3},
+    {"erase": 1.0}, {"area": 0.3}, {"brightness": 0.5}, {"contrast": 0.5}, {"saturation": 0.5},
+    {"hue": 0.3},
 ]  # fmt: skip
 
 

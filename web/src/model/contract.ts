@@ -1125,6 +1125,8 @@ export interface components {
             resize?: number;
             /** @enum {string} */
             interpolation?: "bilinear" | "bicubic";
+            /** @description true where large JPEGs are decoded at a part of their size */
+            draft?: boolean;
         };
         /**
          * ProductCell

@@ -118,6 +118,7 @@ def names_of(listing: Listing, policy: Policy) -> tuple[str, str]:
         "root": os.fsencode(os.path.realpath(listing.root)).hex(),
         "input": policy.input,
         "fit": policy.fit,
+        "draft": policy.draft,
         "decoder": DECODER_VERSION,
         "pillow": version("pillow"),
         "form": FORM,

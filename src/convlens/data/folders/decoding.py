@@ -20,6 +20,8 @@ from convlens.data.preprocessing import Preprocessing, pixel_sums
 from convlens.foundation.errors import DataError
 
 DIGEST_BYTES = 16
+ENLARGED = 4
+"""An image this many times smaller than the input is told of: little can be seen in it."""
 CHUNK_IMAGES, CHUNK_BYTES = 256, 4 * 2**20
 """Most images, and bytes of their files or of their pixels, decoded between two words to the
 parent process."""
@@ -100,17 +102,22 @@ def decode_chunk(
         for place, file in enumerate(files):
             on_file(file)
             try:
-                image, picture, notes = decode_with_pixels(file)
+                needed = preparing.needed if preparing.draft else None
+                image, picture, size, coded, notes = decode_with_pixels(file, needed=needed)
             except DataError as error:
                 decoded.bad[place] = error.what
                 contents.append(b"")
                 digests.append(b"")
                 continue
-            content = hashlib.sha256(str(picture.shape).encode())
-            content.update(picture.data)
+            # a large photo is not decoded whole: its file says whether it is a copy
+            content = hashlib.sha256(coded or str(picture.shape).encode())
+            if not coded:
+                content.update(picture.data)
             digest = content.digest()[:DIGEST_BYTES]
             contents.append(digest)
-            brought = preparing.bring(image, notes, picture)
+            if min(size) * ENLARGED < min(preparing.input[1:]):
+                notes.append(f"of less than 1/{ENLARGED} of the input's side, enlarged")
+            brought = preparing.bring(image, notes, picture, size)
             decoded.images[place] = brought
             if not np.may_share_memory(brought, picture):  # these are other pixels
                 digest = hashlib.sha256(decoded.images[place].data).digest()[:DIGEST_BYTES]

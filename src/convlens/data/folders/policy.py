@@ -30,11 +30,15 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Policy:
-    """Input `(C, H, W)` and fit that all images of a folder are brought to, and why."""
+    """Input `(C, H, W)` and fit that all images of a folder are brought to, and why.
+
+    `draft` says whether large JPEGs are decoded at a part of their size.
+    """
 
     input: tuple[int, int, int]
     fit: Fit
     notes: tuple[str, ...] = ()
+    draft: bool = True
 
 
 def choose_policy(

@@ -11,7 +11,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ from convlens.foundation.progress import counted
 MEMORY_SHARE = 0.5
 """Share of the free memory that decoded images may take when nothing else is said."""
 
-POOL_IMAGES = 500
-"""Fewer images are decoded in this process: starting others costs more than it saves."""
+POOL_IMAGES, POOL_BYTES = 500, 20 * 2**20
+"""Images, and bytes of files, below both of which this process decodes: starting others costs more
+than it saves."""
 
 SHOW_SECONDS = 0.2
 NAMED = 10
@@ -86,6 +87,7 @@ def read_folder(
     bad_images: str = "fail",
     *,
     fit: str | None = None,
+    draft: bool = True,
     memory: int | None = None,
     workers: int | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
@@ -102,6 +104,8 @@ def read_folder(
         Stop at unreadable files, all named; or leave them out, all named in the notes.
     fit : {"crop", "pad", "stretch"}, optional
         How to bring images of another shape to it.
+    draft : bool
+        Whether large JPEGs are decoded at a part of their size; see `Preprocessing`.
     memory : int, optional
         Bytes that the images may take in memory; half of what is free by default.
     workers : int, optional
@@ -120,7 +124,7 @@ def read_folder(
         raise DataError(f'`bad_images` is "{bad_images}"', "fail or skip")
     check_fit(fit)
     listing = list_folder(path)
-    policy = choose_policy(_Paths(listing), input_shape, fit)
+    policy = replace(choose_policy(_Paths(listing), input_shape, fit), draft=draft)
     listing = listing.take(_mixed_order(listing.paths))
     allowed = int(available_memory() * MEMORY_SHARE) if memory is None else memory
     shape = (len(listing), *policy.input)
@@ -206,8 +210,9 @@ class _Decoding:
         self.advance = advance
         shape = policy.input
         # the statistics do not matter here: decoding stops before normalisation
-        self.preparing = Preprocessing(shape, (0.0,) * shape[0], (1.0,) * shape[0], fit=policy.fit)
-        self.workers = _workers(len(listing)) if workers is None else workers
+        unit = (0.0,) * shape[0], (1.0,) * shape[0]
+        self.preparing = Preprocessing(shape, *unit, fit=policy.fit, draft=policy.draft)
+        self.workers = _workers(listing) if workers is None else workers
         self.shape = (len(listing), *shape)
         self.index = Index.empty(len(listing), shape[0])
         self.changes: Counter[str] = Counter()
@@ -290,8 +295,8 @@ class _Decoding:
             )
 
 
-def _workers(images: int) -> int:
-    """Return how many processes decode so many images; `CONVLENS_WORKERS` overrules."""
+def _workers(listing: Listing) -> int:
+    """Return how many processes decode the images; `CONVLENS_WORKERS` overrules."""
     chosen = os.environ.get("CONVLENS_WORKERS", "")
     if chosen:
         if not chosen.isascii() or not chosen.isdigit() or not 1 <= int(chosen) <= 256:
@@ -299,4 +304,5 @@ def _workers(images: int) -> int:
                 f"CONVLENS_WORKERS is {chosen!r}", "a whole number from 1 to 256", "use 2"
             )
         return int(chosen)
-    return 1 if images < POOL_IMAGES else min(available_cores(), 32)
+    few = len(listing) < POOL_IMAGES and int(listing.sizes.sum()) < POOL_BYTES
+    return 1 if few else min(available_cores(), 32)

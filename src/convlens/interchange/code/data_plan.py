@@ -48,6 +48,8 @@ class DataPlan:
         Pillow's name of the resampling, "BILINEAR" or "BICUBIC".
     resize : int or None
         With "crop", what the shorter side is resized to before the middle is cut.
+    draft : bool
+        Whether large JPEGs are decoded at a part of their size.
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ class DataPlan:
     fit: str
     interpolation: str = "BILINEAR"
     resize: int | None = None
+    draft: bool = False
     test_seed: int = TEST_SEED
 
     @property
@@ -159,6 +162,7 @@ def plan(recorded: Mapping[str, Any]) -> DataPlan:
         fit=preprocessing.fit,
         interpolation=preprocessing.interpolation.upper(),
         resize=preprocessing.resize,
+        draft=preprocessing.draft,
     )
 
 

@@ -14,9 +14,10 @@ from convlens.foundation.errors import InputError
 from convlens.interchange.code.data_plan import DataPlan, plain, plan
 from convlens.interchange.code.keras_code import keras_code
 from convlens.interchange.code.source import shape_comment
-from convlens.interchange.code.torch_code import torch_code
+from convlens.interchange.code.torch_code import TorchCode, torch_code
 from convlens.network import Network
 from convlens.training import muon
+from convlens.training.frozen import last_frozen
 from convlens.training.recipe import Augmentation, Recipe
 
 Library = Literal["torch", "keras"]
@@ -30,7 +31,7 @@ _RECIPE = frozenset(
         *("threads", "evaluation_batch"),  # how fast, not what: left to PyTorch and Keras
     ]
 )
-_TORCH_ONLY = frozenset(["epoch_share"])
+_TORCH_ONLY = frozenset(["epoch_share", "freeze"])
 _AUGMENTATION = frozenset(
     [
         *("shift", "rotate", "scale", "shear", "flip", "crop", "padding", "cutout", "erase"),
@@ -94,6 +95,7 @@ def write_script(
     *,
     title: str,
     file: str,
+    weights: str | None = None,
 ) -> str:
     """Write the whole script: model, data, training, test and curves.
 
@@ -109,6 +111,9 @@ def write_script(
         A run's `data.json`: source, split, preprocessing and classes.
     title, file : str
         What the model is called, and the script.
+    weights : str, optional
+        A safetensors file beside the script with the weights to begin with (PyTorch only). Layers
+        that the recipe freezes keep them.
 
     Raises
     ------
@@ -133,6 +138,8 @@ def write_script(
         f"{library}_script.py.jinja",
         **_about(library, network, title, classes),
         code=code,
+        weights=weights,
+        frozen=_frozen_modules(network, recipe, code) if library == "torch" else 0,
         recipe=recipe,
         augmentation=augmentation,
         alters=alters,
@@ -141,8 +148,8 @@ def write_script(
         std=list(preprocessing.std),
         shape=network.input,
         file=file,
-        imports=_imports(library, loading),
-        packages=" ".join(_packages(library, loading)),
+        imports=_imports(library, loading, weights),
+        packages=" ".join((*_packages(library, loading), *(["safetensors"] if weights else []))),
         regularizer=penalty if library == "keras" else 0.0,
         optimizer_title=_OPTIMIZERS[recipe.optimizer],
         decoupled=decoupled,
@@ -151,6 +158,14 @@ def write_script(
         or recipe.optimizer == "muon"
         or bool(code.classes or alters),
     )
+
+
+def _frozen_modules(network: Network, recipe: Recipe, code: TorchCode) -> int:
+    """Return how many modules of the `nn.Sequential`, from the first on, keep their weights."""
+    if recipe.freeze == "none":
+        return 0
+    # the last frozen layer stands at the top, since the network can be cut after it
+    return int(code.names[last_frozen(network, recipe.freeze)].partition(".")[0]) + 1
 
 
 def _about(
@@ -211,8 +226,10 @@ def _refuse_unknown(network: Network, recipe: Recipe, known: frozenset[str]) -> 
         )
 
 
-def _imports(library: Library, data: DataPlan) -> list[str]:
+def _imports(library: Library, data: DataPlan, weights: str | None) -> list[str]:
     lines = {"import math", *data.imports}
+    if weights:
+        lines.add("from pathlib import Path")
     if library == "torch":
         lines.add("import copy")
     return sorted(lines, key=lambda line: (line.startswith("from"), line))

@@ -66,6 +66,22 @@ def write_graph(
     return graph, writer.outputs
 
 
+def write_part(plan: Plan, weights: Mapping[str, Array]) -> onnx.GraphProto:
+    """Write the layers of a plan: input "images" of its input's shape, output "logits" of its last.
+
+    Parameters
+    ----------
+    plan : Plan
+        A network's, or the first part that `Plan.cut` gives; it has a layer.
+    weights : mapping of str to float32 array
+        The neutral layout.
+    """
+    writer = _Writer(plan, weights)
+    writer.write()
+    inputs, outputs = [_value(INPUT, plan.input)], [_value(LOGITS, plan.logits.output)]
+    return helper.make_graph(writer.nodes, plan.name, inputs, outputs, initializer=writer.constants)
+
+
 def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, [_BATCH, *shape])
 

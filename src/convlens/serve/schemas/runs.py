@@ -66,6 +66,11 @@ class Preprocessing(TypedDict):
         Annotated[int, Field(description="the shorter side before the middle is cut, in pixels")]
     ]
     interpolation: NotRequired[Interpolation]
+    draft: NotRequired[
+        Annotated[
+            bool, Field(description="true where large JPEGs are decoded at a part of their size")
+        ]
+    ]
 
 
 class RunStatus(TypedDict, total=False):

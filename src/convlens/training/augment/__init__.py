@@ -28,6 +28,7 @@ from convlens.training.augment.draw import Draws
 from convlens.training.augment.erase import erase
 from convlens.training.augment.flip import flip
 from convlens.training.augment.mix import mix, partners
+from convlens.training.augment.resized_crop import resized_crop
 from convlens.training.recipe import Augmentation
 
 __all__ = ["Draws", "augment", "mix", "partners"]
@@ -42,7 +43,7 @@ def augment(
 ) -> Tensor:
     """Change each image of a batch by itself: all of the settings but mixup and cutmix.
 
-    In this order: flip, rotate with scale, shear and shift, crop, colour, erase.
+    In this order: flip, cut a part out, rotate with scale, shear and shift, crop, colour, erase.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ def augment(
     """
     if settings.flip:
         images = flip(images, index, settings, draws)
+    if settings.area:
+        images = resized_crop(images, index, settings, draws)
     if settings.moves:
         images = turn_and_shift(images, index, settings, draws)
     if settings.crop:

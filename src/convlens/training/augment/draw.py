@@ -52,6 +52,10 @@ class Purpose(IntEnum):
     MIX_SHARE = 21
     MIX_X = 22
     MIX_Y = 23
+    AREA = 24
+    AREA_ASPECT = 25
+    AREA_X = 26
+    AREA_Y = 27
 
 
 @dataclass(frozen=True)
