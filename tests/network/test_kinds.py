@@ -204,15 +204,9 @@ def test_there_is_a_network_for_every_kind() -> None:
         assert kind in {row.kind for row in network(kind).plan().steps}
 
 
-NOT_READ = {"concat", "multiply"}
-"""Kinds that files of others are not read back as."""
-
-
 @pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("kind", COMPUTED)
 def test_the_room_knows_the_kind(room: str, kind: str) -> None:
-    if room.endswith("out and in") and kind in NOT_READ:
-        pytest.skip("no reader of graphs makes these blocks yet")
     try:
         ROOMS[room](network(kind), kind)
     except Exception as error:

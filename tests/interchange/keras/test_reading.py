@@ -152,3 +152,37 @@ def test_damaged_metadata_is_refused_or_passed_over(told: str, tmp_path: Path) -
         return
     with pytest.raises(WeightsError, match=r"preprocessing|metadata"):
         read_keras(tmp_path / "told.keras")
+
+
+def branched() -> Any:
+    """A dense layer and a squeeze-and-excitation, as `keras.applications` writes them."""
+    layers = keras.layers
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same")(image)
+    y = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = layers.Concatenate()([x, y])
+    gate = layers.Reshape((1, 1, 8))(layers.GlobalAveragePooling2D()(x))
+    gate = layers.Conv2D(2, 1, activation="silu")(gate)
+    gate = layers.Conv2D(8, 1, activation="silu")(gate)
+    x = layers.multiply([x, gate])
+    x = layers.Flatten()(x)
+    return keras.Model(image, layers.Dense(3, activation="softmax")(x))
+
+
+def test_concatenations_and_gates_are_read_as_branches(tmp_path: Path) -> None:
+    model = randomised(branched())
+    model.save(tmp_path / "branched.keras")
+    back = read_keras(tmp_path / "branched.keras")
+    kinds = [next(iter(layer)) for layer in back.network.to_dict()["layers"]]
+    assert kinds == ["conv", "branches", "branches", "flatten", "linear", "softmax"]
+    logits_agree(model, back.network, back.weights)
+
+
+def test_a_reshape_to_anything_but_maps_of_one_cell_is_named(tmp_path: Path) -> None:
+    layers = keras.layers
+    image = keras.Input((8, 8, 3))
+    x = layers.Reshape((1, 1, 192))(layers.Flatten()(image))
+    model = keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
+    model.save(tmp_path / "turned.keras")
+    with pytest.raises(InputError, match="Reshape: not after a global pooling"):
+        read_keras(tmp_path / "turned.keras")

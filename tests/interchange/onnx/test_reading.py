@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import networks
@@ -32,7 +33,7 @@ def save(path: Path, network: Network, weights: Any) -> Path:
     return path
 
 
-@given(networks.written)
+@given(st.one_of(networks.written, networks.branched))
 @settings(max_examples=40)
 def test_a_random_network_comes_back_with_its_names_and_its_weights_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, written: dict[str, Any]
@@ -109,3 +110,64 @@ def test_a_file_that_pytorch_exported_gives_pytorchs_logits(opset: int, tmp_path
     assert kinds[:2] == ["conv", "gelu"]
     assert kinds.count("add") == 2
     assert kinds[-4:] == ["global_avg_pool", "flatten", "linear", "softmax"]
+
+
+class Dense(nn.Module):
+    """Layers of which each reads the maps of all before it, as torchvision writes DenseNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv2d(4 + 2 * i, 2, 3, padding=1) for i in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = [x]
+        for layer in self.layers:
+            maps.append(torch.relu(layer(torch.cat(maps, 1))))
+        return torch.cat(maps, 1)
+
+
+class Inception(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(10, 3, 1)
+        self.three = nn.Sequential(nn.Conv2d(10, 2, 1), nn.Conv2d(2, 4, 3, padding=1))
+        self.pool = nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.Conv2d(10, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.one(x), self.three(x), self.pool(x)], dim=1)
+
+
+class Gate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.squeeze, self.excite = nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pooled = x.mean((2, 3), keepdim=True)
+        return x * nn.functional.silu(self.excite(torch.relu(self.squeeze(pooled))))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("opset", [12, 17])
+def test_concatenations_and_gates_that_pytorch_exported_are_read_as_branches(
+    opset: int, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.SiLU(), Dense(), Inception(), Gate(), nn.Flatten(), nn.Linear(800, 3)
+    )
+    images = torch.randn(2, 3, 12, 12)
+    with torch.inference_mode():
+        expected = network.eval()(images).numpy()
+    buffer = io.BytesIO()
+    torch.onnx.export(network, (images,), buffer, dynamo=False, opset_version=opset)
+    path = tmp_path / "foreign.onnx"
+    path.write_bytes(buffer.getvalue())
+    back = read_onnx(path)
+    model = TorchModel(back.network)
+    model.load_weights(back.weights)
+    np.testing.assert_allclose(model.logits(images.numpy()), expected, atol=1e-5)
+    kinds = [step.kind for step in back.network.plan().steps]
+    assert (kinds.count("concat"), kinds.count("multiply")) == (4, 1)
+    written = [next(iter(layer)) for layer in back.network.to_dict()["layers"]]
+    assert written == ["conv", "silu", *["branches"] * 5, "flatten", "linear"]

@@ -20,7 +20,15 @@ from convlens.interchange.assembly import (
     Piece,
     unsupported,
 )
-from convlens.interchange.keras.layers import READERS, WITH_VARIABLES, Config, in_weights, number
+from convlens.interchange.keras.layers import (
+    JOINS,
+    READERS,
+    WITH_VARIABLES,
+    Config,
+    in_weights,
+    number,
+)
+from convlens.network.layers import Flatten
 
 _MODULES = ("keras", "keras.layers", "keras.src.models.functional", "keras.src.models.sequential")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -112,7 +120,11 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
             except UNREADABLE:
                 foreign.append((entry.name, f"{entry.kind}: settings that cannot be read"))
                 pieces = ()
-            if len(inputs) != (2 if entry.kind == "Add" else 1):
+            if entry.kind == "Reshape" and (pooled := _flattened_pool(model, inputs)) is not None:
+                model.nodes.append(Node(entry.name, pooled.inputs, pooled.pieces[:-1]))
+            elif entry.kind == "Reshape":
+                foreign.append((entry.name, "Reshape: not after a global pooling"))
+            elif len(inputs) < 2 if entry.kind in JOINS else len(inputs) != 1:
                 foreign.append((entry.name, f"{entry.kind} of {len(inputs)} inputs"))
             elif pieces:
                 model.nodes.append(Node(entry.name, tuple(inputs), pieces))
@@ -127,6 +139,14 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
     model.output = same.get(output, output)
     _check_links(model, where)
     return model
+
+
+def _flattened_pool(model: KerasModel, inputs: list[str]) -> Node | None:
+    """Return the node that a layer reads, where that is a global pool that gives features."""
+    node = next((node for node in model.nodes if [node.name] == inputs), None)
+    if node is None or len(node.pieces) != 2:
+        return None
+    return node if isinstance(node.pieces[1].layer, Flatten) else None
 
 
 @dataclass(frozen=True)

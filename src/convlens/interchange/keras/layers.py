@@ -181,6 +181,27 @@ def _permute(settings: Config) -> list[layers.Layer]:
     return []
 
 
+def _concatenate(settings: Config) -> list[layers.Layer]:
+    if settings.get("axis", -1) not in (-1, 3):
+        raise NoLayerError(f"axis {settings.get('axis')!r:.40}, other than the channels")
+    return [layers.Concat()]
+
+
+def _reshape(settings: Config) -> list[layers.Layer]:
+    """Take what makes maps of one cell of features: a global pool before it keeps them."""
+    sizes = settings.get("target_shape")
+    if not isinstance(sizes, list | tuple) or len(sizes) != 3 or list(sizes[:2]) != [1, 1]:
+        raise NoLayerError(f"target_shape {sizes!r:.60}, other than maps of one cell")
+    return []
+
+
+JOINS: dict[str, Callable[[Config], Any]] = {
+    "Add": lambda settings: [layers.Add()],
+    "Concatenate": _concatenate,
+    "Multiply": lambda settings: [layers.Multiply()],
+}
+"""The layers that read the ends of several branches."""
+
 READERS: dict[str, Callable[[Config], Any]] = {
     "Conv2D": _conv,
     "DepthwiseConv2D": _depthwise,
@@ -204,7 +225,8 @@ READERS: dict[str, Callable[[Config], Any]] = {
     "Permute": _permute,
     "ZeroPadding2D": _padding,
     "Rescaling": lambda settings: [],
-    "Add": lambda settings: [layers.Add()],
+    **JOINS,
+    "Reshape": _reshape,
 }
 _ACTIVATION_CLASSES = {kind.record.keras.layer for kind in layers.ACTIVATIONS} - {""} | {"Softmax"}
 _FUNCTIONS = {

@@ -74,7 +74,7 @@ class Reader:
         name = node.name if self.keep_names else ""
         call = Call(node, name, inputs, data, self.constants)
         if reader is None or any(map(self.forms.is_part_only, data)):
-            self._pointwise(call)
+            self.pointwise(call)
             return
         try:
             reader(self, call)
@@ -82,11 +82,11 @@ class Reader:
             if node.op_type not in OPERATORS:
                 raise
             try:
-                self._pointwise(call)
+                self.pointwise(call)
             except NoLayerError:
                 raise error from None
 
-    def _pointwise(self, call: Call) -> None:
+    def pointwise(self, call: Call) -> None:
         """Keep a part of a pointwise kind, or the layer that it completes."""
         whole = self.forms.read(call)
         if whole is not None:
@@ -102,6 +102,17 @@ class Reader:
         last = pieces[-1].layer if pieces else None
         vector = isinstance(last, layers.Flatten | layers.Linear) or self.forms.is_vector(inputs[0])
         self.forms.layer(call.output, vector=vector)
+
+    def flattened_pool(self, call: Call) -> Node | None:
+        """Return the node that a node reads, where that is a global pool that gives features."""
+        node = self.node_of(call.data[0])
+        if node is None or len(node.pieces) != 2:
+            return None
+        return node if isinstance(node.pieces[1].layer, layers.Flatten) else None
+
+    def node_of(self, tensor: str) -> Node | None:
+        """Return the node that gives a tensor; None for the graph's input."""
+        return next((node for node in reversed(self.nodes) if node.name == tensor), None)
 
     def alias(self, call: Call) -> None:
         """Keep a node that changes nothing."""
@@ -168,6 +179,9 @@ def _reshape(reader: Reader, call: Call) -> None:
         call.expect(axis=1)
     else:
         sizes = call.integers(1)
+        if sizes[2:] == [1, 1] and (pooled := reader.flattened_pool(call)) is not None:
+            reader.add(call, *pooled.pieces[:-1], inputs=pooled.inputs)
+            return
         if len(sizes) != 2 or sizes[0] > 1 or (sizes[0] == 1 and sizes[1] != -1):
             raise NoLayerError(f"Reshape to {sizes}, other than (batch, features)")
     reader.add(call, Piece(layers.Flatten(), {}, call.name))
@@ -193,10 +207,42 @@ def _matmul(reader: Reader, call: Call) -> None:
     reader.unbiased[call.output] = reader.nodes[-1]
 
 
+def _join(reader: Reader, call: Call, join: layers.Join) -> None:
+    """Keep a node at which branches meet; where they part, `convlens.network.tree` finds."""
+    if len(call.data) != len(call.inputs):
+        raise NoLayerError(f"{call.node.op_type} of something that is not computed from the images")
+    if len(call.data) == 1:
+        reader.alias(call)
+    else:
+        reader.add(call, Piece(join, {}, call.name), inputs=tuple(call.data))
+
+
+def _concat(reader: Reader, call: Call) -> None:
+    axis = call.get("axis", None)
+    if axis != 1 and axis != (-1 if reader.forms.is_vector(call.data[0]) else -3):
+        raise NoLayerError(f"Concat along axis {axis}, other than the channels")
+    _join(reader, call, layers.Concat())
+
+
+def _mul(reader: Reader, call: Call) -> None:
+    """Keep a part of an activation, or the product of two branches: SiLU multiplies too."""
+    try:
+        reader.pointwise(call)
+    except NoLayerError:
+        if len(call.data) < 2:
+            raise
+        # convlens writes a product of three branches as two nodes, of which the first is named so
+        first = reader.node_of(call.data[0])
+        if first is not None and first.name.startswith(f"{call.node.name}/mul"):
+            inputs = (*first.inputs, call.data[1])
+            reader.add(call, Piece(layers.Multiply(), {}, call.name), inputs=inputs)
+        else:
+            _join(reader, call, layers.Multiply())
+
+
 def _add(reader: Reader, call: Call) -> None:
     if len(call.data) == 2:
-        block = Piece(layers.Add(), {}, call.name)  # the assembly finds its sides
-        reader.add(call, block, inputs=tuple(call.data))
+        _join(reader, call, layers.Add())
         return
     before = reader.unbiased.get(call.data[0])
     bias = call.floats(0 if call.inputs[1] == call.data[0] else 1, 1)
@@ -254,6 +300,9 @@ _READERS: dict[str, Any] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Add": _add,
+    "Sum": lambda reader, call: _join(reader, call, layers.Add()),
+    "Concat": _concat,
+    "Mul": _mul,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,  # what is computed are the logits before it; these give both
     "Dropout": _dropout,
