@@ -16,13 +16,16 @@ from convlens.network.walk import Limits
 app = new_command()
 
 
-@app.command(epilog="Example: convlens shapes --input 1,32,32 --layer 'conv=8, kernel=4, stride=3'")
+@app.command(epilog="Example: convlens shapes resnet50 --input 3,64,64 --classes 10")
 def shapes(
     net: Annotated[
         str | None, typer.Argument(metavar="NET", help="A name from `convlens zoo`, or a file.")
     ] = None,
     input_shape: Annotated[
         str | None, typer.Option("--input", help="Another input shape: channels,height,width.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=2, help="Another number of classes: its last layer changes.")
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -53,7 +56,11 @@ def shapes(
     else:
         layers = [_layer(text) for text in layer or []]
         network = Network(input=shape or (1, 28, 28), layers=layers)
-    if shape is not None:
+    if floor:
+        network = network.model_copy(update={"rounding": "floor"})
+    if classes is not None:
+        network = network.adapted(shape or network.input, classes)
+    elif shape is not None:
         network = network.model_copy(update={"input": shape})
     table = network.plan(floor=floor or None, limits=limits)
     if as_json:

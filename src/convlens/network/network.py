@@ -25,7 +25,18 @@ from convlens.foundation.spelling import say
 from convlens.network.advice import Draft, advised
 from convlens.network.arithmetic import Shape
 from convlens.network.keys import layers_key, mistakes_of
-from convlens.network.layers import Layer, Linear, Softmax, write_layer
+from convlens.network.layers import (
+    Activation,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Layer,
+    Linear,
+    Softmax,
+    write_layer,
+)
 from convlens.network.mistakes import NetworkMistakes, Written
 from convlens.network.plan import Plan
 from convlens.network.reading import layers_and_mistakes, read_layers
@@ -246,23 +257,42 @@ class Network(ShownInNotebooks, BaseModel):
     def adapted(self, input_shape: Shape, classes: int) -> Network:
         """Return the same layers for another input shape and number of classes.
 
-        The last linear layer's features become `classes`; everything else stays.
+        The features of the linear layer at the end become `classes`, or the filters of the
+        convolution there whose maps are averaged; everything else stays.
 
         Raises
         ------
         NetworkError
-            Where the network has no linear layer at its end, or the new sizes do not fit.
+            Where the network has no such layer at its end, or the new sizes do not fit.
         """
         layers = list(self.layers)
-        heads = [i for i, layer in enumerate(layers) if isinstance(layer, Linear)]
-        if heads and all(isinstance(layer, Softmax) for layer in layers[heads[-1] + 1 :]):
-            layers[heads[-1]] = layers[heads[-1]].model_copy(update={"features": classes})
+        at = _last_with_classes(self.layers)
+        if at is not None:
+            field = "features" if isinstance(layers[at], Linear) else "filters"
+            layers[at] = layers[at].model_copy(update={field: classes})
         network = self.model_copy(
             update={"input": tuple(input_shape), "classes": classes, "layers": tuple(layers)}
         )
         # the data says what goes in and how many classes there are, whatever the file says
         network._walk(None, None, frozenset({"input", "classes"}))
         return network
+
+
+def _last_with_classes(layers: tuple[Layer, ...]) -> int | None:
+    """Return where the layer stands that gives one value or one map for each class."""
+    averaged = False
+    for index in range(len(layers) - 1, -1, -1):
+        layer = layers[index]
+        if isinstance(layer, Linear):
+            return None if averaged else index
+        if isinstance(layer, Conv):
+            return index if averaged and layer.groups == 1 else None
+        averaged = averaged or isinstance(layer, GlobalAvgPool | GlobalMaxPool)
+        if not isinstance(layer, Softmax | Flatten | GlobalAvgPool | GlobalMaxPool) and not (
+            averaged and isinstance(layer, Activation | Dropout)
+        ):
+            return None
+    return None
 
 
 def _wrong_keys(written: Written) -> list[Finding]:

@@ -124,6 +124,15 @@ def test_each_class_has_one_chinese_name_of_its_own() -> None:
     assert pairs["toilet tissue"] == "卫生纸"
 
 
+def test_a_networks_name_means_its_most_accurate_weights() -> None:
+    named = published("resnet50")
+    assert named.network == "resnet50"
+    same = [entry for entry in catalogue().values() if entry.network == "resnet50"]
+    assert len(same) == 2
+    assert named.top1_percent == max(entry.top1_percent for entry in same)
+    assert published(named.name) == named
+
+
 def test_lite0_computes_what_its_authors_network_computes(flower: Path) -> None:
     entry = published("efficientnet-lite0")
     path = entry.find()

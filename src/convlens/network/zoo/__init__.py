@@ -1,7 +1,7 @@
 """Named networks, one TOML file each; every file says why it is here.
 
 Those of this folder are small, to learn from and to train from nothing; `published/` holds those
-that others published with their weights.
+that others published with their weights. `facts/` has their groups and years.
 """
 
 from __future__ import annotations
@@ -13,6 +13,19 @@ from pathlib import Path
 from convlens.foundation.errors import NetworkError, nearest
 from convlens.network import Network
 from convlens.network.walk import Limits
+from convlens.network.zoo.listing import GROUPS, Facts, facts, groups
+
+__all__ = [
+    "GROUPS",
+    "Facts",
+    "default",
+    "facts",
+    "groups",
+    "load",
+    "names",
+    "published_names",
+    "resolve",
+]
 
 
 def names() -> list[str]:
@@ -27,8 +40,8 @@ def names() -> list[str]:
 def published_names() -> list[str]:
     """Return the names of the published networks.
 
-    >>> published_names()
-    ['efficientnet-lite0']
+    >>> "resnet50" in published_names()
+    True
     """
     return _names(files(__name__).joinpath("published"))
 
