@@ -12,6 +12,7 @@ from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.inside.learned_kernels import KernelLayer, Kernels, kernel_layers, learned_kernels
 from convlens.inside.look import Look
+from convlens.network.layers import Dropout, Pointwise
 from convlens.network.plan import Step
 from convlens.report.artists import Artists, Sketch
 from convlens.report.page import Page, fill
@@ -20,11 +21,15 @@ from convlens.report.sentences import does
 # by name: matplotlib is loaded by whoever draws
 _REASONS = "convlens.figures.attribution:attributions_svg"
 _MAPS = "convlens.figures.feature_maps:feature_maps_svg"
+_SMALL_MAPS = "convlens.figures.thumbnails:thumbnails_svg"
 _VECTOR = "convlens.figures.feature_maps:feature_vector_svg"
 _KERNELS = "convlens.figures.kernel_plots:learned_kernels_svg"
 _PIXELS = "convlens.figures.pixels:pixels_svg"
 _STEP = "convlens.figures.windows:window_svg"
 
+MANY_LAYERS = 60
+"""Of more layers each has small pictures, and the kernels of the first alone are drawn: a hundred
+large figures take a minute and tens of megabytes."""
 NUMBERED_SIDE = 32
 """Larger images are shown whole without numbers, and their middle with them."""
 CROP_SIDE = 16
@@ -74,10 +79,32 @@ def make_page(look: Look, command: str, artists: Artists | None = None) -> Page:
         exponentials=_exponentials(look),
         pixels=pixels,
         sections=sections,
+        starts=_starts(look),
+        small=_is_small(look),
         reasons=reasons,
         target=look.subject.classes[look.target],
         command=command,
     )
+
+
+def _is_small(look: Look) -> bool:
+    """Say whether the layers are too many for large figures."""
+    return len(look.layers) > MANY_LAYERS
+
+
+def _starts(look: Look) -> dict[str, str]:
+    """Return where the page leads to: the layers by name.
+
+    Of many layers these are the blocks, each by its first layer, and the layers outside of blocks
+    that change a shape or have kernels.
+    """
+    if not _is_small(look):
+        return {layer.layer: layer.layer for layer in look.layers}
+    starts: dict[str, str] = {}
+    for layer in look.layers:
+        if not isinstance(look.plan.step(layer.layer).layer, Pointwise | Dropout):
+            starts.setdefault(layer.layer.split(".")[0], layer.layer)
+    return starts
 
 
 def _exponentials(look: Look) -> list[tuple[str, str, str, str]]:
@@ -120,12 +147,14 @@ def _middle(size: int) -> slice:
 
 def _sections(look: Look) -> Iterator[Section]:
     weights = look.subject.model.weights()
-    kernels = {layer.name: layer for layer in kernel_layers(look.plan)}
+    small = _is_small(look)
+    drawn = kernel_layers(look.plan)[: 1 if small else None]
+    kernels = {layer.name: layer for layer in drawn}
     numbered = {step.name: (number, step) for number, step in enumerate(look.plan.steps, 1)}
     for layer in look.layers:
         place, step = numbered[layer.layer]
         number = f"{place:02d}-{layer.layer}"
-        drawings = [*_step(look, layer.layer, number), *_output(look, layer, number)]
+        drawings = [*_step(look, layer.layer, number), *_output(look, layer, number, small)]
         if layer.layer in kernels:
             array = learned_kernels(weights, layer.layer)
             drawings.insert(0, _kernels(look, array, kernels[layer.layer], number))
@@ -156,8 +185,12 @@ def _step(look: Look, layer: str, number: str) -> Iterator[Sketch]:
     yield Sketch(f"{number}-cell", caption, _STEP, (cell, look.pixels))
 
 
-def _output(look: Look, layer: FeatureMaps | FeatureVector, number: str) -> Iterator[Sketch]:
-    if isinstance(layer, FeatureMaps):
+def _output(
+    look: Look, layer: FeatureMaps | FeatureVector, number: str, small: bool
+) -> Iterator[Sketch]:
+    if isinstance(layer, FeatureMaps) and small:
+        yield Sketch(f"{number}-maps", "", _SMALL_MAPS, (layer,))
+    elif isinstance(layer, FeatureMaps):
         caption = "What the layer makes of this image: one picture per map, all on one scale."
         yield Sketch(f"{number}-maps", caption, _MAPS, (layer,))
     elif layer.kind != "flatten":  # the same numbers as the maps before it, in one line
