@@ -115,7 +115,7 @@ def answer_to(page: Page, path: Path) -> str:
 
 def test_two_dropped_folders_become_a_classifier(open_page, empty: str, tmp_path: Path) -> None:
     folder = tiles(tmp_path / "photos", 14)
-    held = {name: next(iter(sorted((folder / name).iterdir()))) for name in pictures.CLASSES}
+    held = {name: sorted((folder / name).iterdir())[-1] for name in pictures.CLASSES}
     for name, path in held.items():
         held[name] = path.rename(tmp_path / f"{name}.jpg")
     page = open_page(empty, ready=False)

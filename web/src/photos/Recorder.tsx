@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n";
 import type { PhotoClass } from "../model/contract";
 import { picture } from "./camera";
-import { send } from "./collecting";
+import { send, trouble } from "./collecting";
 import { Video } from "./Video";
 
 /** Pictures per second while the button is held. */
@@ -19,6 +19,7 @@ export function Recorder({ label, onClose }: { label: PhotoClass; onClose: () =>
 
   const begin = () => {
     if (!ready || timer.current) return;
+    trouble.value = null;
     // frames of one recording resemble each other: the server keeps them on one side of the split
     const recording = `r-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
     let count = 0;
@@ -26,6 +27,7 @@ export function Recorder({ label, onClose }: { label: PhotoClass; onClose: () =>
     const take = async () => {
       const photo = video.current && (await picture(video.current));
       if (!photo) return;
+      if (trouble.value) return end();
       setTaken(++count);
       waiting.current.push(photo);
       if (sending.current) return;

@@ -57,6 +57,7 @@ export function TryIt({ run, classify }: Props) {
   const choose = (file: File | undefined) => {
     if (!file) return;
     setLive(false);
+    setAnswer(null);
     setStill(URL.createObjectURL(file));
     void ask(file);
   };

@@ -87,6 +87,8 @@ def divided_recordings(collection: Collection) -> list[str]:
 
 def _tested(label: PhotoClass) -> list[Photo]:
     """Return the photos of one class to test with: about a fifth, at least one, never all."""
+    if len(label.photos) < 2:
+        return []
     wanted = max(1, round(TEST_SHARE * len(label.photos)))
     most = MOST_OF_A_CLASS * len(label.photos)
     whole: list[Photo] = []
@@ -97,7 +99,7 @@ def _tested(label: PhotoClass) -> list[Photo]:
         return whole
     # one recording, or two of very different lengths: the end of the longest
     longest = max(_units(label), key=len)
-    return longest[-min(wanted, len(longest) - 1) :] if len(longest) > 1 else []
+    return longest[-min(wanted, len(longest) - 1) :]
 
 
 def _units(label: PhotoClass) -> list[list[Photo]]:

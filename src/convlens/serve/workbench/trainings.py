@@ -239,6 +239,8 @@ class _Current:
     def kill(self) -> None:
         """End the process at once, and those that it started."""
         self.killed = True
+        if self.child.poll() is not None:
+            return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.child.pid, signal.SIGKILL)
 
@@ -263,10 +265,12 @@ class Trainings:
         A training that is done still has its report to write; its process is then not yet gone.
         """
         current = self._current
-        if current is None or current.child.poll() is not None:
+        if current is None:
             return None
-        if not current.job.resumable:  # its run is there when the process has ended
+        if not current.job.resumable:  # its run is there, or gone, when `look` has seen the end
             return current.name
+        if current.child.poll() is not None:
+            return None
         try:
             state = Run.open(current.job.folder(current.name, self._registry.root)).status
         except ConvlensError:  # its folder is still to come
