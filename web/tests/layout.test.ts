@@ -34,10 +34,10 @@ test("a point in a map's cell is that map and that cell", () => {
   expect(hit(column, -3, 5)).toBeNull();
 });
 
-test("blocks have a line for each branch below the first", () => {
+test("blocks have a line for each branch, but for a single one beside its input", () => {
   const { blocks } = layout(900);
   expect(blocks.map((block) => [block.step.name, block.lanes.map((lane) => lane.own)])).toEqual([
-    ["residual1", [true]],
+    ["residual1", [true, true]],
     ["residual2", [false]],
   ]);
 });
@@ -47,7 +47,7 @@ const joined = fixtures[2]!.steps as unknown as Step[];
 test("branches stand one above the other, with room for each and the join after all of them", () => {
   const { columns, blocks, height } = layOut(treeOf(joined), [3, 8, 9], CLASSES, 900, 300, null);
   const block = (name: string) => blocks.find((one) => one.step.name === name)!;
-  expect(block("concat1").lanes.map((lane) => lane.own)).toEqual([true, true, false]);
+  expect(block("concat1").lanes.map((lane) => lane.own)).toEqual([true, true, true, false]);
   expect(block("multiply1").gate).toBe(true);
   expect(block("repeat1.1.multiply1").gate).toBe(false);
   const column = (name: string) => columns.find((one) => one.step?.name === name)!;

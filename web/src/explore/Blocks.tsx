@@ -1,4 +1,4 @@
-/** Blocks around their branches, with the lines of those that stand below the first. */
+/** Blocks around their branches, with the lines that lead from where they part to where they meet. */
 import { px } from "../draw/canvas";
 import { t } from "../i18n";
 import type { Block, Lane, Layout } from "./layout";

@@ -67,6 +67,7 @@ export function Network() {
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     frame.current.scrollTo({
       left: column.x + column.width / 2 - frame.current.clientWidth / 2,
+      top: column.y - frame.current.clientHeight / 4,
       behavior: still ? "auto" : "smooth",
     });
     const place = `[data-layer="${CSS.escape(name ?? "")}"]`;
@@ -100,7 +101,7 @@ export function Network() {
   return (
     <section class="network" aria-label={t("network.label")}>
       {long && <Overview inView={inView} onGo={go} zoom={sizes} />}
-      <div class="stage-frame" ref={frame} tabIndex={-1} onScroll={look}>
+      <div class={`stage-frame${layout && layout.height > size[1] ? " is-tall" : ""}`} ref={frame} tabIndex={-1} onScroll={look}>
         {layout && (
           <div class="stage" style={px({ width: layout.width, height: layout.height })}>
             <Blocks layout={layout} />

@@ -75,7 +75,7 @@ export function Overview({ inView, onGo, zoom }: Props) {
     const own = node.branches!.filter((branch) => branch.length > 0);
     return (
       <span key={node.step.name} class="bracket" role="group" aria-label={node.step.name} style={{ flexGrow: wide([node]) }}>
-        <span class="lines" style={{ flexGrow: wide([node]) - 1 }}>
+        <span class={own.length > 2 ? "lines many" : "lines"} style={{ flexGrow: wide([node]) - 1 }}>
           {own.map((branch, i) => (
             <span key={i} class={i > 0 ? "side" : undefined}>
               {items(branch)}

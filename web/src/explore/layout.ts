@@ -34,7 +34,7 @@ export interface Block {
   y: number;
   width: number;
   height: number;
-  /** The lines of the branches below the uppermost. */
+  /** The lines of its branches; one that is alone beside the input itself needs none. */
   lanes: Lane[];
   /** Whether one number per map multiplies it. */
   gate: boolean;
@@ -120,7 +120,7 @@ function placed(
   // a last softmax is what the answer beside the network shows
   const shown = nodes.filter((node, i) => i < nodes.length - 1 || node.step.kind !== "softmax");
   const high = Math.max(height, needed(shown));
-  const end = stage.sequence(shown, start, 0, high);
+  const end = stage.sequence(shown, start, 0, height);
   return { width: Math.ceil(end - room.space), height: high, columns: stage.columns, blocks: stage.blocks, side: room.side };
 }
 
@@ -161,6 +161,7 @@ class Stage {
 
   sequence(nodes: readonly LayerNode[], x: number, y: number, height: number): number {
     for (const node of nodes) {
+      // where branches need more room than there is, the page scrolls; other layers stay in view
       x = node.branches ? this.join(node, node.branches, x, y, height) : this.one(node, x, y, height);
     }
     return x;
@@ -174,7 +175,8 @@ class Stage {
   }
 
   /** Branches one above the other, those without layers as one line below them, and where they meet. */
-  private join(node: LayerNode, branches: readonly LayerNode[][], x: number, y: number, height: number): number {
+  private join(node: LayerNode, branches: readonly LayerNode[][], x: number, y: number, room: number): number {
+    const height = Math.max(room, neededBy(branches));
     const own = branches.filter((branch) => branch.length > 0);
     const passes = own.length < branches.length;
     const top = y + LANE;
@@ -188,8 +190,8 @@ class Stage {
       at += rows[i]!;
     });
     const meeting = Math.max(from, ...ends.map(({ end }) => end));
-    const end = this.one(node, meeting, top, inner - PAD);
-    const lanes = ends.slice(1).map((one) => ({
+    const end = this.one(node, meeting, top, Math.min(inner, room - LANE - PAD) - PAD);
+    const lanes = (ends.length > 1 ? ends : []).map((one) => ({
       y: one.y,
       from: x,
       to: meeting + 20,

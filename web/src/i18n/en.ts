@@ -296,8 +296,8 @@ export const en = {
   "does.softmax": "probabilities",
   "does.add": "adds the input",
   "does.residual": "adds the input",
-  "does.concat": "all side by side",
-  "does.multiply": "multiplies maps",
+  "does.concat": "side by side",
+  "does.multiply": "multiplies",
   "does.branches": "joins branches",
   "does.repeat": "repeats layers",
 

@@ -297,8 +297,8 @@ export const zh: Dictionary = {
   "does.softmax": "变成概率",
   "does.add": "加上输入",
   "does.residual": "加上输入",
-  "does.concat": "并排放在一起",
-  "does.multiply": "图与图相乘",
+  "does.concat": "并排排列",
+  "does.multiply": "相乘",
   "does.branches": "合并分支",
   "does.repeat": "重复各层",
 

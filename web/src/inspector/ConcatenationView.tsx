@@ -12,13 +12,14 @@ export function ConcatenationView({ step, cell, computation, sliding }: ViewProp
   const { branch, counts, sources, source } = computation;
   const layer = sources[branch] ?? null;
   const name = layer ?? t("image.title");
-  const map = mapOf(layer, source[0]!);
+  const [map, output] = [mapOf(layer, source[0]!), mapOf(step.name, cell[0]!)];
   return (
     <>
       {map && (
         <Part title={branchText(step, branch)} note={`${name} · ${mapText(layer, source[0]!)}`} place="in">
           <MapView
             {...map}
+            scale={output?.scale ?? map.scale}
             region={cellRegion(source)}
             label={t("part.pick", { name })}
             onPick={(down, across) => (selected.value = { layer: step.name, cell: [cell[0]!, ...[down, across].slice(0, cell.length - 1)] })}

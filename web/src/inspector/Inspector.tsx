@@ -2,12 +2,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shapeText } from "../draw/numbers";
 import { t } from "../i18n";
+import { isJoin } from "../kinds/kinds";
 import { never } from "../kinds/never";
 import { aboutText, classOf, kindText } from "../shell/layerText";
 import { settingsText } from "../shell/settingsText";
 import { cellAt } from "../windows/cells";
 import { movedCell } from "../explore/choosing";
-import { computedNow, steps, selected } from "../state";
+import { computedNow, model, steps, selected } from "../state";
 import { computationOf } from "../windows/window";
 import type { Step } from "../model/contract";
 import type { CellComputation } from "../windows/computation";
@@ -87,7 +88,7 @@ function OfLayer({ step, cell, computation }: { step: Step; cell: number[]; comp
             {step.name}
             <small>
               {kindText(step)}
-              {step.settings ? ` · ${settingsText(step.settings, t)}` : ""} · {shapeText(step.input)} → {shapeText(step.output)}
+              {step.settings ? ` · ${settingsText(step.settings, t)}` : ""} · {inputText(step)} → {shapeText(step.output)}
             </small>
           </h2>
           <p class="about">{aboutText(step)}</p>
@@ -134,6 +135,13 @@ function OfLayer({ step, cell, computation }: { step: Step; cell: number[]; comp
       </div>
     </section>
   );
+}
+
+/** What a layer reads: of a join, what each branch gives. */
+function inputText(step: Step): string {
+  if (!isJoin(step.kind)) return shapeText(step.input);
+  const shapes = step.source.map((name) => (name ? steps.value.get(name)!.output : model.value!.network.input));
+  return shapes.map(shapeText).join(", ");
 }
 
 function Equation({ computation, ...props }: ViewProps) {
