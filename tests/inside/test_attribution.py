@@ -182,6 +182,51 @@ def test_a_shortcuts_convolution_is_the_last_choice() -> None:
     assert default_layer(both.plan()) == "conv1"
 
 
+def branched(*layers: dict[str, object]) -> str:
+    network = Network(input=(2, 8, 8), layers=[*layers, {"flatten": True}, {"linear": 2}])
+    return default_layer(network.plan())
+
+
+def test_grad_cam_looks_at_all_branches_that_are_put_side_by_side() -> None:
+    conv, relu = {"conv": 2, "kernel": 3, "padding": 1}, {"relu": True}
+    inception = {"branches": [[conv, relu], [conv, relu]], "join": "concat"}
+    assert branched(inception) == "concat1"
+    dense = {"branches": [[], [conv]], "join": "concat"}
+    assert branched(dense, dense, {"batch_norm": True}, relu) == "relu1"
+    nested = {"branches": [[{"residual": [inception, {"conv": 2, "kernel": 1}]}], []]}
+    assert branched({**nested, "join": "concat"}) == "concat1"
+
+
+def test_grad_cam_looks_past_the_gate_of_squeeze_and_excitation() -> None:
+    conv = {"conv": 2, "kernel": 3, "padding": 1}
+    gate = [{"global_avg_pool": True}, {"conv": 2, "kernel": 1}, {"silu": True}]
+    block = {"branches": [[], gate], "join": "multiply"}
+    assert branched(conv, {"batch_norm": True}, block, {"relu": True}) == "relu1"
+    assert branched(conv, block) == "conv1"
+
+
+def test_every_method_works_through_products_and_concatenations() -> None:
+    conv = {"conv": 2, "kernel": 3, "padding": 1}
+    layers = [
+        {"branches": [[], [conv]], "join": "concat"},
+        {
+            "branches": [[], [{"global_avg_pool": True}, {"conv": 4, "kernel": 1}]],
+            "join": "multiply",
+        },
+        {"branches": [[{"silu": True}], [], []], "join": "add"},
+        {"flatten": True},
+        {"linear": 2},
+    ]
+    model = TorchModel(Network(input=(2, 8, 8), layers=layers), seed=3)
+    image = np.random.default_rng(0).standard_normal((2, 8, 8)).astype(np.float32)
+    found = {one.method: one for one in attribute_all(model, image, target=1)}
+    integrated = found["integrated-gradients"]
+    assert integrated.baseline_logit is not None
+    difference = integrated.logit - integrated.baseline_logit
+    assert integrated.map.sum() == pytest.approx(difference, abs=2e-2 * abs(difference) + 1e-3)
+    assert all(np.isfinite(one.map).all() and one.map.any() for one in found.values())
+
+
 def test_grad_cam_needs_a_convolution() -> None:
     network = Network(input=(1, 4, 4), layers=[{"flatten": True}, {"linear": 3}])
     model = TorchModel(network)

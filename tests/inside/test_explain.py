@@ -158,6 +158,33 @@ def test_an_elementwise_layer_shows_its_formula() -> None:
     ]
 
 
+def joined(branches: list[Any], join: str, cell: tuple[int, int, int]) -> list[str]:
+    network = Network(input=(2, 2, 2), layers=[{"branches": branches, "join": join, "name": "it"}])
+    image = np.arange(8.0).reshape(2, 2, 2)
+    return explain(window(build(network, engine="reference"), image, "it", cell)).splitlines()[:-1]
+
+
+def test_branches_are_written_as_a_sum_a_product_or_the_one_that_a_cell_comes_from() -> None:
+    assert joined([[], [{"relu": True}], []], "add", (1, 0, 1)) == [
+        "it, channel 1, row 0, column 1: the sum of 3 branches",
+        "  image              5",
+        "  it.branch2.relu1   5",
+        "  + image            5",
+        "  = total           15",
+    ]
+    gate = "x it.branch2.global_max_pool1, the only cell of map 1"
+    assert joined([[], [{"global_max_pool": True}]], "multiply", (1, 0, 1)) == [
+        "it, channel 1, row 0, column 1: the product of both branches",
+        f"  {'image':<{len(gate)}}  5",
+        f"  {gate}  7",
+        f"  {'= total':<{len(gate)}}  35",
+    ]
+    assert joined([[], [{"relu": True}]], "concat", (3, 0, 1)) == [
+        "it, channel 3, row 0, column 1: map 1 of branch 2",
+        "  it.branch2.relu1 = 5",
+    ]
+
+
 def test_numbers_that_are_not_finite_are_printed_as_they_are() -> None:
     image = [[[np.nan, np.inf], [1, 2]]]
     step = step_of(

@@ -99,6 +99,9 @@ def test_the_last_convolution_is_found_behind_shortcuts() -> None:
     assert ".shortcut." not in name
     rows = [row.name for row in network.plan().steps]
     assert rows.index(name) < rows.index(default_layer(network.plan()))
+    gate = [{"global_avg_pool": True}, {"conv": 3, "kernel": 1}]
+    gated = [{"conv": 3, "kernel": 1}, {"branches": [[], gate], "join": "multiply"}]
+    assert last_convolution(Network(input=(1, 4, 4), layers=gated).plan()) == "conv1"
     flat = Network(input=(1, 4, 4), layers=[{"flatten": True}, {"linear": 2}])
     with pytest.raises(InputError, match="no convolution"):
         last_convolution(flat.plan())

@@ -18,9 +18,11 @@ from convlens.foundation.errors import InputError
 from convlens.inside.records import (
     Addition,
     CellComputation,
+    Concatenation,
     Correlation,
     Elementwise,
     Pooling,
+    Product,
     WeightedSum,
 )
 from convlens.inside.windows import window
@@ -179,6 +181,39 @@ def test_a_residual_step_has_two_addends() -> None:
     assert (step.addends, step.sources, step.total) == ((6, 2), ("residual1.conv1", "image"), 8)
 
 
+GATED = Network(
+    input=(2, 2, 2),
+    layers=[
+        {"branches": [[], [{"relu": True}], [{"depthwise": 1, "kernel": 1}]], "join": "concat"},
+        {"branches": [[{"global_max_pool": True}], []], "join": "multiply"},
+    ],
+)
+
+
+def test_a_cell_of_a_concatenation_is_a_cell_of_one_branch() -> None:
+    model = build(GATED, engine="reference")
+    image = np.arange(8.0).reshape(2, 2, 2) - 4
+    step = window(model, image, "concat1", (3, 0, 1))
+    assert isinstance(step, Concatenation)
+    assert (step.branch, step.source, step.source_cell) == (1, "concat1.branch2.relu1", (1, 0, 1))
+    assert step.total == step.value == step.computed == 1
+    first = window(model, image, "concat1", (1, 1, 1))
+    assert isinstance(first, Concatenation)
+    assert (first.branch, first.source, first.source_cell) == (0, "image", (1, 1, 1))
+
+
+def test_a_gate_multiplies_every_cell_of_a_map_with_its_only_number() -> None:
+    model = build(GATED, engine="reference")
+    image = np.arange(8.0).reshape(2, 2, 2) - 2
+    step = window(model, image, "multiply1", (1, 0, 1))
+    assert isinstance(step, Product)
+    assert step.factors == (5, 3)
+    assert step.cells == ((1, 0, 0), (1, 0, 1))
+    assert step.sources == ("multiply1.branch1.global_max_pool1", "concat1")
+    assert step.total == step.computed == 15
+    assert str(step.visible) == "rows 0 to 1, columns 0 to 1"
+
+
 def test_a_cell_that_sees_only_padding_says_so() -> None:
     model = build(Network(input=(1, 3, 3), layers=[{"conv": 1, "kernel": 1, "padding": 1}]))
     step = window(model, np.ones((1, 3, 3)), "conv1", (0, 0, 0))
@@ -216,6 +251,10 @@ def recomputed(step: CellComputation) -> float:
             return float((np.nanmean if step.winner is None else np.nanmax)(step.patch))
         case Addition():
             return sum(step.addends)
+        case Product():
+            return float(np.prod(step.factors))
+        case Concatenation():
+            return step.value
         case Elementwise(kind="batch_norm", value=x, constants=c):
             normal = (x - c["mean"]) / np.sqrt(c["variance"] + c["epsilon"])
             return float(normal * c["weight"] + c["bias"])
@@ -260,3 +299,19 @@ def test_a_thousand_random_cells_recomputed_from_their_steps_match_both_engines(
             break
     assert CELLS.total() >= 1000
     assert kinds <= set(CELLS)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(networks.branched, st.integers(0, 2**32 - 1))
+def test_random_cells_where_branches_meet_are_what_the_engine_computes(
+    written: dict[str, Any], seed: int
+) -> None:
+    network, rng = Network.read(written), np.random.default_rng(seed)
+    reference = build(network, seed % 1000, engine="reference")
+    image = rng.standard_normal(network.input)
+    joins = [step for step in network.plan().steps if len(step.inputs) > 1]
+    for step in joins[:4]:
+        cell = tuple(int(rng.integers(n)) for n in step.output)
+        computation = window(reference, image, step.name, cell)
+        assert isinstance(computation, Addition | Product | Concatenation)
+        assert recomputed(computation) == pytest.approx(computation.computed, rel=1e-9, abs=1e-12)

@@ -254,7 +254,7 @@ def _product(computation: Product) -> list[str]:
     branches = "both" if len(computation.factors) == 2 else str(len(computation.factors))
     numbers = [*computation.factors, computation.total]
     names = [
-        source if cell == computation.cell else f"{source}, its only cell of map {cell[0]}"
+        source if cell == computation.cell else f"{source}, the only cell of map {cell[0]}"
         for source, cell in zip(computation.sources, computation.cells, strict=True)
     ]
     names = [*names[:-1], f"x {names[-1]}", "= total"]

@@ -18,14 +18,23 @@ def test_every_kind_is_there() -> None:
 
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_a_default_is_what_the_layer_has_where_nothing_is_written(kind: str) -> None:
-    if kind == Residual.kind:
-        return
     some = 0.5 if kind == "dropout" else 2
-    needed = {found["key"]: some for found in SETTINGS[kind] if found["required"]}
-    (layer,) = read_layers([{kind: True, **needed}])
+    needed = {
+        setting["key"]: setting.get("choices", [some])[0]
+        for setting in SETTINGS[kind]
+        if setting["required"]
+    }
+    held = {"residual": {kind: []}, "branches": {kind: [[], []]}, "repeat": {"layers": []}}
+    (layer,) = read_layers([{kind: True, **needed, **held.get(kind, {})}])
     for found in SETTINGS[kind]:
         if not found["required"]:
             assert short(getattr(layer, found["name"])) == found["default"], found
+
+
+def test_a_setting_that_is_one_of_a_few_words_lists_them() -> None:
+    (join,) = SETTINGS["branches"]
+    assert (join["name"], join["choices"]) == ("join", ["add", "concat", "multiply"])
+    assert [setting["key"] for setting in SETTINGS["repeat"]] == ["repeat"]
 
 
 def test_a_kinds_own_key_has_its_main_setting() -> None:
