@@ -7,13 +7,16 @@ set is read once by each training, at its end, with the weights that validation 
 results are kept. Seconds: the training steps alone, as the run folder states them. The peer is the
 plain trial that set the goal: `fast-mnist`, 15 epochs over the same training images, batch 100,
 AdamW one-cycle 0.01, small random affine, written by hand in float32; its seconds in the same run
-say how fast this machine is. That trial took 5 s on the two cores on which the goal of 10 s was
-set.
+say how fast this machine is. It runs twice, in processes of their own, with OpenMP's own way of
+waiting and asleep at once (`contest.in_each_way`), and the quicker one counts. That trial took 5 s
+on the two cores on which the goal of 10 s was set.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
+import sys
 import tempfile
 import time
 
@@ -21,6 +24,7 @@ import torch
 import torch.nn.functional as F
 
 import convlens
+from contest import in_each_way, quicker
 from convlens.engines.torch_modules import PlanModule
 from convlens.network import zoo
 from measure import keep, machine
@@ -52,8 +56,12 @@ def plain_trial(dataset: convlens.Dataset) -> float:
 
 
 def main() -> None:
+    if sys.argv[1:] == ["--peer"]:
+        plain_seconds = plain_trial(convlens.load_data("digits-5k", validation=0.05))
+        print(json.dumps({"seconds": round(plain_seconds, 2)}))
+        return
     machine()
-    plain = plain_trial(convlens.load_data("digits-5k", validation=0.05))
+    plain = in_each_way(__file__)
     rows = []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +80,8 @@ def main() -> None:
             "test_accuracies": list(accuracies),
             "train_seconds": [round(value, 2) for value in seconds],
             "train_seconds_median": round(statistics.median(seconds), 2),
-            "plain_trial_seconds": round(plain, 2),
+            "plain_trial_seconds": quicker(plain)["seconds"],
+            "plain_trials": plain,
         },
     )
 

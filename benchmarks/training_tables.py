@@ -135,7 +135,11 @@ def recipes(result: Result) -> str:
 def tutorial_loop(result: Result) -> str:
     names = {"convlens": "convlens", "plain": "the usual loop"}
     rows = [
-        [names[one["who"]], seconds(one["seconds"]), numbers.percent(one["test_accuracy"])]
+        [
+            names[one["who"]] + (f", threads {one['waiting']}" if "waiting" in one else ""),
+            seconds(one["seconds"]),
+            numbers.percent(one["test_accuracy"]),
+        ]
         for one in result["trainings"]
     ]
     return (

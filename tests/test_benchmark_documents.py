@@ -76,6 +76,51 @@ def test_a_table_is_drawn_from_a_result_and_a_contestant_that_failed_is_in_it() 
     assert training_tables.curves(found).startswith("<svg")
 
 
+PEER = """
+import json, os, sys
+from convlens.foundation.waiting import said_by_others, watch
+watch()
+print("a line that is no answer")
+said = {"threads": os.environ["OMP_NUM_THREADS"], "said": said_by_others(), "rest": sys.argv[1:]}
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.usefixtures("on_path")
+def test_a_peer_runs_once_for_each_way_of_waiting_and_convlens_leaves_it_alone(
+    tmp_path: Path,
+) -> None:
+    from contest import in_each_way
+
+    script = tmp_path / "peer.py"
+    script.write_text(PEER)
+    spinning, asleep = in_each_way(str(script), "7")
+    assert spinning["said"] == {"GOMP_SPINCOUNT": "300000"}  # what GNU OpenMP does by itself
+    assert asleep["said"] == {"OMP_WAIT_POLICY": "PASSIVE"}
+    assert spinning["rest"] == asleep["rest"] == ["--peer", "7"]
+    assert spinning["threads"] == asleep["threads"]
+    assert {spinning["waiting"], asleep["waiting"]} == {"spinning", "asleep at once"}
+
+
+BESIDE_PEERS = {
+    "bench_batch_supply.py",
+    "bench_digits.py",
+    "bench_http.py",
+    "bench_memory.py",
+    "bench_step_overhead.py",
+    "bench_time_to_accuracy.py",
+    "bench_tutorial_loop.py",
+}
+"""The benchmarks that compare times or memory with code that is not of convlens."""
+
+
+def test_each_contest_runs_its_peers_through_both_ways_of_waiting() -> None:
+    for name in BESIDE_PEERS:
+        text = (BENCHMARKS / name).read_text("utf-8")
+        assert "from contest import" in text, name
+        assert any(word in text for word in ("in_each_way(", "WAYS_OF_WAITING", " run(")), name
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["tutorial", "pytorch-example", "lightning", "fastai"])
 @pytest.mark.usefixtures("on_path")

@@ -110,6 +110,18 @@ def test_a_runs_kernels_are_drawn_before_after_and_moving(convlens: Any, place: 
         assert moving.n_frames == 4
 
 
+def test_figures_of_a_run_go_into_a_folder_of_their_own(convlens: Any, place: Path) -> None:
+    before = {path.name for path in place.iterdir()}
+    told = convlens("kernels", "--run", "recorded", "--filter", "2")
+    assert "drawn: kernels-recorded/conv1-filter-2.svg" in told
+    whole = convlens("kernels", "--run", "recorded", "--json")["files"]
+    assert whole[0] == "kernels-recorded/conv1.svg"
+    assert {path.name for path in place.iterdir()} - before == {"kernels-recorded"}
+    ends = ("-before-after.svg", "-filter-2.svg", "-training.png", ".svg")
+    drawn = sorted(path.name for path in (place / "kernels-recorded").iterdir())
+    assert drawn == [f"conv1{end}" for end in ends]
+
+
 def test_a_run_that_recorded_nothing_says_how_to_record(convlens: Any, place: Path) -> None:
     told = convlens("kernels", "--run", "silent", "--layer", "depthwise1", "--svg", "one.svg")
     assert "record_kernels=1" in told

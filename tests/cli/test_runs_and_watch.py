@@ -84,6 +84,17 @@ def test_a_link_to_a_run_is_removed_and_the_run_kept(convlens: Any, place: Path)
     assert names(place) == ["first", "second"]
 
 
+def test_a_renamed_run_is_named_as_it_was_asked_for(convlens: Any) -> None:
+    assert "runs/second is now runs/other\n" in convlens("runs", "rename", "second", "other")
+    convlens("runs", "rename", "other", "second")
+
+
+def test_a_run_behind_its_images_is_told(convlens: Any) -> None:
+    told = convlens("predict", "seven.png", "first", code=2)
+    assert '"first" is a run and not an image' in told
+    assert "write convlens predict first seven.png" in told
+
+
 def test_a_renamed_run_is_whole_and_takes_no_name_that_is_there(convlens: Any, place: Path) -> None:
     assert "exists" in convlens("runs", "rename", "first", "second", code=2)
     assert convlens("runs", "rename", "first", "third", "--json")["run"].endswith("runs/third")

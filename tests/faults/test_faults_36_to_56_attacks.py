@@ -120,6 +120,34 @@ def test_fault_49_an_address_of_other_bytes_than_ascii_is_refused(
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
+HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        b"GET /\xaf HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET \xafhealthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/9.1\r\nHost: localhost\r\n\r\n",
+        b"G\x00T / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_fault_49_a_wrong_request_behind_a_right_one_is_refused_and_its_connection_closed(
+    server: Server, second: bytes
+) -> None:
+    answer = server.raw(HEALTHZ + second, 10)
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200", b"400"]
+
+
+@pytest.mark.parametrize("second", [b"", b"{", b"{}"])
+def test_fault_36_a_body_that_never_comes_behind_a_right_request_is_told_and_closed(
+    server: Server, second: bytes
+) -> None:
+    head = b"POST /v1/shapes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    answer = server.raw(HEALTHZ + head + b"Content-Length: 9\r\n\r\n" + second, 10)
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200", b"408"]
+
+
 def test_fault_49_an_upgrade_that_is_offered_is_ignored(server: Server) -> None:
     form, kind = as_form(("image", "a.png", grey_png(28, 28)))
     offered = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMA"}

@@ -38,10 +38,10 @@ tests; a test says when it is out of date.
 FUZZED = """
 ## Damaged inputs that were tried
 
-The text files of a run folder by `python tests/fuzz/run_files.py 150000 1`, a million in all, and
-`MANIFEST.json`, for which a file is hashed each time, by `run_files.py 20000 0 MANIFEST.json`;
-the server's readers by their own scripts beside it. `found` counts inputs that were neither read
-nor refused.
+The text files of a run folder by `python tests/fuzz/run_files.py COUNT SEED [FILE...]`; forms, and
+heads and trailers over a real socket, by `python tests/fuzz/serving.py forms|heads COUNT SEED`.
+Texts are damaged byte by byte, or have odd values in the place of theirs. `found` counts what was
+neither read nor refused, or kept its connection open; each is mended and has a test.
 
 | reader | inputs | seconds | found |
 |---|---|---|---|

@@ -71,6 +71,14 @@ def test_a_loop_that_is_left_early_is_forgotten(quick: None) -> None:
     assert display.fraction() is None
 
 
+def test_a_loop_of_one_turn_says_nothing(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with showing(True):
+        list(track(range(1), "images looked at"))
+        assert capsys.readouterr() == ("", "")
+        list(track(range(2), "images looked at"))
+    assert "images looked at" in capsys.readouterr().err
+
+
 def test_what_has_not_begun_is_not_counted(
     quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ that is neither a result nor a `DataError`, and at more than 100 MB of growth.
 from __future__ import annotations
 
 import random
+import re
 import resource
 import shutil
 import sys
@@ -48,6 +49,26 @@ def damaged(seed: bytes, chance: random.Random) -> bytes:
         else:
             content[place : place + 4] = chance.randbytes(chance.randint(1, 8))
     return bytes(content)
+
+
+_VALUE = re.compile(rb'"[^"\n]*"|-?\d[\d.eE+-]*|\b(?:true|false|null)\b')
+_ODD_VALUES = [
+    *(b"null", b"true", b"0", b"-1", b"1.5", b"1e309", b"NaN", b"inf", b"9" * 5000, b"1e-400"),
+    *(b'""', b'"a"', b'"../../x"', b'"\\ud800"', b'"\\u0000"', b'"' + b"x" * 3000 + b'"'),
+    *(b"[]", b"{}", b"[1, [2, [3]]]", b'{"a": {"b": []}}', b"[" * 200, b"1979-05-27T07:32:00Z"),
+]
+
+
+def with_odd_values(content: bytes, chance: random.Random) -> bytes:
+    """Return a copy of a JSON or TOML text in which one or two keys or values are odd ones.
+
+    The text stays well formed more often than with `damaged`, so that what reads values is tried.
+    """
+    for _ in range(chance.randint(1, 2)):
+        places = [match.span() for match in _VALUE.finditer(content)]
+        start, end = chance.choice(places) if places else (0, 0)
+        content = content[:start] + chance.choice(_ODD_VALUES) + content[end:]
+    return content
 
 
 def survive(name: str, count: int, seed: int, folder: Path) -> int:

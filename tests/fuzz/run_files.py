@@ -3,7 +3,7 @@
     python tests/fuzz/run_files.py COUNT SEED [FILE...]
 
 Each input is read or refused with an `InputError` (exit code 2); anything else stops with its case.
-The numbers of inputs and seconds are added to `counts.json` beside this file.
+The numbers of inputs and seconds are added to `counts.json` beside this file (`counts.py`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import random
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -28,9 +28,9 @@ from convlens.runs import manifest, schemas
 from convlens.runs.json_file import object_of, parse_object, text_of
 from convlens.training import recipe as recipes
 from convlens.training.recipe import Recipe
-from fuzz.mutate import damaged
+from fuzz.counts import in_parts
+from fuzz.mutate import damaged, with_odd_values
 
-COUNTS = Path(__file__).with_name("counts.json")
 HERE = Path("run")
 FOLDER = Path(tempfile.mkdtemp(prefix="convlens-fuzz-"))
 """A run folder with one file and its manifest."""
@@ -100,7 +100,7 @@ def survive(name: str, count: int, seed: int) -> int:
     chance = random.Random(seed)
     refused = 0
     for number in range(count):
-        content = damaged(valid, chance)
+        content = chance.choice((damaged, with_odd_values))(valid, chance)
         try:
             read(content)
         except InputError:
@@ -110,19 +110,6 @@ def survive(name: str, count: int, seed: int) -> int:
     return refused
 
 
-def note(name: str, count: int, seconds: float) -> None:
-    """Add what ran to the counts."""
-    counts = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
-    row = counts.setdefault(name, {"inputs": 0, "seconds": 0.0, "found": 0})
-    row["inputs"] += count
-    row["seconds"] = round(row["seconds"] + seconds, 1)
-    COUNTS.write_text(json.dumps(counts, indent=2, sort_keys=True) + "\n")
-
-
 if __name__ == "__main__":
     for file in sys.argv[3:] or READERS:
-        started = time.perf_counter()
-        told = survive(file, int(sys.argv[1]), int(sys.argv[2]))
-        seconds = time.perf_counter() - started
-        note(file, int(sys.argv[1]), seconds)
-        print(f"{file}: {sys.argv[1]} inputs, {told} refused, {seconds:.1f} s", flush=True)
+        in_parts(file, int(sys.argv[1]), int(sys.argv[2]), partial(survive, file))

@@ -19,8 +19,6 @@ from convlens.runs import Run
 
 app = new_command()
 
-HERE = "the figures are in the current folder; --out DIR writes them into another"
-
 
 @app.command(
     epilog="Example: convlens kernels photo.jpg --kernel sobel-vertical --svg edges.svg; "
@@ -60,8 +58,8 @@ def kernels(
         str | None,
         typer.Option(
             metavar="DIR",
-            help="One file each: a kernel's picture, a run's figures. "
-            "[default with --run: the current folder]",
+            help="Folder for one file per fixed kernel, or for a run's figures. "
+            "[default with --run: kernels-RUN]",
         ),
     ] = None,
     root: RunsRoot = None,
@@ -154,8 +152,9 @@ def _learned(
         if f"{layer.name}.weight" in arrays
     ]
     if out is not None or svg is None:
-        folder = out or "."
-        files[_inside(folder, f"{layer.name}.svg")] = figure.encode()
+        folder = out or f"kernels-{run.folder.resolve().name}"
+        part = "" if only is None else f"-filter-{only}"
+        files[_inside(folder, f"{layer.name}{part}.svg")] = figure.encode()
         if len(snapshots) > 1:
             (first, before), (last, after) = snapshots[0], snapshots[-1]
             pair = before_after_svg(before, after, layer, epochs=(first, last))
@@ -171,7 +170,7 @@ def _learned(
         "minimum": float(array.min()),
         "maximum": float(array.max()),
         "recorded_epochs": epochs,
-        "notes": [*([] if epochs else [note]), *([] if svg or out else [HERE])],
+        "notes": [] if epochs else [note],
         "files": _write(files),
     }
 

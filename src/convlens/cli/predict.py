@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import convlens
+from convlens import runs as store
 from convlens.cli.options import Engine, Json, RunsRoot, new_command, print_json, tell_default
 from convlens.data.images import looks_like_an_image
+from convlens.foundation.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from convlens.runs import Run
@@ -41,6 +45,7 @@ def predict(
     source: Run | str = run
     files = list(images or ())
     if network is not None or looks_like_an_image(run):
+        _expect_the_run_first(run, files, runs)
         files, source = [run, *files], network or tell_default(runs)
     predictions = convlens.predict(source, files, top=top, engine=engine, runs=runs)
     if as_json:
@@ -60,3 +65,19 @@ def predict(
         typer.echo(f"{p.image}: " + ", ".join(f"{name} {share:.1%}" for name, share in p.top))
         for note in p.notes:
             typer.echo(f"  {note}")
+
+
+def _expect_the_run_first(image: str, others: list[str], root: str | None) -> None:
+    """Refuse a run that stands behind its images, which would be looked for as an image."""
+    for name in others:
+        if looks_like_an_image(name) or Path(name).is_file():
+            continue
+        try:
+            store.find(name, root)
+        except RunError:
+            continue
+        raise InputError(
+            f'"{name}" is a run and not an image',
+            "the run before its images",
+            f"write convlens predict {shlex.quote(name)} {shlex.quote(image)}",
+        )

@@ -95,7 +95,7 @@ def rename(
     if as_json:
         print_json({"old": str(old.folder), "run": str(new.folder)})
     else:
-        typer.echo(f"{old.folder} is now {new.folder}")
+        typer.echo(f"{old.folder} is now {old.folder.with_name(new.folder.name)}")
 
 
 @app.command(epilog="Example: convlens runs metrics last --csv > metrics.csv")

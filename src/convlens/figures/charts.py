@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from convlens.figures.style import BLUE, QUIET, SKY, VERMILLION, as_svg
+from convlens.foundation.decimals import decimal_text
 from convlens.foundation.errors import InputError
 
 GREEN, PURPLE = "#009E73", "#CC79A7"
@@ -84,13 +85,13 @@ def charts_svg(figure: Figure, charts: Sequence[Chart]) -> None:
             place.set_yscale("log")
             place.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
             # the default writes powers as mathematics, which the figures' style leaves unread
-            place.yaxis.set_major_formatter("{x:,g}")
+            place.yaxis.set_major_formatter(lambda x, _: decimal_text(x))
         if chart.logarithmic_x:
             place.set_xscale("log")
             points = [float(x) for line in chart.lines for x in line.x if x > 0]
             ticks = logarithmic_ticks(min(points, default=1.0), max(points, default=1.0))
             place.xaxis.set_major_locator(FixedLocator(ticks))
-            place.xaxis.set_major_formatter("{x:,g}")
+            place.xaxis.set_major_formatter(lambda x, _: decimal_text(x))
         if chart.logarithmic or chart.logarithmic_x:
             place.minorticks_off()
         if chart.limits != (None, None):

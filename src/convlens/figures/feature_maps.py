@@ -18,6 +18,7 @@ from convlens.figures.mosaic import (
 )
 from convlens.figures.names import short_name
 from convlens.figures.style import INK, MINUS, PLUS, QUIET, as_svg, colours_of
+from convlens.foundation.decimals import decimal_text
 from convlens.foundation.errors import InputError
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.network.arithmetic import shape_text
@@ -178,7 +179,7 @@ def feature_vector_svg(
     room = 0.16 * (high - low or 1.0)
     panel.set_xlim(low - (room if low < 0 else 0), high + room)
     for place, value in enumerate(values):
-        text = f"{value:.1%}" if probability else f"{value:.3g}"
+        text = f"{value:.1%}" if probability else decimal_text(value, 3)
         panel.annotate(
             text,
             (value, place),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convlens.figures.mosaic import BLANK, Grid, as_rgb, grid, show_tiles, title_tile
 from convlens.figures.names import short_name
 from convlens.figures.style import INK, QUIET, VERMILLION, as_svg
+from convlens.foundation.decimals import decimal_text
 from convlens.foundation.errors import InputError
 from convlens.inside.top_images import MadePatch
 from convlens.inside.top_patches import TopPatches
@@ -178,4 +179,4 @@ def _short(value: float) -> str:
     >>> _short(3.206), _short(0.00145)
     ('3.21', '0.001')
     """
-    return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.1g}"
+    return decimal_text(value, 3 if abs(value) >= 0.01 else 1)

@@ -139,7 +139,7 @@ class _Reader:
                 except ValidationError as error:
                     # keys that are not known are told in the words of the translation
                     wrong = [
-                        (one.key, one.text, _expected(one, cls.kind))
+                        _in_the_files_words(one, cls, written)
                         for one in findings(error)
                         if one.kind != "unknown"
                     ]
@@ -198,13 +198,20 @@ _PLAIN = {
 """Words of pydantic, in the words of a reader who does not know it."""
 
 
-def _expected(finding: Finding, kind: str) -> str:
-    if finding.kind == "missing":
-        return usage(kind)
-    expected = finding.expected
+def _in_the_files_words(one: Finding, cls: type[Layer], written: Written) -> tuple[str, str, str]:
+    """Return the key, the text and what was expected, with the key and the value as they stand.
+
+    The value of a kind's own key is held under another name: `conv = 0` is about `filters`.
+    """
+    if one.kind == "missing":
+        return one.key, one.text, usage(cls.kind)
+    name = cls.kind if one.key == cls.head and cls.head not in written else one.key
+    text, expected = one.text.replace(one.key, name, 1), one.expected
+    if isinstance(written.get(name), bool):
+        text = f"{name} is {value_text(written[name])}"
     for theirs, ours in _PLAIN.items():
         expected = expected.replace(theirs, ours)
-    return f"{finding.key}: {expected}"
+    return one.key, text, f"{name}: {expected}"
 
 
 def _one_layer(written: Written, at: Path, lists: list[Any]) -> Mistake:

@@ -12,6 +12,8 @@ from datetime import datetime
 
 from jinja2 import Undefined
 
+from convlens.foundation.decimals import decimal_text
+
 MISSING = "–"
 
 
@@ -24,15 +26,15 @@ def _number(value: object) -> float | None:
 def text(value: object) -> str:
     """Write any value on one line.
 
-    >>> text([1, 28, 28]), text(True), text({"flip": False, "shift": 0.1}), text(None)
-    ('1, 28, 28', 'yes', 'flip no, shift 0.1', '–')
+    >>> text([1, 28, 28]), text(True), text({"flip": False, "shift": 0.1}), text(None), text(1e-5)
+    ('1, 28, 28', 'yes', 'flip no, shift 0.1', '–', '0.00001')
     """
     if value is None or value == "" or isinstance(value, Undefined):
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return decimal_text(value)
     if isinstance(value, list | tuple):
         return ", ".join(map(text, value)) or MISSING
     if isinstance(value, Mapping):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from convlens.evaluation import Evaluation
 from convlens.figures.names import short_name
 from convlens.figures.style import BLUE, INK, QUIET, SKY, VERMILLION, as_svg
+from convlens.foundation.decimals import decimal_text
 from convlens.foundation.errors import InputError
 
 
@@ -106,7 +107,7 @@ def _scale(panel: Axes, quantity: str, values: NDArray[np.float64]) -> None:
         panel.set_title("Loss (logarithmic scale)")
         panel.set_ylim(0.8 * values.min(), 1.25 * values.max())
         panel.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_major_formatter(lambda loss, _: decimal_text(loss))
         panel.minorticks_off()
     elif len(values):
         panel.set_ylim(0, 1.06 * max(values.max(), 1e-6))

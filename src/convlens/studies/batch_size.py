@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.decimals import decimal_text
 from convlens.foundation.machine import available_memory
 from convlens.report import numbers
 from convlens.report.page import Drawing
@@ -187,7 +188,7 @@ def _findings(
         tuple(
             (
                 f"{row['batch']:,}",
-                f"{row['learning_rate']:.2g}",
+                decimal_text(row["learning_rate"], 2),
                 share_text(row["after_epochs"]),
                 share_text(row["after_seconds"]),
             )
@@ -266,7 +267,8 @@ def _method(bench: Bench, most: float, repeats: int) -> tuple[str, ...]:
     grown = "batch" if subject.recipe.optimizer == "sgd" else "square root of the batch"
     text = [
         f"Each batch size trains anew ({counted(repeats, 'seed')}), at a constant learning rate "
-        f"that grows with the {grown} from the recipe's {subject.recipe.learning_rate:g} at "
+        f"that grows with the {grown} from the recipe's "
+        f"{decimal_text(subject.recipe.learning_rate)} at "
         f"{subject.recipe.batch_size}. Seconds are of training steps, batch supply included and "
         "validation excluded; precision, layout and threads are what convlens chooses for each "
         "batch size by measuring.",

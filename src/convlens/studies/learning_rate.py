@@ -19,6 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from convlens.figures.charts import Chart, Line, charts_svg
+from convlens.foundation.decimals import decimal_text
 from convlens.foundation.errors import InputError
 from convlens.report.page import Drawing
 from convlens.report.text_table import Table
@@ -51,7 +52,8 @@ def study(bench: Bench) -> Findings:
     readings = [reading for test in tests if (reading := read_off(test["rates"], test["losses"]))]
     if not readings:
         raise InputError(
-            f"the loss does not fall between the learning rates {low:g} and {high:g}",
+            "the loss does not fall between the learning rates "
+            f"{decimal_text(low)} and {decimal_text(high)}",
             "a range in which the network learns",
             "widen it, for example `values=[1e-7, 10]`",
         )
@@ -63,7 +65,7 @@ def study(bench: Bench) -> Findings:
         rate = min(float(f"{suggested * factor:.2g}"), 100.0)
         results = [
             bench.training(
-                f"rate {rate:g}",
+                f"rate {decimal_text(rate)}",
                 {"rate": rate},
                 recipe=subject.recipe.changed(
                     {"learning_rate": rate, "epochs": epochs, "seed": seed}
@@ -197,7 +199,7 @@ def _findings(
         shown = share_text(accuracies) if accuracies else "–"
         rows.append(
             (
-                f"{check['learning_rate']:.2g}" + (" (suggested)" * (check is checks[2])),
+                decimal_text(check["learning_rate"], 2) + (" (suggested)" * (check is checks[2])),
                 f"{spread(losses)[0]:.4f}" if losses else "–",
                 shown + (f", {failed} diverged" if failed else ""),
             )
@@ -212,11 +214,12 @@ def _findings(
         tuple(rows),
     )
     sentence = (
-        f"The range test suggests a learning rate of {suggested:g}: the loss falls fastest at "
-        f"{steepest:g} and is lowest at {highest:g}."
+        f"The range test suggests a learning rate of {decimal_text(suggested)}: the loss falls "
+        f"fastest at {decimal_text(steepest)} and is lowest at {decimal_text(highest)}."
     )
     if best is not None:
-        sentence += f" Of five rates tried around it, {best:g} has the best validation accuracy"
+        sentence += f" Of five rates tried around it, {decimal_text(best)} has the best "
+        sentence += "validation accuracy"
         own = worked(checks[2]["results"], "validation_accuracy")
         if best == checks[2]["learning_rate"]:
             sentence += ": the suggestion itself"
@@ -227,8 +230,9 @@ def _findings(
         "Which learning rate",
         sentence,
         (
-            f"The range test raises the rate by a constant factor a step from {low:g} to {high:g} "
-            f"in {steps} steps, with {repeats}, and stops where the smoothed loss is {EXPLODED:g} "
+            "The range test raises the rate by a constant factor per step from "
+            f"{decimal_text(low)} to {decimal_text(high)} in {steps} steps, with {repeats}, and "
+            f"stops where the smoothed loss is {EXPLODED:g} "
             "times its least. Two points are read off the smoothed loss, each the median over the "
             "seeds: where it falls fastest over a fifth of the way to its lowest point (enough to "
             "learn quickly), and where it is lowest (just below breaking down). The suggestion is "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 import torch
@@ -52,7 +53,9 @@ def evaluate_model(
 
     parts = [
         mean_over_views(logits_of, batch, changes)
-        for batch, _ in track(images.in_order(batch_size), "batches computed")
+        for batch, _ in track(
+            images.in_order(batch_size), "batches computed", ceil(len(images) / batch_size)
+        )
     ]
     return _evaluation(torch.cat(parts).numpy(), dataset, split)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from convlens.foundation.decimals import decimal_text
 from convlens.foundation.errors import TrainingError
 from convlens.training import events
 from convlens.training.events import Event
@@ -23,8 +24,8 @@ class Diverged(TrainingError):
         super().__init__(
             f"the loss became NaN or infinite at epoch {epoch}, step {step}",
             "a finite loss; the weights before this epoch are kept",
-            f"lower the learning rate (it is {recipe.learning_rate:g}), for example "
-            f"`learning_rate={recipe.learning_rate / 10:g}`",
+            f"lower the learning rate (it is {decimal_text(recipe.learning_rate)}), for example "
+            f"`learning_rate={decimal_text(recipe.learning_rate / 10)}`",
         )
         self.weights = weights
 

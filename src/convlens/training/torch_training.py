@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Self
 
 import torch
@@ -255,6 +256,6 @@ def predict(
         batches = images.in_order(batch_size)
         parts = [
             mean_over_views(module, batch, views).float()
-            for batch, _ in track(batches, "batches computed")
+            for batch, _ in track(batches, "batches computed", ceil(len(images) / batch_size))
         ]
     return torch.cat(parts)

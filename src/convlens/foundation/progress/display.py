@@ -102,7 +102,8 @@ class Display:
         now = time.monotonic()
         if now < self._next:
             return
-        counted = ", ".join(str(task) for task in self.tasks if task.done)  # "0 of 5" says nothing
+        # neither "0 of 5" nor "1 of 1" says anything
+        counted = ", ".join(str(task) for task in self.tasks if task.done and task.total != 1)
         text = ": ".join(part for part in (self.text, counted) if part)
         if not text:
             return

@@ -98,7 +98,8 @@ class TrainingProgress:
         self.epochs = event["epochs"]
         self._line(
             f"{event['train_images']:,} images to train on, {event['validation_images']:,} to "
-            f"validate on, {event['parameters']:,} parameters, {self.epochs} epochs"
+            f"validate on, {event['parameters']:,} parameters, "
+            f"{self.epochs} epoch{'s' * (self.epochs != 1)}"
         )
         if event["event"] == "resume":
             self._line(f"resumed after epoch {event['epoch']}")

@@ -71,15 +71,17 @@ class _TimedConnection(ZttpProtocol):
         self._leaving.stop()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.cycle.more_body:
+        try:
+            super().on_response_complete()  # begins with what was sent behind the request
+        except UnicodeDecodeError:
+            self.send_400_response("")
+        if self.cycle.more_body:  # of this request, or of the one behind it
+            self._arriving.start()
+        else:
             self._arriving.stop()
 
     def send_400_response(self, msg: str) -> None:
-        if self.cycle is not None and self.cycle.response_started:
-            self.transport.close()
-        else:
-            self._refuse(_NOT_HTTP)
+        self._refuse(_NOT_HTTP)
 
     def _computing(self) -> bool:
         """Say whether a request has arrived whole and is not answered yet."""
