@@ -257,7 +257,7 @@ def test_any_advice_removes_the_mistake_it_is_about(
         ({"branches": [[]], "join": "add"}, "branches", "at least 2"),
         ({"branches": 3, "join": "add"}, "not a list", "branches = [ [ layers ], "),
         ({"repeat": 3}, "layers", "repeat = times, with layers"),
-        ({"repeat": 0, "layers": [{"relu": True}]}, "times", "at least 1"),
+        ({"repeat": 0, "layers": [{"relu": True}]}, "repeat is 0", "repeat: at least 1"),
     ],
 )
 def test_a_block_that_lacks_something_says_what(
