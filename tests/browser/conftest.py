@@ -154,6 +154,37 @@ def refusing_page(explorer: Server, refusing: Browser) -> Iterator[Open]:
     yield from opening(refusing, explorer)
 
 
+@pytest.fixture
+def empty(serve: Callable[..., Server], tmp_path: Path) -> str:
+    """The address of a server without runs."""
+    return f"http://127.0.0.1:{serve('--runs', tmp_path / 'runs').port}/"
+
+
+@pytest.fixture
+def seeing(
+    chromium: Callable[..., Browser], explorer: Server, empty: str, tmp_path: Path
+) -> Iterator[Open]:
+    """Open a page of a browser whose camera sees the photo of a flower."""
+    seen = film(tmp_path / "flower.mjpeg", "flower")
+    browser = chromium(ALLOWED, f"--use-file-for-fake-video-capture={seen}")
+    yield from opening(browser, explorer)
+    browser.close()
+
+
+def film(path: Path, name: str, frames: int = 24) -> Path:
+    """Write what a camera sees that moves over one photo, for Chromium's camera: motion JPEG."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_image
+
+    photo = Image.fromarray(load_sample_image(f"{name}.jpg"))
+    with path.open("wb") as file:
+        for number in range(frames):
+            left = number * (photo.width - 320) // frames
+            part = photo.crop((left, 60, left + 320, 300))
+            part.save(file, "JPEG", quality=90)
+    return path
+
+
 def opening(browser: Browser, explorer: Server) -> Iterator[Open]:
     """Open a page in a fresh profile; at the end nothing failed and no other host was asked.
 

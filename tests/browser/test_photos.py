@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,10 @@ from PIL import Image
 from test_accessibility import cut_off, serious
 
 import photos as pictures
-from conftest import ALLOWED, DESKTOP, PHONE, Open, opening
+from conftest import DESKTOP, PHONE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-    from serving import Server
+    from playwright.sync_api import Page
 
 
 def tiles(folder: Path, count: int, side: int = 96) -> Path:
@@ -32,36 +29,6 @@ def tiles(folder: Path, count: int, side: int = 96) -> Path:
         for number, tile in enumerate(pictures.tiles(name, side)[-count:]):
             Image.fromarray(tile).save(folder / name / f"{number:02}.jpg", quality=92)
     return folder
-
-
-def film(path: Path, name: str, frames: int = 24) -> Path:
-    """Write what a camera sees that moves over one photo, for Chromium's camera: motion JPEG."""
-    from sklearn.datasets import load_sample_image
-
-    photo = Image.fromarray(load_sample_image(f"{name}.jpg"))
-    with path.open("wb") as file:
-        for number in range(frames):
-            left = number * (photo.width - 320) // frames
-            part = photo.crop((left, 60, left + 320, 300))
-            part.save(file, "JPEG", quality=90)
-    return path
-
-
-@pytest.fixture
-def empty(serve: Callable[..., Server], tmp_path: Path) -> str:
-    """The address of a server without runs."""
-    return f"http://127.0.0.1:{serve('--runs', tmp_path / 'runs').port}/"
-
-
-@pytest.fixture
-def seeing(
-    chromium: Callable[..., Browser], explorer: Server, empty: str, tmp_path: Path
-) -> Iterator[Open]:
-    """Open a page of a browser whose camera sees the photo of a flower."""
-    seen = film(tmp_path / "flower.mjpeg", "flower")
-    browser = chromium(ALLOWED, f"--use-file-for-fake-video-capture={seen}")
-    yield from opening(browser, explorer)
-    browser.close()
 
 
 def photos_view(page: Page) -> Page:
@@ -141,7 +108,7 @@ def test_two_dropped_folders_become_a_classifier(open_page, empty: str, tmp_path
     assert download.value.suggested_filename.endswith("-photos.onnx")
     assert Path(download.value.path()).stat().st_size > 10**7
     # and looks at one of the photos
-    page.get_by_role("button", name="See what the network sees in it").first.click()
+    page.get_by_role("button", name="Photo 13 of china", exact=True).click()
     page.get_by_test_id("winner").wait_for()
     assert page.get_by_test_id("winner").locator("strong").inner_text() in pictures.CLASSES
     page.get_by_role("button", name="Training").click()

@@ -491,7 +491,7 @@ export const en = {
   "photos.stage.looking": "A network that has seen a million photos looks at yours: {share}",
   "photos.stage.training": "Learning your classes: epoch {done} of {total}",
   "photos.right": "{right} of {n} photos right, none of which it learned from.",
-  "photos.interval": "So few photos tell no more than this: of all such photos, {low} to {high} (95% interval).",
+  "photos.interval": "They tell no more than this: of all such photos, {low} to {high} would be right (95% interval).",
   "photos.few": "{names}: fewer than {n} photos.",
   "photos.divided": "{names}: there is one recording only, and its end is tested with. It looks like what was learned from. Record once more for a number that means more.",
   "photos.changed": "Photos have changed since: train again.",

@@ -489,7 +489,7 @@ export const zh: Dictionary = {
   "photos.stage.looking": "一个看过一百万张照片的网络正在看你的照片：{share}",
   "photos.stage.training": "正在学习你的类别：第 {done} 轮，共 {total} 轮",
   "photos.right": "{n} 张没有学过的照片中，答对 {right} 张。",
-  "photos.interval": "照片这么少，只能说明：对所有这类照片，准确率在 {low} 到 {high} 之间（95% 区间）。",
+  "photos.interval": "这只能说明：对所有这类照片，准确率在 {low} 到 {high} 之间（95% 区间）。",
   "photos.few": "{names}：不到 {n} 张照片。",
   "photos.divided": "{names}：只有一段录制，用它的结尾来测试，而结尾与学过的很像。请再录一次，数字才更有意义。",
   "photos.changed": "照片有变动：请重新训练。",

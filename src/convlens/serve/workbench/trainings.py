@@ -242,7 +242,10 @@ class _Current:
         if self.child.poll() is not None:
             return
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.child.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self.child.pid, signal.SIGKILL)
+            else:
+                self.child.kill()
 
 
 class Trainings:
