@@ -25,6 +25,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Result], str]]] = {
     "ladder": ("Why: from PyTorch's example to mnist-fast, step by step", training.ladder),
     "digits": ("The embedded digits", training.digits),
     "recipes": ("The named recipes", training.recipes),
+    "photos": ("Your photos, beside PyTorch's transfer learning tutorial", training.photos),
     "gpu": ("On a GPU", training.gpu),
     "batch_size": ("Batch sizes: the tutorial's table", training.batch_size),
     "peak": ("Share of the machine's peak", running.peak),

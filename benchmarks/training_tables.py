@@ -151,6 +151,38 @@ def tutorial_loop(result: Result) -> str:
     )
 
 
+def photos(result: Result) -> str:
+    rows = []
+    for name, one in result["contestants"].items():
+        trainings = one.get("trainings", [])
+        accuracy = numbers.percent(one["test_accuracy"])
+        if one.get("standard_deviation") is not None:
+            accuracy += f" ± {numbers.percent(one['standard_deviation'])}"
+        epochs = trainings[0].get("epochs") if trainings else None
+        whole = trainings[0].get("seconds_of_25_epochs") if trainings else None
+        rows.append(
+            [
+                name,
+                "" if epochs is None else str(epochs),
+                accuracy,
+                str(len(trainings) or 1),
+                seconds(one["seconds"]),
+                "" if whole is None else seconds(whole),
+            ]
+        )
+    columns = ["contestant", "epochs", "test accuracy", "seeds", "time", "time of 25 epochs"]
+    about = (
+        f"`{result['folder']}`, {result['photos']:,} photos, {result['test_photos']} of them for "
+        "the test; each time is of a whole process, median over the seeds, but for the logistic "
+        "regression, whose time is of the fit alone:\n\n"
+    )
+    quick = (
+        "\n\nA quick run: one seed and one epoch of the tutorial, from which its time of 25 epochs "
+        "is extrapolated. It says nothing of the accuracy that the tutorial reaches."
+    )
+    return about + table(columns, rows) + (quick if result["quick"] else "")
+
+
 def tutorial_keras(result: Result) -> str:
     def row(who: str, one: Result, seeds: str) -> list[str]:
         return [who, numbers.percent(one["accuracy"]), f"{one['loss']:.4f}", seeds]

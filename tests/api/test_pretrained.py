@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import convlens
@@ -17,6 +19,7 @@ import recorded_runs
 from convlens.api.pretrained import begins_with
 from convlens.foundation.errors import InputError, RunError
 from convlens.network import zoo
+from convlens.training.frozen import FrozenTraining
 from convlens.weights.published import published
 
 SIDE = 128
@@ -67,6 +70,37 @@ def test_a_run_can_be_the_beginning_of_another(
     assert plan.weights is not None
     np.testing.assert_array_equal(plan.weights["linear1.weight"], run.weights()["linear1.weight"])
     assert plan.recipe.freeze == "all"
+
+
+def test_a_class_that_is_added_later_computes_its_own_photos_only(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVLENS_CACHE", str(tmp_path / "cache"))
+    computed: list[int] = []
+    compute = FrozenTraining._compute
+
+    def counted(training: FrozenTraining, images: torch.Tensor) -> torch.Tensor:
+        computed.append(len(images))
+        return compute(training, images)
+
+    monkeypatch.setattr(FrozenTraining, "_compute", counted)
+    before = sum(len(list(place.iterdir())) for place in folder.iterdir())
+    two = convlens.train(data=folder, batch_size=8, epochs=2, out=tmp_path / "two")
+    assert sum(computed) == before
+    computed.clear()
+    more = tmp_path / "photos"
+    shutil.copytree(folder, more)
+    (more / "turned").mkdir()
+    for number, tile in enumerate(photos.tiles("flower", SIDE)[:10]):
+        Image.fromarray(tile).rotate(90).save(more / "turned" / f"{number}.png")
+    three = convlens.train(
+        data=more, pretrained=two.folder, batch_size=8, epochs=2, out=tmp_path / "three"
+    )
+    assert sum(computed) == 10
+    assert list(three.data["classes"]) == ["china", "flower", "turned"]
+    computed.clear()
+    convlens.train(data=more, pretrained=two.folder, seed=5, epochs=1, out=tmp_path / "again")
+    assert not computed
 
 
 def test_what_is_asked_for_is_not_overruled(folder: Path) -> None:
