@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +133,47 @@ def test_a_set_beyond_memory_trains_to_the_same_weights(job: Job) -> None:
     in_memory, on_disk = trained(None), trained(1000)
     for name, array in in_memory.items():
         np.testing.assert_array_equal(on_disk[name], array)
+
+
+def test_memory_stays_flat_where_features_are_many(tmp_path: Path) -> None:
+    """400 MB of features of 20,000 images, trained on in a process that may keep 20 MB of them."""
+    program = """
+import resource, sys, numpy as np, torch
+from convlens.data import Preprocessing, Split
+from convlens.engines.torch_engine import TorchModel
+from convlens.network import zoo
+from convlens.training.batches import TensorSet
+from convlens.training.feature_cache import FeatureCache
+from convlens.training.features import FeatureSet
+from convlens.training.recipe import Augmentation, Recipe
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+torch.set_num_threads(1)
+layers = TorchModel(zoo.load("tutorial-torch").plan().cut("max_pool1")[0])
+preparing = Preprocessing((1, 28, 28), (0.1,), (0.3,))
+pixels = np.random.default_rng(0).integers(0, 256, (20000, 1, 28, 28), np.uint8)
+images = TensorSet(Split(pixels, np.zeros(20000, np.int64)), preparing, torch.device("cpu"))
+module = layers.module.eval().requires_grad_(False)
+module(torch.zeros(16, 1, 28, 28))
+before = peak()
+features = FeatureSet(
+    images, module, FeatureCache(layers, preparing), Recipe(), torch.device("cpu"), 20_000_000
+)
+total = sum(len(batch) for batch, _ in features.shuffled(128, Augmentation(), 0, 0))
+assert total == 20000
+print(peak() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "CONVLENS_CACHE": str(tmp_path)},
+    )
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*.npy")) > 400e6
+    assert float(done.stdout) < 100
 
 
 VIEWS = RECIPE.changed({"views": 2, "augmentation.shift": 0.2})

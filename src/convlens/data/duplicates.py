@@ -35,6 +35,7 @@ ALIKE, SAME, SAME_AMONG_ALIKE = 0.90, 0.95, 0.99
 """Correlations of pixels: of pictures that are alike; of near-duplicates; and of near-duplicates
 in a set whose pictures are alike anyway. docs/data-check.md has the measurements."""
 FEW = 10
+MOST_BYTES = 2**30
 MAX_CANDIDATES = 100_000_000
 """Pairs of near hashes that are looked at; a set of one picture in many copies has more."""
 
@@ -168,12 +169,14 @@ def across_note(train: Split, validation: Split, test: Split, most: int = 20_000
     train, validation, test : Split
         The parts of a set.
     most : int
-        Sets with more images are not searched, which would take seconds; nor are those that do
-        not fit in memory.
+        Sets with more images are not searched, which would take seconds; nor are those of over a
+        gigabyte, which it would take twice, and those that do not fit in memory.
     """
     parts = {"train": train, "validation": validation, "test": test}
     sizes = [len(part) for part in parts.values()]
     if sum(sizes) > most or any(isinstance(p.images, StoredImages) for p in parts.values()):
+        return []
+    if sum(part.images.nbytes for part in parts.values()) > MOST_BYTES:
         return []
     images = np.concatenate([part.images for part in parts.values()])
     part = np.repeat(np.arange(len(parts)), sizes)

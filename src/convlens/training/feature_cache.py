@@ -32,11 +32,12 @@ from numpy.typing import NDArray
 from convlens.data import Preprocessing
 from convlens.data.folders.cache import limit
 from convlens.data.folders.cache import place as cache_place
+from convlens.data.stored import PixelFile
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation import atomic
-from convlens.foundation.errors import StorageError
+from convlens.foundation.errors import DataError, StorageError
 
-FORM = "2"
+FORM = "3"
 """Version of the files; raised when their numbers change their meaning."""
 KEY_BYTES = 16
 PART_BYTES = 256 * 2**20
@@ -54,12 +55,8 @@ class _Part:
 
     path: Path
     keys: Keys
-
-    @property
-    def rows(self) -> NDArray[np.float32]:
-        """The features `(n, *shape)`, read from the disk as they are used."""
-        array: NDArray[np.float32] = np.load(self.path, mmap_mode="r")
-        return array
+    file: PixelFile
+    """The features' bytes, `(n, 1, 1, bytes)`: a file that is read by position, never mapped."""
 
 
 class Stored:
@@ -67,35 +64,40 @@ class Stored:
 
     Parameters
     ----------
-    parts : sequence of float32 array (n, *shape)
-        The files.
-    part, row : int64 array (N,)
-        Which file, and which place in it, holds each image's features.
+    files : sequence of PixelFile
+        The files, open.
+    file, row : int64 array (N,)
+        Which of them, and which place in it, holds each image's features.
+    shape : tuple of int
+        Shape of an image's features.
     """
 
     def __init__(
-        self, parts: Sequence[NDArray[np.float32]], part: NDArray[np.int64], row: NDArray[np.int64]
+        self,
+        files: Sequence[PixelFile],
+        file: NDArray[np.int64],
+        row: NDArray[np.int64],
+        shape: tuple[int, ...],
     ) -> None:
-        self.parts, self.part, self.row = parts, part, row
+        self.files, self.file, self.row, self.shape = files, file, row, shape
 
     def __len__(self) -> int:
-        return len(self.part)
+        return len(self.file)
 
     @property
     def nbytes(self) -> int:
         """Bytes that all of them take in memory."""
-        return len(self) * self.parts[0][0].nbytes if len(self) else 0
+        return len(self) * 4 * math.prod(self.shape)
 
     def __getitem__(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the features of some images, float32 `(B, *shape)`."""
-        part, row = self.part[numbers], self.row[numbers]
-        features = np.empty((len(numbers), *self.parts[0].shape[1:]), np.float32)
-        for number in np.unique(part):
-            here = np.flatnonzero(part == number)
-            # in the order of the file, which the disk reads fastest
-            here = here[np.argsort(row[here], kind="stable")]
-            features[here] = self.parts[number][row[here]]
-        return features
+        file, row = self.file[numbers], self.row[numbers]
+        features = np.empty((len(numbers), math.prod(self.shape)), np.float32)
+        for number in np.unique(file):
+            here = np.flatnonzero(file == number)
+            rows = self.files[number].rows(row[here])
+            features[here] = rows.reshape(len(here), -1).view("<f4")
+        return features.reshape(-1, *self.shape)
 
 
 class FeatureCache:
@@ -176,32 +178,28 @@ class FeatureCache:
         for number in used:  # the time of its last use
             with suppress(OSError):
                 os.utime(parts[number].path)
-        arrays = [parts[number].rows for number in used]
-        return Stored(arrays, np.searchsorted(used, where[:, 0]), where[:, 1])
+        files = [parts[number].file for number in used]
+        return Stored(files, np.searchsorted(used, where[:, 0]), where[:, 1], self.shape)
 
     def _parts(self) -> list[_Part]:
         parts = []
         for path in sorted(self.folder.glob("*.npy")):
-            with suppress(OSError, ValueError, EOFError):
-                part = _Part(path, np.load(path.with_suffix(".keys")))
-                rows, expected = part.rows, (len(part.keys), *self.shape)
-                if (
-                    rows.shape == expected
-                    and rows.dtype == np.float32
-                    and part.keys.shape == (len(rows), KEY_BYTES)
-                ):
+            with suppress(OSError, ValueError, EOFError, DataError):
+                part = _Part(path, np.load(path.with_suffix(".keys")), PixelFile(path))
+                expected = (len(part.keys), 1, 1, 4 * math.prod(self.shape))
+                if part.file.shape == expected and part.keys.shape[1:] == (KEY_BYTES,):
                     parts.append(part)
         return parts
 
     def _write(self, keys: Keys, batches: Iterator[NDArray[np.float32]]) -> _Part:
         """Write features batch by batch; they get their name when they are complete."""
-        shape = (len(keys), *self.shape)
+        shape = (len(keys), 1, 1, 4 * math.prod(self.shape))
         folder = self.folder
-        _make_room(folder.parent, int(np.prod(shape)) * 4)
+        _make_room(folder.parent, math.prod(shape))
         draft, path = (folder / f"{secrets.token_hex(8)}{end}" for end in (".tmp", ".npy"))
         try:
             with draft.open("wb") as file:
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 for batch in batches:
                     file.write(np.ascontiguousarray(batch, "<f4").data)
@@ -209,10 +207,10 @@ class FeatureCache:
                 np.save(file, keys)
             draft.rename(path)
         except OSError as error:
-            raise atomic.explain(error, draft, int(np.prod(shape)) * 4) from error
+            raise atomic.explain(error, draft, math.prod(shape)) from error
         finally:
             draft.unlink(missing_ok=True)
-        return _Part(path, keys)
+        return _Part(path, keys, PixelFile(path))
 
 
 def _places(parts: Sequence[_Part]) -> dict[bytes, tuple[int, int]]:
