@@ -133,7 +133,8 @@ def near_pairs(images: Images) -> NearPairs:
         In ascending order.
     """
     kept = np.flatnonzero(~constant(images))
-    waves, lengths = _waves(images[kept]), _lengths(images[kept])
+    structured = images if len(kept) == len(images) else images[kept]
+    waves, lengths = _waves(structured), _lengths(structured)
     units = waves / lengths[:, None]
     few = max(FEW, len(images) // 200)
     pairs, agreeing = np.zeros((2, 0), np.int64), np.zeros(0, np.float32)
@@ -204,11 +205,12 @@ def _waves(images: Images) -> NDArray[np.float32]:
     """Return the lowest coefficients of the orthonormal cosine transform: float32 (N, 64)."""
     rows, columns = (_cosines(side) for side in images.shape[2:])
     waves = np.zeros((len(images), 64), np.float32)
-    for start in track(range(0, len(images), 1024), "batches of images hashed"):
+    step = _at_once(images)
+    for start in track(range(0, len(images), step), "batches of images hashed"):
         # a mean over channels times their root: a projection, like the transform itself
-        grey = images[start : start + 1024].sum(axis=1, dtype=np.float32)
+        grey = images[start : start + step].sum(axis=1, dtype=np.float32)
         grey /= np.float32(np.sqrt(images.shape[1]))
-        waves[start : start + 1024] = (rows @ grey @ columns.T).reshape(-1, 64)
+        waves[start : start + step] = (rows @ grey @ columns.T).reshape(-1, 64)
     waves[:, 0] = 0  # the mean brightness is not structure
     return waves
 
@@ -234,10 +236,16 @@ def _signs(waves: NDArray[np.float32]) -> NDArray[np.uint64]:
 def _lengths(images: Images) -> NDArray[np.float32]:
     """Return the length of each image's pixels less their mean, float32 (N,)."""
     lengths = np.empty(len(images), np.float32)
-    for start in range(0, len(images), 1024):
-        pixels = images[start : start + 1024].reshape(-1, images[0].size).astype(np.float32)
-        lengths[start : start + 1024] = pixels.std(axis=1) * np.sqrt(pixels.shape[1])
+    step = _at_once(images)
+    for start in range(0, len(images), step):
+        pixels = images[start : start + step].reshape(-1, images[0].size).astype(np.float32)
+        lengths[start : start + step] = pixels.std(axis=1) * np.sqrt(pixels.shape[1])
     return lengths
+
+
+def _at_once(images: Images) -> int:
+    """Return how many images are worked on at a time: what stays near the processor."""
+    return max(1, min(1024, 4_000_000 // max(1, images[0].size))) if len(images) else 1
 
 
 def _near_hashes(hashes: NDArray[np.uint64]) -> Iterator[tuple[Indices, Indices]]:
