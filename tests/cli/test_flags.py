@@ -16,7 +16,7 @@ import convlens
 from convlens.cli import flags
 from convlens.foundation.errors import ConvlensError, InputError
 from convlens.network import Network
-from convlens.network.walk import Limits
+from convlens.network.misfit import Limits
 
 DEEP = '{"input": [1, 8, 8], "layers": [{"relu": true}, {"relu": true}, {"flatten": true}]}'
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import networks
 from convlens.foundation.errors import NetworkError
 from convlens.network import Network
+from convlens.network.misfit import Limits, Misfit
 from convlens.network.mistakes import changed
-from convlens.network.walk import Limits, Misfit
 
 LIMITS = Limits(layers=40, parameters=20_000, activations=5_000)
 

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 import networks
 from convlens.foundation.errors import NetworkError
 from convlens.network import Network
-from convlens.network.walk import Limits
+from convlens.network.misfit import Limits
 
 
 @given(networks.written)

@@ -10,8 +10,8 @@ from convlens.cli.options import Json, new_command, parse_shape, print_json
 from convlens.foundation.documents import parse_toml
 from convlens.foundation.errors import InputError, NetworkError
 from convlens.network import Network, zoo
+from convlens.network.misfit import Limits
 from convlens.network.plan import Plan
-from convlens.network.walk import Limits
 
 app = new_command()
 

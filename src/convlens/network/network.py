@@ -37,11 +37,11 @@ from convlens.network.layers import (
     Softmax,
     write_layer,
 )
+from convlens.network.misfit import Limits, Misfit
 from convlens.network.mistakes import NetworkMistakes, Written
 from convlens.network.plan import Plan
 from convlens.network.reading import layers_and_mistakes, read_layers
 from convlens.network.source_lines import lines_of
-from convlens.network.walk import Limits, Misfit
 
 
 def _layers(value: object) -> object:

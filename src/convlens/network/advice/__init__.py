@@ -13,11 +13,12 @@ from convlens.network.advice.case import Case, Proposal
 from convlens.network.advice.proposals import proposals
 from convlens.network.arithmetic import Shape
 from convlens.network.layers import Layer, Repeat, Residual
+from convlens.network.misfit import Limits, Misfit
 from convlens.network.mistakes import Advice, Change, Drop, Splice
 from convlens.network.paths import descents, list_at, with_list_at
 from convlens.network.plan import Plan
 from convlens.network.reading import layers_and_mistakes
-from convlens.network.walk import Limits, Misfit, walk
+from convlens.network.walk import walk
 
 MOST = 6
 """Changes that one message advises."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from convlens.network.arithmetic import Shape
 from convlens.network.layers import Layer, short, write_layer
+from convlens.network.misfit import Limits, Misfit
 from convlens.network.mistakes import Change, Path, Splice, layers_text, value_text
 from convlens.network.plan import Plan
-from convlens.network.walk import Limits, Misfit
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from convlens.foundation.errors import NetworkError, nearest
 from convlens.network import Network
-from convlens.network.walk import Limits
+from convlens.network.misfit import Limits
 from convlens.network.zoo.listing import GROUPS, Facts, facts, groups
 
 __all__ = [

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from convlens.foundation.errors import NetworkError
+from convlens.network.misfit import Misfit
 from convlens.network.mistakes import NetworkMistakes, Path
-from convlens.network.walk import Misfit
 from convlens.serve import schemas
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.problems import Problem, wrong

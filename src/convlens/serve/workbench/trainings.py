@@ -25,7 +25,7 @@ from convlens import data as datasets
 from convlens.foundation.errors import ConvlensError, RecipeError, nearest
 from convlens.inside.reasons import possible_methods
 from convlens.network import Network
-from convlens.network.walk import Limits as NetworkLimits
+from convlens.network.misfit import Limits as NetworkLimits
 from convlens.runs import Run
 from convlens.runs.layout import check_name
 from convlens.serve import schemas
