@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from dataclasses import replace
 from functools import partial
@@ -242,7 +243,10 @@ def test_a_server_removes_what_a_killed_one_left(store: PhotoStore, collection: 
     for left in ("training/run", "trained/gone/photos", "trained/kept/photos"):
         (home / left).mkdir(parents=True)
     (store.root / ".incoming-1" / "unpacked").mkdir(parents=True)
-    (store.root.parent / "kept").mkdir()
+    renamed = store.root.parent / "renamed"  # a run keeps its data under any name
+    renamed.mkdir()
+    source = str(home / "trained" / "kept" / "photos")
+    (renamed / "data.json").write_text(json.dumps({"source": source}))
     lock = store.tidy(store.root.parent)
     assert lock is not None
     (home / "training" / "run").mkdir(parents=True)

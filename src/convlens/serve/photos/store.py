@@ -15,6 +15,7 @@ A lock of the file system lets one process at a time change them.
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -290,10 +291,11 @@ class PhotoStore:
             return None
         for left in [*self.root.glob(f"{_DELETED}*"), *self.root.glob(f"{_INCOMING}*")]:
             shutil.rmtree(left, ignore_errors=True)
+        used = _sources(runs)
         for folder in self._folders():
             shutil.rmtree(folder / "training", ignore_errors=True)
             for trained in (folder / "trained").glob("*"):
-                if not (runs / trained.name).is_dir():
+                if used is not None and str(trained / "photos") not in used:
                     shutil.rmtree(trained, ignore_errors=True)
             with suppress(Exception):  # a damaged collection is told when it is asked for
                 named = {photo.file for photo in self._read(folder.name).photos}
@@ -427,6 +429,17 @@ class _Adding:
 
     def _refuse(self, title: str, what: str, expected: str, fix: str) -> None:
         self.refused.append(Refusal(shown(title[:120]), what, expected, fix))
+
+
+def _sources(runs: Path) -> set[str] | None:
+    """Return what the runs were trained on, under any name; None where one cannot be read."""
+    sources = set()
+    for file in runs.glob("*/data.json"):
+        try:
+            sources.add(str(json.loads(file.read_bytes())["source"]))
+        except (OSError, ValueError, LookupError, TypeError):
+            return None  # it may be a run of photos
+    return sources
 
 
 def _class(collection: Collection, label: str) -> PhotoClass:
