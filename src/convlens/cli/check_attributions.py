@@ -124,7 +124,7 @@ def _table(result: AttributionChecks) -> str:
     for v in result.verdicts:
         check = "passes" if v.passes else "fails"
         taken, put = _area(v.deletion), _area(v.insertion)
-        rows.append((v.method, f"{v.similarity:.2f}", check, taken, put, str(result.images)))
+        rows.append((v.method, f"{v.similarity:z.2f}", check, taken, put, str(result.images)))
     taken, put = map(_area, result.chance)
     rows.append(("random order", "", "", taken, put, str(result.images)))
     return "\n".join(in_columns(rows, right={1, 3, 4, 5}))

@@ -56,7 +56,7 @@ def cascade_svg(figure: Figure, cascades: Sequence[Cascade]) -> None:
     for one in cascades:
         colour, mark = _LOOK[one.method]
         verdict = "passes" if one.passes else "fails"
-        label = f"{one.method}: {one.mean[-1]:.2f}, {verdict}"
+        label = f"{one.method}: {one.mean[-1]:z.2f}, {verdict}"
         panel.plot(steps, one.mean, color=colour, marker=mark, markersize=5, label=label)
         low = min(low, float(one.mean.min()))
     panel.axhline(PASSES_BELOW, color=QUIET, linewidth=1, linestyle=(0, (3, 3)))

@@ -7,10 +7,12 @@ shows a dash or the text then, and never fails over it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
 from jinja2 import Undefined
+from markupsafe import Markup, escape
 
 from convlens.foundation.decimals import decimal_text
 
@@ -83,11 +85,11 @@ def percent(value: object, digits: int = 2) -> str:
 def decimal(value: object, digits: int = 4) -> str:
     """Write a number such as a loss.
 
-    >>> decimal(0.03661), decimal("<b>")
-    ('0.0366', '<b>')
+    >>> decimal(0.03661), decimal("<b>"), decimal(-0.001, 2)
+    ('0.0366', '<b>', '0.00')
     """
     number = _number(value)
-    return text(value) if number is None else f"{number:.{digits}f}"
+    return text(value) if number is None else f"{number:z.{digits}f}"
 
 
 def duration(value: object) -> str:
@@ -142,3 +144,13 @@ def moment(value: object) -> str:
     except ValueError:
         return text(value)
     return f"{time:%Y-%m-%d %H:%M} {time.tzname() or ''}".rstrip()
+
+
+def unbroken(value: object) -> Markup:
+    """Keep words with hyphens on one line, where a page would break them at the hyphen.
+
+    >>> unbroken("grad-cam & <seed 0>")
+    Markup('<span class="whole">grad-cam</span> &amp; &lt;seed 0&gt;')
+    """
+    kept = r'<span class="whole">\g<0></span>'
+    return Markup(re.sub(r"\w+(?:-\w+)+", kept, str(escape(text(value)))))  # noqa: S704 - escaped

@@ -61,6 +61,7 @@ def fill(template: str, figures: Mapping[str, str], **values: Any) -> Page:
         "shape": shape_text,
         "percent": numbers.percent,
         "decimal": numbers.decimal,
+        "unbroken": numbers.unbroken,
         "whole": numbers.whole,
     }
     environment.filters["svg"] = lambda drawing: Markup(figures[drawing.name])  # noqa: S704 - ours

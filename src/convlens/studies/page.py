@@ -17,8 +17,9 @@ def render(name: str, subject: Subject, findings: Findings, command: str, hint: 
     jinja2 escapes all text; only the SVG that `convlens.figures` drew, which escapes its own,
     passes as markup.
     """
-    template = page_environment("convlens.studies").get_template("study.html.j2")
-    return template.render(
+    environment = page_environment("convlens.studies")
+    environment.filters["unbroken"] = numbers.unbroken
+    return environment.get_template("study.html.j2").render(
         name=name,
         findings=findings,
         network=subject.network.name,
