@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convlens import open_run, predict
-from convlens.api.opening import load_model
+from convlens import open_run, open_subject, predict
 from convlens.data import Preprocessing
 from pictures import digit_folder, photo_folder, photo_pieces
 
@@ -40,7 +39,7 @@ def test_photos_train_and_predict_with_one_preparation(convlens: Any, place: Pat
     right = [one["class"] == Path(one["image"]).name.split("-")[0] for one in found]
     assert np.mean(right) > 0.8
     # the very pixels of training: the image of a training file, prepared by the run
-    model = load_model(run)
+    model = open_subject(run).model
     (told,) = predict(run, place / "photos" / "flower" / "040 RGB.jpg")
     pixels, _ = preparing.prepare(place / "photos" / "flower" / "040 RGB.jpg")
     logits = model.logits(preparing.normalise(pixels[None]))[0]

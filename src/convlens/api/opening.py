@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from convlens import data as datasets
 from convlens import runs as store
@@ -19,9 +19,6 @@ from convlens.inside.look import Classifier
 from convlens.network import Network, zoo
 from convlens.runs import Run
 from convlens.weights.published import catalogue, published
-
-if TYPE_CHECKING:
-    from convlens.engines.torch_engine import TorchModel
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -208,29 +205,6 @@ def is_network(run: Source) -> bool:
 def resolved(network: Network | str | Path) -> Network:
     """Return a network by its value, its name in the zoo, or its file."""
     return network if isinstance(network, Network) else zoo.resolve(network)
-
-
-def load_model(run: Run, file: str | Path | None = None, *, finite: bool = True) -> TorchModel:
-    """Return a run's network with its best weights, or with those of a file, in PyTorch.
-
-    Parameters
-    ----------
-    run : Run
-        The run whose weights are read.
-    file : path, optional
-        Other weights for it: `.safetensors` or `.pt`.
-    finite : bool
-        Refuse weights that hold NaN or infinity.
-
-    Raises
-    ------
-    RunError, WeightsError
-        Where the weights are missing, damaged, not finite or made for another network.
-    """
-    from convlens.engines.torch_engine import TorchModel
-
-    model = TorchModel(Network.from_toml(run.network_text))
-    return with_weights(model, run, file, finite=finite)
 
 
 def with_weights(

@@ -184,35 +184,23 @@ def of_exact(seen: Pictures) -> Iterator[Finding]:
     conflicts = [group for group in groups if len(set(seen.labels[group].tolist())) > 1]
     across = [group for group in groups if len(set(seen.split[group].tolist())) > 1]
     within = [group for group in groups if group not in across and group not in conflicts]
-    if conflicts:
-        yield Finding(
-            "label-conflict",
-            "error",
-            len(conflicts),
-            f"{_some(len(conflicts), 'picture')} in the set with different labels",
-            "keep one label for each picture",
-            tuple(seen.text_of(*group) for group in conflicts),
-        )
-    if across:
-        yield Finding(
-            "duplicates-across-splits",
-            "error",
-            len(across),
-            f"{_some(len(across), 'picture')} in more than one of train, validation and test",
-            "remove them from all but one: accuracy on a picture that was trained on is no "
-            "measurement",
-            tuple(seen.text_of(*group) for group in across),
-        )
-    if within:
-        extra = sum(len(group) - 1 for group in within)
-        yield Finding(
-            "duplicates",
-            "warning",
-            extra,
-            f"{_some(extra, 'exact copy', 'exact copies')} of an image in the same split",
-            "remove the copies: they weigh double",
-            tuple(seen.text_of(*group) for group in within),
-        )
+    yield from _of_pictures(
+        *(seen, conflicts, "label-conflict", "error"),
+        f"{_some(len(conflicts), 'picture')} in the set with different labels",
+        "keep one label for each picture",
+    )
+    yield from _of_pictures(
+        *(seen, across, "duplicates-across-splits", "error"),
+        f"{_some(len(across), 'picture')} in more than one of train, validation and test",
+        "remove them from all but one: accuracy on a picture that was trained on is no measurement",
+    )
+    extra = sum(len(group) - 1 for group in within)
+    yield from _of_pictures(
+        *(seen, within, "duplicates", "warning"),
+        f"{_some(extra, 'exact copy', 'exact copies')} of an image in the same split",
+        "remove the copies: they weigh double",
+        extra,
+    )
 
 
 def of_near(seen: Pictures, near: NearPairs) -> Iterator[Finding]:
@@ -226,34 +214,37 @@ def of_near(seen: Pictures, near: NearPairs) -> Iterator[Finding]:
     conflicts = [pair for pair in pairs if seen.labels[pair[0]] != seen.labels[pair[1]]]
     within = [pair for pair in pairs if seen.split[pair[0]] == seen.split[pair[1]]]
     rule = f"pixels correlate to {near.threshold:g} or more"
-    if conflicts:
-        yield Finding(
-            "near-label-conflict",
-            "warning",
-            len(conflicts),
-            f"{_some(len(conflicts), 'pair')} of nearly the same picture with different labels "
-            f"({rule})",
-            "look at them: one of the labels may be wrong",
-            tuple(seen.text_of(*pair) for pair in conflicts),
-        )
-    if across:
-        yield Finding(
-            "near-across-splits",
-            "warning",
-            len(across),
-            f"{_some(len(across), 'pair')} of nearly the same picture in different splits ({rule})",
-            "look at them: if they are one picture, keep it in one split",
-            tuple(seen.text_of(*pair) for pair in across),
-        )
-    if within:
-        yield Finding(
-            "near-duplicates",
-            "warning",
-            len(within),
-            f"{_some(len(within), 'pair')} of nearly the same picture in one split ({rule})",
-            "look at them: copies weigh double",
-            tuple(seen.text_of(*pair) for pair in within),
-        )
+    yield from _of_pictures(
+        *(seen, conflicts, "near-label-conflict", "warning"),
+        f"{_some(len(conflicts), 'pair')} of nearly the same picture with different labels "
+        f"({rule})",
+        "look at them: one of the labels may be wrong",
+    )
+    yield from _of_pictures(
+        *(seen, across, "near-across-splits", "warning"),
+        f"{_some(len(across), 'pair')} of nearly the same picture in different splits ({rule})",
+        "look at them: if they are one picture, keep it in one split",
+    )
+    yield from _of_pictures(
+        *(seen, within, "near-duplicates", "warning"),
+        f"{_some(len(within), 'pair')} of nearly the same picture in one split ({rule})",
+        "look at them: copies weigh double",
+    )
+
+
+def _of_pictures(
+    seen: Pictures,
+    groups: Sequence[Sequence[int]],
+    kind: str,
+    severity: Literal["error", "warning"],
+    what: str,
+    fix: str,
+    count: int | None = None,
+) -> Iterator[Finding]:
+    """Yield a finding about groups of pictures, where there are any."""
+    if groups:
+        examples = tuple(seen.text_of(*group) for group in groups)
+        yield Finding(kind, severity, count or len(groups), what, fix, examples)
 
 
 def _some(count: int, one: str, many: str = "") -> str:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 import convlens
 from convlens.network import Network
 from convlens.runs import Run
+from convlens.runs.schemas import StatusFile
 from convlens.serve import schemas
 from convlens.serve.models import describe
 
@@ -51,3 +52,7 @@ def test_an_imported_model_has_the_promised_shape(tmp_path: Path) -> None:
     facts = described(run)
     assert facts["recipe"] == {}
     assert facts["status"]["state"] == "imported"
+
+
+def test_the_server_tells_everything_of_a_status_but_what_is_about_this_machine() -> None:
+    assert set(schemas.RunStatus.__annotations__) == set(StatusFile.model_fields) - {"pid"}
