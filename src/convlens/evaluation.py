@@ -75,13 +75,13 @@ class Mistake:
     label: int
     predicted: int
     probability: float
-    """Given to the predicted class."""
+    """The probability of the predicted class."""
     true_probability: float
-    """Given to the true class."""
+    """The probability of the true class."""
     picture: str | None = None
     """A small PNG in base64."""
     file: str | None = None
-    """Its file below the set's folder, where it has one."""
+    """The image's file, relative to the set's folder; None where the set has no files."""
 
     def name(self, split: str) -> str:
         """Return what the image is called: its file, or "test image 17"."""

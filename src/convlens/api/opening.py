@@ -28,7 +28,7 @@ LIGHT = 100_000_000
 
 
 PUBLISHED = "efficientnet-lite0"
-"""The published network that answers where nothing has been trained yet."""
+"""The published network that is used where nothing has been trained yet."""
 
 
 Source = Run | Network | str | Path
@@ -169,7 +169,7 @@ def _of_run(run: Run, engine: str = "torch", *, finite: bool = True) -> Classifi
 
 
 def find_run(run: Source, runs: str | Path | None = None) -> Run:
-    """Open a run; the error also thinks of networks that are called alike."""
+    """Open a run; where there is none, the error also names networks with a similar name."""
     if isinstance(run, Network):
         raise _untrained(run.name)
     try:
@@ -248,5 +248,5 @@ def run_first(verb: str, run: Any, images: Any, runs: str | Path | None = None) 
 
 
 def last_or_published(runs: str | Path | None = None) -> Run | str:
-    """Return what answers where nobody is named: the last run, or a published network before it."""
+    """Return the last run, or a published network where nothing has been trained yet."""
     return store.last(runs) or PUBLISHED

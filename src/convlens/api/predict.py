@@ -17,7 +17,7 @@ from convlens.foundation.progress import shown, track
 from convlens.foundation.spelling import renamed
 
 PREDICTED_AT_ONCE = 32
-"""Images a batch in `predict`: threads that share the work of a single image mostly wait."""
+"""Images per batch in `predict`, because threads that share the work of one image mostly wait."""
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def _tell(error: ConvlensError, arguments: list[str]) -> None:
 
 
 def _prepare_channels() -> None:
-    """Let every character through, whatever the locale, and missing channels lead nowhere."""
+    """Let every character through in any locale, and discard what goes to a closed channel."""
     for channel in (sys.stdout, sys.stderr):
         if hasattr(channel, "reconfigure"):
             channel.reconfigure(errors="backslashreplace")

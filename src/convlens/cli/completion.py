@@ -75,7 +75,7 @@ def install(shell: str | None) -> str:
 
 
 def complete(words: Sequence[str]) -> list[str]:
-    """Return what the last of the words can become; nothing leaves it to the shell's file names.
+    """Return the words that the last one can become; none where the shell should offer files.
 
     Parameters
     ----------

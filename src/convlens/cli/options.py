@@ -150,7 +150,7 @@ def parse_span(option: str, text: str | None) -> slice | None:
 
 
 def tell_default(runs: str | None) -> Run | str:
-    """Return what answers where no run is named, and say on stderr which it is."""
+    """Return what is used where no run is named; a published network is named on stderr."""
     from convlens.api.opening import PUBLISHED, last_or_published
 
     source = last_or_published(runs)

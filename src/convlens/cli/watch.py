@@ -69,7 +69,7 @@ def _follow(opened: Run, every: float) -> tuple[Run, str]:
 
 
 def _follow_live(opened: Run, every: float, console: Console) -> tuple[Run, str]:
-    """Draw the curves again at every look; the last drawing stays."""
+    """Draw the curves again each time the run is read; the last drawing stays."""
     with showing(False), Live(console=console, auto_refresh=False) as drawing:
         while True:
             opened = Run.open(opened.folder)

@@ -47,7 +47,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 32_768
-"""Pixels along one side: a strip of one pixel by millions costs far more than its pixels."""
+"""Most pixels along one side: a strip of one pixel by millions costs far more than its pixels."""
 MAX_FILE_BYTES = 256 * 2**20
 SMALL_FILE = 2**20
 """A file of at most so many bytes is read at once."""

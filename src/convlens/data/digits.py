@@ -17,7 +17,7 @@ from convlens.data.split import hold_out
 from convlens.foundation.errors import DataError
 
 TEST_SEED = 5_000
-"""Fixes which 100 of each digit are the test set; changing it would make a different data set."""
+"""Decides which 100 images of each digit are the test set; another seed is another data set."""
 
 
 def place() -> Path | None:

@@ -121,7 +121,7 @@ def of_files(files: Sequence[FileFacts]) -> Iterator[Finding]:
 
 
 def of_names(classes: Sequence[str]) -> Iterator[Finding]:
-    """Find classes that are one class by another spelling."""
+    """Find class names that differ in spelling only."""
     alike = defaultdict(list)
     for name in classes:
         alike[name.strip().casefold()].append(name)
@@ -204,7 +204,7 @@ def of_exact(seen: Pictures) -> Iterator[Finding]:
 
 
 def of_near(seen: Pictures, near: NearPairs) -> Iterator[Finding]:
-    """Find pictures that are nearly the same and not quite."""
+    """Find pictures that are nearly the same but not equal."""
     pairs = [
         (i, j)
         for i, j in zip(near.first.tolist(), near.second.tolist(), strict=True)

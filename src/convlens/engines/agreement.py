@@ -11,7 +11,7 @@ from convlens.engines import Floats, build
 from convlens.network import Network
 
 IMAGES = 16
-"""Random images, one normal deviate a pixel, that the engines are compared on."""
+"""How many random images, with normally distributed pixels, the engines are compared on."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Agreement:
     network: str
     engine: str
     logits: float
-    """Of the logits."""
+    """The relative difference of the logits."""
     activation: float
-    """Of the layer that differs most."""
+    """The relative difference of the layer that differs most."""
     layer: str
     """That layer."""
 

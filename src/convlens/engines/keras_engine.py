@@ -21,7 +21,7 @@ from convlens.network.plan import IMAGE, Plan, Step
 from convlens.weights import check_arrays
 
 _AT_ONCE = 500
-"""Images a pass of `logits`."""
+"""Images per pass of `logits`."""
 
 
 class KerasModel:

@@ -204,7 +204,7 @@ class _Subsampled(_Padded):
         super().__init__(*args, **settings)
 
     def call(self, images: Any) -> Any:
-        """Pad, correlate, keep."""
+        """Pad, convolve with stride 1, and keep the cells of the stride."""
         dense = super().call(self.padded(images))  # type: ignore[misc]
         return dense[:, :: self.steps[0], :: self.steps[1], :]
 
@@ -225,12 +225,12 @@ class Conv2D(_Subsampled, keras.layers.Conv2D):  # type: ignore[misc]
 
 @_register
 class DepthwiseConv2D(_Subsampled, keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-    """The same of Keras's depthwise convolution, and with two strides."""
+    """Keras's depthwise convolution with stride and dilation at once, and with two strides."""
 
 
 @_register
 class MaxPooling2D(_Padded, keras.layers.MaxPooling2D):  # type: ignore[misc]
-    """Keras's max pooling over cells of minus infinity, which never win."""
+    """Keras's max pooling with padding of minus infinity, which is never the largest."""
 
     def call(self, images: Any) -> Any:
         """Pad and pool."""

@@ -14,7 +14,7 @@ from convlens.network.plan import IMAGE, Plan
 from convlens.weights import check_arrays
 
 _AT_ONCE = 64
-"""Images a pass of `logits`: convolution lays out kernel-size times the input in memory."""
+"""Images per pass of `logits`: a convolution copies the input once per cell of its kernel."""
 
 
 class ReferenceModel:

@@ -19,7 +19,7 @@ from convlens.foundation.errors import InputError
 GREEN, PURPLE = "#009E73", "#CC79A7"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, SKY, QUIET)
 MARKERS = ("o", "s", "^", "D", "v", "x")
-"""With the colours, so that lines stay apart in grey print."""
+"""Markers that go with the colours, so that lines differ in grey print as well."""
 
 
 @dataclass(frozen=True)

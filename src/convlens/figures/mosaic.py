@@ -78,7 +78,7 @@ def grid(count: int, shape: tuple[int, int], columns: int) -> Grid:
 
 
 def dots_of_a_cell(shape: tuple[int, int]) -> int:
-    """Return how many dots a side a cell gets: small tiles need some for their gaps.
+    """Return the side of a cell in dots: small tiles need several dots for their gaps.
 
     >>> dots_of_a_cell((5, 5)), dots_of_a_cell((24, 24))
     (4, 1)

@@ -115,7 +115,7 @@ def by_hand(files: Sequence[File], mirrors: Sequence[str], folder: Path) -> str:
 def _from_mirrors(
     file: File, mirrors: Sequence[str], folder: Path, timeouts: Timeouts, report: Report | None
 ) -> list[str]:
-    """Try the mirrors in order; return why each of them did not do, or nothing where one did."""
+    """Try the mirrors in order; return why each of them failed, or nothing where one did not."""
     reasons = []
     part = folder / f".{file.name}.part"
     for mirror in mirrors:
@@ -146,7 +146,7 @@ def _from_mirrors(
 
 
 def _reason(error: Exception) -> str:
-    """Say in one line why a mirror did not do."""
+    """Say in one line why a mirror failed."""
     if isinstance(error, requests.exceptions.InvalidSchema):
         return "it sends to an address that is not http or https"
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
@@ -161,7 +161,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Download:
-    """Brings one file under its `.part` name, going on where an earlier one stopped."""
+    """Downloads one file under its `.part` name, from where an earlier download stopped."""
 
     def __init__(self, file: File, part: Path, timeouts: Timeouts, report: Report | None) -> None:
         self.file, self.part, self.timeouts = file, part, timeouts

@@ -102,7 +102,7 @@ def describe_waiting() -> str:
 
 
 def notes() -> list[str]:
-    """Return what a user should know of it before a training."""
+    """Return notes on how threads wait, for the user to read before a training."""
     if not _State.late or _State.watch is None:
         return []
     return [

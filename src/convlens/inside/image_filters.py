@@ -27,7 +27,7 @@ Padding = Literal["valid", "same"] | int | tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel with a name and a reason.
+    """A kernel with a name and what it is for.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The kernels that a network has learned, as arrays `(filters, channels a group, h, w)`.
+"""The kernels that a network has learned, as arrays `(filters, channels per group, h, w)`.
 
 The names follow the neutral layout of weights: the kernels of the layer `conv1` are the array
 `conv1.weight`.

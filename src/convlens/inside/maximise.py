@@ -31,7 +31,7 @@ from convlens.inside.cells import checked_cell
 from convlens.network.arithmetic import Pair
 
 STARTS = 16
-"""So many seeded noises compete to be the start: a ReLU that is zero has no gradient to climb."""
+"""Number of random images of which the best is the start: a ReLU that is zero has no gradient."""
 
 
 @dataclass(frozen=True)

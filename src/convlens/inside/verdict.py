@@ -32,7 +32,7 @@ from convlens.inside.look import Classifier
 from convlens.inside.reasons import METHODS, Method, chosen_methods
 
 CLEARLY = 2.0
-"""A mean difference counts from so many of its standard errors on."""
+"""A mean difference counts where it is at least this many of its standard errors."""
 LEAST_GAIN = 0.01
 """What a method must lower the area by, beside a random order, for the difference to mean anything:
 one percentage point of the class's probability on the mean."""

@@ -61,7 +61,7 @@ def _module(array: str) -> str:
 
 
 def read_classes(text: str, where: str, count: int) -> tuple[str, ...]:
-    r"""Read class names: a JSON list, or one name a line.
+    r"""Read class names: a JSON list, or one name per line.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def read_classes(text: str, where: str, count: int) -> tuple[str, ...]:
         held = f"{len(names)} names" if isinstance(names, list) else "no list of names"
         raise InputError(
             f"{where} holds {held} and the network has {count} classes",
-            f"{count} different names, one a line or a JSON list",
+            f"{count} different names, one per line or a JSON list",
         )
     return tuple(names)
 

@@ -1,4 +1,4 @@
-"""An imported model as a run folder, so that whatever reads runs reads it."""
+"""Write an imported model as a run folder, which every command can read."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def by_distance(values: Float32) -> NDArray[np.float64]:
 
 
 def unpadded(model: TorchModel, images: Float32, ground: float) -> dict[str, Float32]:
-    """Compute the same layers without padding, on images whose own ground goes on around them.
+    """Compute the same layers without padding, on images that are extended by their background.
 
     Parameters
     ----------

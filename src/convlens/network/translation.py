@@ -20,7 +20,7 @@ _KIND_KEYS = ("type", "kind", "layer", "class_name", "layer_type", "class", "op"
 """Keys under which other libraries write the kind."""
 
 _MOST_KEYS, _LONGEST = 40, 60
-"""Keys of a layer and letters of a key beyond which nobody meant a layer."""
+"""Most keys of a table, and most letters of a key, that are read as a layer."""
 
 _LISTS = ("layers", "shortcut", "branches")
 """Settings that hold lists of layers."""
@@ -116,7 +116,7 @@ def _known(word: str) -> bool:
 
 
 def _own(word: str) -> str | None:
-    """Return the kind that is written so but for case, underscores and prefixes."""
+    """Return the kind that a word names, apart from case, underscores and prefixes."""
     return next((kind for kind in KINDS if plain(kind) == plain(word)), None)
 
 

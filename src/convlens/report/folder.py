@@ -16,9 +16,9 @@ from convlens.foundation.atomic import encoded, explain, write_folder
 LISTING = ".convlens-page.json"
 """The list: a JSON object of SHA-256 digests by file name."""
 LARGEST_LISTING = 1 << 20
-"""Bytes; a longer list was not written here, and is not read."""
+"""Most bytes of the list; a longer one was not written by convlens and is not read."""
 LARGEST_FIGURE = 64 << 20
-"""Bytes; a larger file was not written here, and stays."""
+"""Most bytes of a figure; a larger file was not written by convlens and stays."""
 
 
 def write_page(folder: Path, files: Mapping[str, str]) -> list[str]:

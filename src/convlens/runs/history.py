@@ -65,7 +65,7 @@ class History(Mapping[str, NDArray[Any]]):
         return name in self.columns
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """Return the columns as CSV, a line per epoch; write it into a file where one is named."""
+        """Return the columns as CSV, one line per epoch; write them into a file that is named."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)

@@ -1,4 +1,4 @@
-"""Find runs: by name, by folder, the last one, or all; one that is damaged hides no other."""
+"""Find runs by name, by folder, the last one, or all; a damaged run does not hide others."""
 
 from __future__ import annotations
 

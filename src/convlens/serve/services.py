@@ -18,7 +18,7 @@ from convlens.serve.workbench.trainings import Trainings
 
 @dataclass
 class Services:
-    """The shared rooms of a server; `close` empties them."""
+    """What all handlers of a server share; `close` ends it."""
 
     registry: Registry
     limits: Limits
@@ -57,7 +57,7 @@ class Services:
         return services
 
     def close(self) -> None:
-        """Stop the training, and the threads when they have done what they are at."""
+        """Stop the training, and the threads when they have finished their current work."""
         self.trainings.close()
         self.decoding.close()
         self.computing.close()

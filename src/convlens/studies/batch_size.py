@@ -26,7 +26,7 @@ from convlens.training.recipe import Recipe
 CROWDED_OUT = "withheld: measured beside other work"
 SIZES = (1, 10, 32, 100, 320, 1000, 3200, 10_000)
 TUTORIAL = {1: 166.0, 10: 17.0}
-"""Seconds an epoch of 50,000 images that the tutorial states."""
+"""Seconds per epoch of 50,000 images, by batch size, as the tutorial states them."""
 QUICK = {"epochs": 3, "seconds": 4.0, "most": 12.0}
 FULL = {"epochs": 10, "seconds": 60.0, "most": math.inf}
 """Epochs and seconds after which accuracies are compared; the most seconds one training gets."""
@@ -108,7 +108,7 @@ def _trial(bench: Bench, size: int, seed: int, epochs: int, seconds: float, most
                 trial.go_on(epochs=epochs, seconds=most)
                 done = trial.training.progress.epoch >= epochs
                 result["after_epochs"] = _look(trial) if done else None
-        except ValueError as error:  # batch norm on one value a channel
+        except ValueError as error:  # batch norm on one value per channel
             return {"failed": str(error)}
         except Exception as error:
             if not is_out_of_memory(error):
@@ -179,7 +179,13 @@ def _findings(
     cost = Table(
         f"One epoch of {images:,} images, and the time for {equal:,} updates (an epoch at batch "
         f"{subject.recipe.batch_size})",
-        ("batch", "updates an epoch", "seconds an epoch", "images/s", "seconds for equal updates"),
+        (
+            "batch",
+            "updates per epoch",
+            "seconds per epoch",
+            "images/s",
+            "seconds for equal updates",
+        ),
         tuple(_cost(row, images) for row in rows),
     )
     result = Table(
@@ -237,7 +243,7 @@ def _beside_tutorial(rows: list[Values], images: int) -> Table:
     counted = "" if images == 50_000 else f", counted up from {images:,}"
     return Table(
         f"Beside the tutorial: an epoch of 50,000 images{counted}",
-        ("batch", "updates an epoch", "the tutorial's", "here"),
+        ("batch", "updates per epoch", "the tutorial's", "here"),
         (*lines, ("ratio", "10.0", ratios[1], ratios[0])),
     )
 

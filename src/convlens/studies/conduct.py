@@ -1,4 +1,4 @@
-"""One study from end to end: what it is of, its trials, its folder."""
+"""One study from beginning to end: its subject, its trials, its folder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Done:
     remembered: int
     """Trials that were done before."""
     hint: str
-    """How to do more."""
+    """What to do for a longer study; empty where there is nothing to add."""
 
 
 def run(
@@ -140,7 +140,7 @@ def subject_of(
     changes: dict[str, Any],
     device: str,
 ) -> Subject:
-    """Return what a study is of: everything that fits each other, and how it is computed."""
+    """Return the subject of a study: network, data and recipe that fit together, and the device."""
     if recipe is None and name != "ablation":
         recipe = "default"
     chosen = recipe_for(recipe, data).changed(changes)

@@ -79,7 +79,7 @@ def _repeated(block: list[Layer], repeats: int) -> list[Layer]:
 
 
 def _same_size(layer: Layer) -> Layer:
-    """Return a layer that gives the shape it gets, as the one given does after its own stride."""
+    """Return the layer with settings that keep the size of its input."""
     nameless = {"name": None}
     if isinstance(layer, Conv | Depthwise):
         changes: dict[str, Any] = {**nameless, "stride": (1, 1), "padding": "same"}

@@ -31,11 +31,11 @@ from convlens.training.targets import Targets
 
 LOWEST, HIGHEST = 1e-6, 10.0
 STEPS = {False: 120, True: 400}
-"""Of the range test, quick and full."""
+"""Number of steps of the range test, quick and full."""
 EXPLODED = 4.0
 """The test ends where the smoothed loss is so many times its least."""
 MEMORY = 0.9
-"""Of the moving average that smooths the loss."""
+"""Share of the old value in the moving average that smooths the loss."""
 AROUND = (0.1, 1 / 3, 1.0, 3.0, 10.0)
 """Multiples of the suggestion that short trainings check."""
 

@@ -68,7 +68,7 @@ def _findings(
     plain = rows[0]["seconds_an_epoch"]
     table = Table(
         f"{counted(epochs, 'epoch')}, {counted(repeats, 'seed')}",
-        ("precision, layout", "seconds an epoch", "times as fast", "validation accuracy"),
+        ("precision, layout", "seconds per epoch", "times as fast", "validation accuracy"),
         tuple(
             (
                 f"{row['precision']}, {row['memory_format']}",
@@ -87,7 +87,7 @@ def _findings(
         best = min(trained, key=lambda row: row["seconds_an_epoch"])
         sentence = (
             f"{best['precision']} in the layout {best['memory_format']} is fastest here: "
-            f"{numbers.duration(best['seconds_an_epoch'])} an epoch, at "
+            f"{numbers.duration(best['seconds_an_epoch'])} per epoch, at "
             f"{share_text(best['validation_accuracies'])} validation accuracy"
         )
         if best is not rows[0] and plain:
@@ -102,7 +102,7 @@ def _findings(
         svg = bars_svg(
             [f"{row['precision']}, {row['memory_format']}" for row in trained],
             [row["seconds_an_epoch"] for row in trained],
-            title="Seconds an epoch",
+            title="Seconds per epoch",
             unit="seconds",
             groups=[int(row["precision"] == "bfloat16") for row in trained],
             format_spec=".2f",

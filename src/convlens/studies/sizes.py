@@ -110,7 +110,7 @@ def _row(
 def _table(kind: str, rows: list[Values], epochs: int, repeats: int) -> Table:
     return Table(
         f"After {counted(epochs, 'epoch')}, {counted(repeats, 'seed')}",
-        (kind, "parameters", "multiply-adds", "seconds an epoch", "validation accuracy"),
+        (kind, "parameters", "multiply-adds", "seconds per epoch", "validation accuracy"),
         tuple(
             (
                 f"{row[kind]:g}",
@@ -133,7 +133,7 @@ def _sentence(kind: str, rows: list[Values]) -> str:
     text = (
         f"The highest validation accuracy has {kind} {best[kind]:g}: "
         f"{share_text(best['validation_accuracies'])} with {numbers.whole(best['parameters'])} "
-        f"parameters and {numbers.duration(best['seconds_an_epoch'])} an epoch"
+        f"parameters and {numbers.duration(best['seconds_an_epoch'])} per epoch"
     )
     deviation = best["validation_accuracy_std"]
     near = [
@@ -168,7 +168,7 @@ def _figures(kind: str, rows: list[Values]) -> tuple[Drawing, ...]:
         return ()
     means = [row["validation_accuracy_mean"] for row in trained]
     charts = []
-    for axis, key in ((kind, kind), ("seconds an epoch", "seconds_an_epoch")):
+    for axis, key in ((kind, kind), ("seconds per epoch", "seconds_an_epoch")):
         single = [(row[key], a) for row in trained for a in row["validation_accuracies"]]
         charts.append(
             Chart(

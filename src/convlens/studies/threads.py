@@ -78,7 +78,7 @@ def _findings(bench: Bench, rows: list[Values], epochs: int, repeats: int, cores
     table = Table(
         f"{counted(epochs, 'epoch')} of {images:,} images, {counted(repeats, 'seed')}, "
         f"on {cores} cores",
-        ("threads", "seconds an epoch", "images/s", "times as fast", "of the ideal"),
+        ("threads", "seconds per epoch", "images/s", "times as fast", "of the ideal"),
         tuple(
             (
                 str(row["threads"]),
@@ -97,7 +97,7 @@ def _findings(bench: Bench, rows: list[Values], epochs: int, repeats: int, cores
         best = min(known, key=lambda row: row["seconds_an_epoch"])
         sentence = (
             f"{best['threads']} thread{'s' * (best['threads'] > 1)} are fastest here: "
-            f"{numbers.duration(best['seconds_an_epoch'])} an epoch, "
+            f"{numbers.duration(best['seconds_an_epoch'])} per epoch, "
             f"{best['times_as_fast']:.2f} times as fast as {base}."
         ).replace("1 thread are", "1 thread is")
         figures = (_figure(known, base),)

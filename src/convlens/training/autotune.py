@@ -50,7 +50,7 @@ TRIAL_OPERATIONS = 4 * 10**9
 
 
 class _Others:
-    """What other programs took of the cores since this was made."""
+    """Measures how much of the cores other programs have taken since it was made."""
 
     def __init__(self) -> None:
         self._before = self._now()

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class MovingAverage(nn.Module):
     """A copy of a module whose weights and buffers follow it, step by step.
 
-    `torch.optim.swa_utils.AveragedModel` does the same, but waits for a GPU three times a step to
+    `torch.optim.swa_utils.AveragedModel` does the same, but waits for a GPU three times per step to
     learn how many steps there were; this one counts them on the CPU.
 
     Parameters

@@ -59,7 +59,7 @@ def epoch(
     learning_rate: float,
     best: bool,
 ) -> Event:
-    """Say what an epoch came to, whose sums `progress` still has.
+    """Return the results of an epoch, from the sums that `progress` still has.
 
     `validation_loss` is the loss that is trained, label smoothing included, and chooses the best
     epoch; `validation_cross_entropy` is the loss without smoothing, as `convlens evaluate`

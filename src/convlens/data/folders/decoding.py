@@ -1,4 +1,4 @@
-"""A chunk of files to a chunk of arrays: the work of one decoding process.
+"""Decode a chunk of files into arrays: the work of one decoding process.
 
 Everything that is ever needed of an image besides its pixels is computed while they are at hand,
 so that nothing has to be read twice: digests for the split and the fingerprint, sums for mean

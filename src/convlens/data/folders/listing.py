@@ -27,7 +27,7 @@ UNDECIDED = -1
 """The part of an image that the split by content has to place."""
 
 IMBALANCE = 10
-"""A class this many times as large as another is worth a word."""
+"""Where one class is this many times as large as another, a note says so."""
 
 _ENDINGS = tuple(EXTENSIONS)
 

@@ -1,4 +1,4 @@
-"""A folder of images read whole: listed, decoded or found decoded, and known image by image.
+"""A whole folder of images: listed, decoded or taken from the cache, with facts on each image.
 
 Images lie in the order of a checksum of their paths. That order mixes the classes, so that a part
 of it read in one piece is a sample of all, and a new image changes nothing about the others'.
@@ -92,7 +92,7 @@ def read_folder(
     workers: int | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> FolderSet:
-    """Decode every image below a folder, or find them decoded.
+    """Decode every image below a folder, or take the pixels from the cache.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ class _Paths(Sequence[Path]):
 
 
 class _Decoding:
-    """The decoding of a listing, where it is needed, with word of how far it is."""
+    """The decoding of a listing, where it is needed; reports how far it is."""
 
     def __init__(
         self,

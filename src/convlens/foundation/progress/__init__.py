@@ -92,7 +92,7 @@ def shown(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Hand out items, and tell how many of them are done.
+    """Yield the items, and show how many of them are done.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
 
 @contextmanager
 def counted(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Hand out a function that is called with how many more are done; see `track`.
+    """Yield a function to be called with the number of items done since; see `track`.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def counted(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def stage(text: str) -> None:
-    """Tell what is done now, where it is not counted."""
+    """Show what is done now, where it cannot be counted."""
     display = _DISPLAY.get()
     if display is not None:
         display.stage(text)

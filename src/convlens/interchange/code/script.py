@@ -184,7 +184,7 @@ def _about(
 
 
 def _dictionary(values: Mapping[str, Any]) -> str:
-    """Write plain values as a dictionary of Python, a key a line."""
+    """Write plain values as a dictionary of Python, one key per line."""
     return "{\n" + "".join(f"    {key!r}: {value!r},\n" for key, value in values.items()) + "}"
 
 

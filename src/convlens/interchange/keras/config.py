@@ -272,7 +272,7 @@ def _input_shape(
 
 
 def _pieces(model: KerasModel, entry: _Entry, *, first: bool, turned: bool) -> tuple[Piece, ...]:
-    """Return the layers that an entry is worth; `turned` says that it reads permuted axes."""
+    """Return the layers that an entry stands for; `turned` says that it reads permuted axes."""
     reader = READERS.get(entry.kind)
     if reader is None:
         raise NoLayerError("not among the layers that are understood")

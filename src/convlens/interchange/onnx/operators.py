@@ -95,7 +95,7 @@ class Reader:
         self.known.add(call.output)
 
     def add(self, call: Call, *pieces: Piece, inputs: tuple[str, ...] | None = None) -> None:
-        """Keep a node that is worth these layers."""
+        """Keep a node that stands for these layers."""
         inputs = inputs or (call.data[0],)
         self.nodes.append(Node(call.output, inputs, pieces))
         self.known.add(call.output)
@@ -149,7 +149,7 @@ def _pool(kind: type[layers.Layer]) -> Any:
 
 
 def _touching(sliding: dict[str, Any]) -> dict[str, Any]:
-    """Leave a stride out that is the kernel, as the layer's usual one is."""
+    """Leave the stride out where it equals the kernel, which is a pooling's default."""
     same = list(sliding["stride"]) == list(sliding["kernel"] or [])
     return {key: value for key, value in sliding.items() if key != "stride" or not same}
 

@@ -1,4 +1,4 @@
-"""What to do where layers do not fit together: changes of the network, tried before they are told.
+"""What to do where layers do not fit together: changes, tried before they are advised.
 
 The modules of this package propose changes for a kind of misfit; here each is applied, the network
 is walked again, and only a change after which the walk gets further than before is advised.

@@ -58,7 +58,7 @@ _PLAIN = [
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-"""For answers that are no page: nothing in them may be run, whatever a browser takes them for."""
+"""Headers of answers that are no page: a browser must not run anything in them."""
 
 
 class Gate:

@@ -13,7 +13,7 @@ from convlens.weights.tensor_file import Array
 
 
 def kernels(run: Run, network: Network, model: ServedModel | None, layer: str) -> dict[str, Array]:
-    """Return a convolution's kernels `(filters, channels a group, h, w)` by epoch.
+    """Return a convolution's kernels `(filters, channels per group, h, w)` by epoch.
 
     The names are "epoch-0", before training, and so on as they were recorded; only "weights"
     where nothing was.

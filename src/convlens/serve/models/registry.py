@@ -1,4 +1,4 @@
-"""All runs that a server answers for, and how they change under it without a request lost.
+"""All runs of a server, and how they change while it runs without losing a request.
 
 A watcher looks every second for weights that changed, for trainings that began, and, where the
 server was started with `last`, for a newer run. A new model is opened beside the old one and takes
@@ -64,7 +64,7 @@ class Entry:
 
     @property
     def listed(self) -> bool:
-        """Whether it is known what the run says of itself; before, it is not there for a client."""
+        """Whether the run's files have been read; until then, clients do not see it."""
         return self.description is not None
 
     @property
@@ -323,7 +323,7 @@ class Registry:
         return changes
 
     def _meet(self, name: str, folder: Path) -> None:
-        """Add a run that another program trains."""
+        """Add a run that another process is training."""
         self.entries.setdefault(name, Entry(folder))
 
     def _follow(self, name: str, folder: Path) -> None:
@@ -363,7 +363,7 @@ class Registry:
                 self._retire(model)
 
     def _retire(self, model: ServedModel) -> None:
-        """Close a model when no request can hold it any more."""
+        """Close a model when no request uses it any more."""
         longest = self._limits.client_seconds + self._limits.request_seconds + 5
         asyncio.get_running_loop().call_later(longest, model.close)
 

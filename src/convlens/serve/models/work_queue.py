@@ -66,7 +66,7 @@ class WorkQueue:
         self.waiting -= 1
 
     def close(self) -> None:
-        """Forget what waits; what is under way ends by itself."""
+        """Discard what waits; work that has begun is finished."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

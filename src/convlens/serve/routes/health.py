@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it can take more, and what it counted."""
+"""Whether the server is alive, whether it is ready for requests, and its counters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convlens.serve.services import Services
 
 
 class Health:
-    """The handlers; they need no thread, so that they answer whatever else is going on."""
+    """The handlers; they need no thread, so they answer also while all threads are busy."""
 
     def __init__(self, registry: Registry, services: Services) -> None:
         self._registry, self._house = registry, services

@@ -1,4 +1,4 @@
-"""Boxes inside images, one an image, as masks."""
+"""One box per image, as a boolean mask."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def flip(images: Tensor, index: Tensor, settings: Augmentation, draws: Draws) ->
     """Mirror about half of the images, exactly.
 
     "random" decides anew in every epoch, so that an image is the same in two epochs half of the
-    time. "alternating" decides once an image and then takes turns: any two neighbouring epochs
+    time. "alternating" decides once per image and then takes turns: any two neighbouring epochs
     show both sides of each image.
 
     Parameters
