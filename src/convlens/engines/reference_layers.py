@@ -162,14 +162,9 @@ def output(
     """
     values, shape = inputs[0], inputs[0].shape[1:]
     match layer:
-        case layers.Conv():
-            windows = layer.windows(shape)
-            weight, bias = arrays["weight"], arrays.get("bias")
-            return cross_correlation(values, weight, bias, windows, layer.groups)
-        case layers.Depthwise():
-            windows = layer.windows(shape)
-            weight, bias = arrays["weight"], arrays.get("bias")
-            return cross_correlation(values, weight, bias, windows, groups=shape[0])
+        case layers.Convolution():
+            windows, (_, groups) = layer.windows(shape), layer.sizes(shape[0])
+            return cross_correlation(values, arrays["weight"], arrays.get("bias"), windows, groups)
         case layers.MaxPool():
             return max_pool(values, layer.windows(shape))
         case layers.AvgPool():

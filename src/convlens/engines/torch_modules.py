@@ -134,13 +134,9 @@ class Multiply(nn.Module):
 def module(spec: layers.AnyLayer, shape: Shape) -> nn.Module:
     """Build the PyTorch module of one layer for one input shape."""
     match spec:
-        case layers.Conv():
-            return Conv2d(
-                shape[0], spec.filters, spec.windows(shape), groups=spec.groups, bias=spec.bias
-            )
-        case layers.Depthwise():
-            filters = shape[0] * spec.multiplier
-            return Conv2d(shape[0], filters, spec.windows(shape), groups=shape[0], bias=spec.bias)
+        case layers.Convolution():
+            filters, groups = spec.sizes(shape[0])
+            return Conv2d(shape[0], filters, spec.windows(shape), groups=groups, bias=spec.bias)
         case layers.MaxPool():
             return MaxPool2d(spec.windows(shape))
         case layers.AvgPool():

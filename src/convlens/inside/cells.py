@@ -29,7 +29,7 @@ def checked_cell(
     if len(step.output) == 1:
         axes = ["index"]
     else:
-        by_filter = isinstance(step.layer, layers.Conv | layers.Depthwise)
+        by_filter = isinstance(step.layer, layers.Convolution)
         axes = ["filter" if by_filter else "channel", "row", "column"]
     ranges = ", ".join(f"{a} 0 to {n - 1}" for a, n in zip(axes, step.output, strict=True))
     expected = f"({', '.join(axes)}) with {ranges}" if len(axes) > 1 else ranges

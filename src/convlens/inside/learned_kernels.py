@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.foundation.errors import InputError, nearest
-from convlens.network.layers import Conv, Depthwise
+from convlens.network.layers import Convolution
 from convlens.network.plan import Plan
 
 Kernels = NDArray[np.float32]
@@ -63,8 +63,8 @@ def kernel_layers(plan: Plan) -> list[KernelLayer]:
     layers = []
     for place, step in enumerate(plan.steps):
         layer = step.layer
-        if isinstance(layer, Conv | Depthwise):
-            groups = layer.groups if isinstance(layer, Conv) else step.input[0]
+        if isinstance(layer, Convolution):
+            _, groups = layer.sizes(step.input[0])
             colour = place == 0 and step.input[0] == 3 and groups == 1
             layers.append(KernelLayer(step.name, groups, colour))
     return layers

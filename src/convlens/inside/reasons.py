@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convlens.foundation.errors import InputError, nearest
 from convlens.network.arithmetic import Pair
-from convlens.network.layers import Conv, Depthwise
+from convlens.network.layers import Convolution
 from convlens.network.plan import Plan, Step
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion", "saliency"]
@@ -93,6 +93,6 @@ def convolutions_with_places(plan: Plan) -> list[Step]:
     steps = [
         step
         for step in plan.steps
-        if isinstance(step.layer, Conv | Depthwise) and step.output[1:] != (1, 1)
+        if isinstance(step.layer, Convolution) and step.output[1:] != (1, 1)
     ]
     return sorted(steps, key=lambda step: SHORTCUT not in step.name)

@@ -128,7 +128,7 @@ def window(
             return _product(inputs, read, common)
         case layers.Concat():
             return _concatenation(inputs, read, common)
-        case layers.Conv() | layers.Depthwise():
+        case layers.Convolution():
             return _correlation(step, inputs[0], arrays, common)
         case layers.MaxPool() | layers.AvgPool() | layers.GlobalMaxPool() | layers.GlobalAvgPool():
             return _pooling(step, inputs[0], common)
@@ -165,10 +165,10 @@ def _patch(
 
 def _correlation(step: Step, maps: Float64, arrays: Arrays, common: dict[str, Any]) -> Correlation:
     layer, cell = step.layer, common["cell"]
-    assert isinstance(layer, layers.Conv | layers.Depthwise)
+    assert isinstance(layer, layers.Convolution)
     kernel = arrays["weight"][cell[0]]
-    groups = layer.groups if isinstance(layer, layers.Conv) else step.input[0]
-    group = cell[0] // (step.output[0] // groups)
+    filters, groups = layer.sizes(step.input[0])
+    group = cell[0] // (filters // groups)
     channels = group * len(kernel) + np.arange(len(kernel))
     rows, columns, padding = _under(layer.windows(step.input), cell, step.input)
     patch = _patch(maps[channels], rows, columns, padding, fill=0.0)

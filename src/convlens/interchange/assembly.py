@@ -12,7 +12,7 @@ from typing import Any
 
 from convlens.foundation.errors import InputError, NetworkError, quote
 from convlens.network import Network
-from convlens.network.layers import Conv, Depthwise, Layer, Sliding
+from convlens.network.layers import Convolution, Layer, Sliding
 from convlens.network.tree import GraphStep, tree
 from convlens.network.walk import walk
 from convlens.weights.tensor_file import Array
@@ -213,7 +213,7 @@ def _merged(parts: Sequence[_Part], output: str) -> Iterator[_Part]:
             pads[part.key] = layer, part.inputs
             continue
         if before:
-            if not isinstance(layer, Conv | Depthwise) or layer.padding == "same":
+            if not isinstance(layer, Convolution) or layer.padding == "same":
                 raise _stray_padding(layer.kind)
             [(pad, inputs)] = before
             total = tuple(a + b for a, b in zip(layer.padding, pad.padding, strict=True))

@@ -9,6 +9,7 @@ from convlens.network.layers import (
     AvgPool,
     Compound,
     Conv,
+    Convolution,
     Depthwise,
     Dropout,
     Flatten,
@@ -81,7 +82,7 @@ def _repeated(block: list[Layer], repeats: int) -> list[Layer]:
 def _same_size(layer: Layer) -> Layer:
     """Return the layer with settings that keep the size of its input."""
     nameless = {"name": None}
-    if isinstance(layer, Conv | Depthwise):
+    if isinstance(layer, Convolution):
         changes: dict[str, Any] = {**nameless, "stride": (1, 1), "padding": "same"}
         if isinstance(layer, Depthwise):
             changes["multiplier"] = 1

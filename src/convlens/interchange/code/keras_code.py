@@ -149,7 +149,7 @@ class _Writer:
         """Return the Keras layers of one layer."""
         spec = step.layer
         match spec:
-            case layers.Conv() | layers.Depthwise():
+            case layers.Convolution():
                 return self._conv(step, spec)
             case layers.MaxPool() | layers.AvgPool():
                 return [self._pool(step, spec)]
@@ -174,7 +174,7 @@ class _Writer:
             case _:
                 assert_never(spec)
 
-    def _conv(self, step: Step, spec: layers.Conv | layers.Depthwise) -> list[str]:
+    def _conv(self, step: Step, spec: layers.Convolution) -> list[str]:
         windows = spec.windows(step.input)
         if max(spec.stride) > 1 and max(spec.dilation) > 1:
             raise _cannot(step, "a stride together with a dilation")
@@ -196,7 +196,10 @@ class _Writer:
             written["depthwise_regularizer"] = self.regularizer
             return [*zeros, call("layers.DepthwiseConv2D", pair(spec.kernel), **written)]
         written["kernel_regularizer"] = self.regularizer
-        return [*zeros, call("layers.Conv2D", str(spec.filters), pair(spec.kernel), **written)]
+        return [
+            *zeros,
+            call("layers.Conv2D", str(spec.sizes(step.input[0])[0]), pair(spec.kernel), **written),
+        ]
 
     def _pool(self, step: Step, spec: layers.MaxPool | layers.AvgPool) -> str:
         windows = spec.windows(step.input)

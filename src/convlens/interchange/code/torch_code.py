@@ -193,11 +193,8 @@ class _Writer:
         """Return the module of a layer, after the padding that PyTorch's own cannot do."""
         spec, shape = step.layer, step.input
         match spec:
-            case layers.Conv():
-                return _conv(shape, spec.filters, spec.windows(shape), spec.groups, spec.bias)
-            case layers.Depthwise():
-                filters = shape[0] * spec.multiplier
-                return _conv(shape, filters, spec.windows(shape), shape[0], spec.bias)
+            case layers.Convolution():
+                return _conv(spec, shape)
             case layers.MaxPool() | layers.AvgPool():
                 return self._pool(spec, spec.windows(shape))
             case layers.Scale():
@@ -254,10 +251,9 @@ def _sides(windows: tuple[Window, Window]) -> tuple[int, int, int, int]:
     return columns.before, columns.after, rows.before, rows.after
 
 
-def _conv(
-    shape: Shape, filters: int, windows: tuple[Window, Window], groups: int, bias: bool
-) -> list[str]:
-    rows, columns = windows
+def _conv(spec: layers.Convolution, shape: Shape) -> list[str]:
+    filters, groups = spec.sizes(shape[0])
+    windows = rows, columns = spec.windows(shape)
     before = pair((rows.before, columns.before))
     symmetric = _symmetric(windows)
     settings = {
@@ -266,7 +262,7 @@ def _conv(
         "padding": before if symmetric else "0",
         "dilation": pair((rows.dilation, columns.dilation)),
         "groups": str(groups),
-        "bias": str(bias),
+        "bias": str(spec.bias),
     }
     usual = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1", "bias": "True"}
     written = {key: None if usual.get(key) == value else value for key, value in settings.items()}

@@ -72,33 +72,22 @@ def _sliding(settings: Config, size: str) -> dict[str, Any]:
     return {"kernel": settings.get(size), "stride": settings.get("strides"), "padding": padding}
 
 
-def _conv(settings: Config) -> list[layers.Layer]:
-    sliding = {
-        **_sliding(settings, "kernel_size"),
-        "dilation": settings.get("dilation_rate", [1, 1]),
-    }
-    spec = make_layer(
-        layers.Conv,
-        filters=settings.get("filters"),
-        groups=settings.get("groups", 1),
-        bias=settings.get("use_bias", True),
-        **sliding,
-    )
-    return [spec, *_activation(settings.get("activation"))]
+def _convolution(
+    kind: type[layers.Convolution], **own: tuple[str, Any]
+) -> Callable[[Config], list[layers.Layer]]:
+    """Return the reader of a convolution, by what Keras calls its own settings and their usual."""
 
+    def read(settings: Config) -> list[layers.Layer]:
+        spec = make_layer(
+            kind,
+            **{field: settings.get(key, usual) for field, (key, usual) in own.items()},
+            **_sliding(settings, "kernel_size"),
+            dilation=settings.get("dilation_rate", [1, 1]),
+            bias=settings.get("use_bias", True),
+        )
+        return [spec, *_activation(settings.get("activation"))]
 
-def _depthwise(settings: Config) -> list[layers.Layer]:
-    sliding = {
-        **_sliding(settings, "kernel_size"),
-        "dilation": settings.get("dilation_rate", [1, 1]),
-    }
-    spec = make_layer(
-        layers.Depthwise,
-        multiplier=settings.get("depth_multiplier", 1),
-        bias=settings.get("use_bias", True),
-        **sliding,
-    )
-    return [spec, *_activation(settings.get("activation"))]
+    return read
 
 
 def _dense(settings: Config) -> list[layers.Layer]:
@@ -203,8 +192,8 @@ JOINS: dict[str, Callable[[Config], Any]] = {
 """The layers that read the ends of several branches."""
 
 READERS: dict[str, Callable[[Config], Any]] = {
-    "Conv2D": _conv,
-    "DepthwiseConv2D": _depthwise,
+    "Conv2D": _convolution(layers.Conv, filters=("filters", None), groups=("groups", 1)),
+    "DepthwiseConv2D": _convolution(layers.Depthwise, multiplier=("depth_multiplier", 1)),
     "BatchNormalization": _batch_norm,
     "Dense": _dense,
     "EinsumDense": _einsum,

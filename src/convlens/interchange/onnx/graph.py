@@ -132,8 +132,8 @@ class _Writer:
             return self.operation(forms[0], step, sources[0], name, output)
         inputs = [*sources, *(self._array(step, array) for array in spec.weights(step.input))]
         match spec:
-            case layers.Conv() | layers.Depthwise():
-                groups = step.input[0] if isinstance(spec, layers.Depthwise) else spec.groups
+            case layers.Convolution():
+                _, groups = spec.sizes(step.input[0])
                 sliding = _sliding(spec.windows(step.input), dilations=True)
                 return self.node("Conv", name, inputs, output, group=groups, **sliding)
             case layers.MaxPool():

@@ -22,7 +22,7 @@ from convlens.network.layers.activations import (
     SiLU,
 )
 from convlens.network.layers.base import LARGEST, Layer, Unfit, short
-from convlens.network.layers.convolution import Conv, Depthwise
+from convlens.network.layers.convolution import Conv, Convolution, Depthwise
 from convlens.network.layers.dense import Linear, Softmax
 from convlens.network.layers.joins import (
     Add,
@@ -62,6 +62,7 @@ __all__ = [
     "Compound",
     "Concat",
     "Conv",
+    "Convolution",
     "Depthwise",
     "Dropout",
     "Flatten",

@@ -9,8 +9,8 @@ from convlens.network.layers.base import Count, Sizes, Unfit, maps
 from convlens.network.layers.sliding import Sliding
 
 
-class _Convolution(Sliding):
-    """What both kinds share: their settings, their arrays, and what those cost."""
+class Convolution(Sliding):
+    """A convolution, whichever its groups: its settings, its arrays, and what those cost."""
 
     stride: Sizes = (1, 1)
     dilation: Sizes = (1, 1)
@@ -39,7 +39,7 @@ class _Convolution(Sliding):
         return conv_multiply_adds(self.weights(shape)["weight"], output)
 
 
-class Conv(_Convolution):
+class Conv(Convolution):
     """Cross-correlation with `filters` filters over all channels (or those of one group).
 
     >>> Conv(filters=6, kernel=5, padding=2).output((3, 32, 32))
@@ -75,7 +75,7 @@ class Conv(_Convolution):
         return text if self.bias else text + " no bias"
 
 
-class Depthwise(_Convolution):
+class Depthwise(Convolution):
     """Each channel correlated with its own `multiplier` filters: a convolution in C groups.
 
     >>> Depthwise(multiplier=2, kernel=3).output((8, 10, 10))
