@@ -11,13 +11,15 @@ import draw_house
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/convlens"
+BLOCKS = {"Residual", "Branches", "Repeat", "Compound"}
+"""The kinds of a written network that hold lists of layers."""
 NESTED = {
     "network/layers/__init__.py": "lists the kinds",
     "network/layers/joins.py": "defines it",
-    "network/paths.py": "finds places in it",
     "network/reading.py": "reads it",
     "network/walk.py": "makes steps of it",
     "network/tree.py": "makes it of steps",
+    "network/paths.py": "follows paths into it",
     "network/advice/__init__.py": "edits a network that does not fit",
     "network/advice/blocks.py": "edits a network that does not fit",
     "studies/width.py": "edits a network",
@@ -63,6 +65,33 @@ def test_the_house_is_drawn_with_every_import_pointing_down() -> None:
     assert all(floor[here] < floor[there] for here, there in dots)
 
 
+SHARED_NAMES = {
+    "Add": "a join, and the PyTorch module of it",
+    "Concat": "a join, and the PyTorch module of it",
+    "Multiply": "a join, and the PyTorch module of it",
+    "Scale": "a kind of layer, and the PyTorch module of it",
+    "Muon": "an optimizer in PyTorch, and in Keras",
+    "Limits": "of a network, and of a server",
+    "Line": "of a chart, and of source code",
+    "Call": "that makes a layer, and over HTTP",
+    "Trained": "what a lesson keeps of a training, each its own",
+}
+"""Names of several classes, and what each is of."""
+
+
+def test_one_name_is_one_class() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        if "schemas" in path.parts:  # the shapes of answers are called what they are answers about
+            continue
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {
+        name: at for name, at in homes.items() if len(at) > 1 and name not in SHARED_NAMES
+    } == {}
+
+
 def names_of(path: Path) -> set[str]:
     """Return what a module imports, uses or takes from others by name."""
     names: set[str] = set()
@@ -76,9 +105,7 @@ def names_of(path: Path) -> set[str]:
 
 def test_only_those_who_write_read_walk_or_edit_a_network_know_that_it_is_nested() -> None:
     knowing = {
-        str(path.relative_to(PACKAGE))
-        for path in PACKAGE.rglob("*.py")
-        if names_of(path) & {"Residual", "Branches", "Repeat", "Compound"}
+        str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if BLOCKS & names_of(path)
     }
     assert knowing <= NESTED.keys(), "read the steps of the plan; `network.tree` writes blocks"
     defining = {"network/layers/joins.py"}

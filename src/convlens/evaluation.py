@@ -67,7 +67,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Mistake:
+class MisclassifiedImage:
     """One misclassified image."""
 
     index: int
@@ -106,7 +106,7 @@ class Evaluation(ShownInNotebooks):
     """(K, K) counts: rows are true classes, columns predicted ones."""
     per_class: tuple[ClassScore, ...]
     calibration: Calibration
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[MisclassifiedImage, ...]
     """The misclassified images with the highest loss, worst first."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def evaluate_logits(
     wrong = np.flatnonzero(~right)
     worst_first = wrong[np.argsort(-losses[wrong], kind="stable")][: max(worst, 0)]
     mistakes = (
-        Mistake(
+        MisclassifiedImage(
             index=int(i),
             label=int(truth[i]),
             predicted=int(predicted[i]),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from convlens.data.archives import Limits, unpack
+from convlens.data.archives import ArchiveLimits, unpack
 from convlens.foundation.errors import DataError
 
 
@@ -43,11 +43,11 @@ def everything_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def refused(archive: Path, reason: str, limits: Limits | None = None) -> None:
+def refused(archive: Path, reason: str, limits: ArchiveLimits | None = None) -> None:
     """Unpack into a folder of its own; nothing may be left there or beside it."""
     before = everything_below(archive.parent)
     with pytest.raises(DataError, match=reason):
-        unpack(archive, archive.parent / "out" / "set", limits=limits or Limits())
+        unpack(archive, archive.parent / "out" / "set", limits=limits or ArchiveLimits())
     assert everything_below(archive.parent) - before <= {"out"}
 
 
@@ -112,9 +112,9 @@ def test_fault_16_a_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> N
 
 def test_fault_16_too_many_entries_are_refused(tmp_path: Path) -> None:
     names = [(str(n), b"") for n in range(101)]
-    refused(zipped(tmp_path / "a.zip", *names), "more than 100", Limits(entries=100))
+    refused(zipped(tmp_path / "a.zip", *names), "more than 100", ArchiveLimits(entries=100))
     many = tarred(tmp_path / "a.tgz", *(entry(name) for name, _ in names))
-    refused(many, "more than 100", Limits(entries=100))
+    refused(many, "more than 100", ArchiveLimits(entries=100))
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ ENVIRONMENT = {"convlens": "0.1.0", "command": "convlens train", "measured_ms": 
 EVALUATION = {"images": 3, "accuracy": 0.5, "loss": 0.1, "classes": ["0", "1"]}
 
 
-def _object(model: type[schemas.File]) -> Callable[[bytes], object]:
+def _object(model: type[schemas.RunFile]) -> Callable[[bytes], object]:
     return lambda content: schemas.check(model, object_of(HERE, content), HERE)
 
 

@@ -50,7 +50,7 @@ _IGNORED = re.compile(r"(^|.*/)(__MACOSX/.*|\.DS_Store|\._[^/]*|Thumbs\.db)$")
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """What an archive may hold.
 
     Parameters
@@ -71,7 +71,7 @@ class Limits:
     free: int = 16 * 2**20
 
 
-LIMITS = Limits()
+LIMITS = ArchiveLimits()
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def unpack(
     folder: Path,
     *,
     members: Collection[str] | None = None,
-    limits: Limits = LIMITS,
+    limits: ArchiveLimits = LIMITS,
 ) -> None:
     """Unpack an archive into a new folder, which appears whole or not at all.
 
@@ -152,7 +152,7 @@ def unpack(
         Where; it does not exist yet, and the folder above it is made.
     members : collection of str, optional
         The only entries to unpack; all of them must be there.
-    limits : Limits
+    limits : ArchiveLimits
         What the archive may hold.
 
     Raises
@@ -171,7 +171,7 @@ def _write(
     place: Path,
     archive: Path,
     members: Collection[str] | None,
-    limits: Limits,
+    limits: ArchiveLimits,
 ) -> None:
     allowed = min(limits.total, max(limits.free, limits.ratio * archive.stat().st_size))
     names = _Names(archive)
@@ -286,7 +286,7 @@ def _flaw_of_name(name: str, parts: tuple[str, ...]) -> str:
 
 
 @contextmanager
-def _entries(archive: Path, limits: Limits) -> Iterator[Iterator[_Entry]]:
+def _entries(archive: Path, limits: ArchiveLimits) -> Iterator[Iterator[_Entry]]:
     """Open an archive of either kind; whatever goes wrong with it becomes a `DataError`."""
     try:
         with ExitStack() as stack:

@@ -26,7 +26,7 @@ from convlens.foundation.known_files import File
 
 
 @dataclass(frozen=True)
-class Entry:
+class KnownDataSet:
     """What is known about one data set.
 
     Parameters
@@ -87,7 +87,7 @@ class Entry:
 
 
 @cache
-def catalog() -> dict[str, Entry]:
+def catalog() -> dict[str, KnownDataSet]:
     """Return all entries by name, the embedded set first."""
     folder = files(__name__.rpartition(".")[0]).joinpath("sets")
     stems = (file.name.removesuffix(".toml") for file in folder.iterdir() if ".toml" in file.name)
@@ -98,7 +98,7 @@ def catalog() -> dict[str, Entry]:
     return dict(sorted(entries.items(), key=lambda item: item[1].format != "embedded"))
 
 
-def _entry(name: str, written: dict[str, Any]) -> Entry:
+def _entry(name: str, written: dict[str, Any]) -> KnownDataSet:
     packed = tuple(
         File(
             file["name"],
@@ -116,7 +116,7 @@ def _entry(name: str, written: dict[str, Any]) -> Entry:
         key: tuple(written.pop(key, ()))
         for key in ("classes", "shape", "mirrors", "folders", "mean", "std")
     }
-    return Entry(
+    return KnownDataSet(
         counts=(written.pop("train"), written.pop("test")),
         folder=folder,
         files=packed,
@@ -188,7 +188,7 @@ def find(name: str) -> Iterator[Path]:
             )
 
 
-def entry_of(name: str) -> Entry:
+def entry_of(name: str) -> KnownDataSet:
     """Return what is known about a set, or refuse a name that is none."""
     if name not in catalog():
         raise DataError(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from convlens.data import archives, digits, formats
-from convlens.data.catalog import Entry, content_hash, entry_of, find, places
+from convlens.data.catalog import KnownDataSet, content_hash, entry_of, find, places
 from convlens.data.decode import shown
 from convlens.data.formats import Arrays
 from convlens.foundation.errors import DataError
 
 
-def read_known(name: str) -> tuple[Entry, Arrays]:
+def read_known(name: str) -> tuple[KnownDataSet, Arrays]:
     """Read a set of the catalogue from the first place that holds it.
 
     Nothing is ever downloaded here.
@@ -23,7 +23,7 @@ def read_known(name: str) -> tuple[Entry, Arrays]:
 
     Returns
     -------
-    Entry
+    KnownDataSet
         What the catalogue says.
     Arrays
         Training and test images and labels, of the published number and shape; where the content
@@ -58,7 +58,7 @@ def read_known(name: str) -> tuple[Entry, Arrays]:
     )
 
 
-def _read(entry: Entry, place: Path) -> Arrays:
+def _read(entry: KnownDataSet, place: Path) -> Arrays:
     if place.is_file():
         file = next(file for file in entry.files if file.name == place.name)
         place = archives.unpacked(place, file.members)
@@ -71,7 +71,7 @@ def _read(entry: Entry, place: Path) -> Arrays:
     return form.read(files)
 
 
-def _difference(entry: Entry, arrays: Arrays) -> str:
+def _difference(entry: KnownDataSet, arrays: Arrays) -> str:
     """Return how arrays differ from what the catalogue says of a set; empty where they do not."""
     for part, split, count in zip(
         ("train", "test"), (arrays.train, arrays.test), entry.counts, strict=True

@@ -47,7 +47,7 @@ def validate(
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class WrongField:
     """What is wrong with one field.
 
     Parameters
@@ -69,19 +69,19 @@ class Finding:
     expected: str = ""
 
 
-def findings(invalid: ValidationError, where: str = "") -> list[Finding]:
+def findings(invalid: ValidationError, where: str = "") -> list[WrongField]:
     """Return what pydantic found, one finding per field, the misspelt keys first."""
-    fields: dict[tuple[int | str, ...], Finding] = {}
+    fields: dict[tuple[int | str, ...], WrongField] = {}
     for one in invalid.errors(include_url=False, include_context=False):
         loc = one["loc"]
         path, key = _path(where, loc), str(loc[0]) if loc else ""
         if one["type"] == "extra_forbidden":
-            entry = Finding(path, "unknown", str(loc[-1]), f'unknown key "{path}"')
+            entry = WrongField(path, "unknown", str(loc[-1]), f'unknown key "{path}"')
         elif one["type"] == "missing":
-            entry = Finding(path, "missing", key, f'"{path}" is missing', "a value")
+            entry = WrongField(path, "missing", key, f'"{path}" is missing', "a value")
         else:
             message = one["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            entry = Finding(path, "value", key, f"{path} is {_shown(one['input'])}", message)
+            entry = WrongField(path, "value", key, f"{path} is {_shown(one['input'])}", message)
         fields.setdefault(loc[:1], entry)
     return sorted(fields.values(), key=lambda entry: entry.kind != "unknown")
 

@@ -1,7 +1,7 @@
 """Softmax into NLL without the log: the loss it reports, and what it does to learning.
 
 The wrong loop is written out here on purpose. convlens itself trains with cross-entropy on the
-logits (`convlens.training.torch_training.Step`).
+logits (`convlens.training.torch_training.TrainingStep`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from convlens.foundation.errors import nearest
-from convlens.foundation.schema import Finding
+from convlens.foundation.schema import WrongField
 from convlens.network.mistakes import (
     Advice,
     Change,
@@ -21,14 +21,14 @@ from convlens.network.mistakes import (
 from convlens.network.translation import cleaned
 from convlens.network.vocabulary import plain, vocabulary
 
-Check = Callable[[Written], Sequence[Finding]]
+Check = Callable[[Written], Sequence[WrongField]]
 """Returns what is wrong with the keys of a written network."""
 
 _CHANNELS = (1, 3, 4)
 
 
 def mistakes_of(
-    written: Written, findings: Sequence[Finding], known: Sequence[str], check: Check
+    written: Written, findings: Sequence[WrongField], known: Sequence[str], check: Check
 ) -> Iterator[Mistake]:
     """Yield the mistake of each finding, with what would remove it.
 
@@ -36,7 +36,7 @@ def mistakes_of(
     ----------
     written : dict
         The network as it was written.
-    findings : sequence of Finding
+    findings : sequence of WrongField
         What is wrong with it.
     known : sequence of str
         The keys that a network has.
@@ -106,7 +106,7 @@ def _hint(key: str, name: str | None, known: Sequence[str]) -> str:
     return nearest(key[:60], known)
 
 
-def _remedies(written: Written, one: Finding, known: Sequence[str]) -> Iterator[Advice]:
+def _remedies(written: Written, one: WrongField, known: Sequence[str]) -> Iterator[Advice]:
     value = written.get(one.key)
     if one.kind == "unknown":
         name = _meant(one.key, known, written)

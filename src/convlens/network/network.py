@@ -20,7 +20,7 @@ from convlens.foundation.documents import check_values, parse_json, parse_toml
 from convlens.foundation.errors import NetworkError
 from convlens.foundation.files import read_file
 from convlens.foundation.notebook import ShownInNotebooks
-from convlens.foundation.schema import Finding, findings
+from convlens.foundation.schema import WrongField, findings
 from convlens.foundation.spelling import say
 from convlens.network.advice import Draft, advised
 from convlens.network.arithmetic import Shape
@@ -295,7 +295,7 @@ def _last_with_classes(layers: tuple[Layer, ...]) -> int | None:
     return None
 
 
-def _wrong_keys(written: Written) -> list[Finding]:
+def _wrong_keys(written: Written) -> list[WrongField]:
     """Return what is wrong with the keys of a network whose layers have been read."""
     try:
         Network.model_validate(written)

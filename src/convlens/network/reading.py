@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from convlens.foundation.schema import Finding, findings
+from convlens.foundation.schema import WrongField, findings
 from convlens.network.layers import KINDS, Branches, Layer, Repeat, Residual
 from convlens.network.mistakes import (
     Advice,
@@ -198,7 +198,7 @@ _PLAIN = {
 """Words of pydantic, in the words of a reader who does not know it."""
 
 
-def _in_the_files_words(one: Finding, cls: type[Layer], written: Written) -> tuple[str, str, str]:
+def _in_the_files_words(one: WrongField, cls: type[Layer], written: Written) -> tuple[str, str, str]:
     """Return the key, the text and what was expected, with the key and the value as they stand.
 
     The value of a kind's own key is held under another name: `conv = 0` is about `filters`.

@@ -27,7 +27,7 @@ _TURNS = 5
 """How often a file is read again that changed together with its entry."""
 
 
-class Entry(TypedDict):
+class ManifestEntry(TypedDict):
     """What the manifest says about one file."""
 
     sha256: str
@@ -44,12 +44,12 @@ def _inside(name: str) -> str:
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    files: dict[Annotated[str, AfterValidator(_inside)], Entry]
+    files: dict[Annotated[str, AfterValidator(_inside)], ManifestEntry]
     sha256: str | None = Field(default=None)
     """Digest of the entries; runs of earlier versions have none."""
 
 
-def read(folder: Path) -> dict[str, Entry] | None:
+def read(folder: Path) -> dict[str, ManifestEntry] | None:
     """Return the manifest's entries by relative name, or None for a run that was never sealed.
 
     Raises
@@ -71,13 +71,13 @@ def read(folder: Path) -> dict[str, Entry] | None:
     return document.files
 
 
-def write(folder: Path, entries: dict[str, Entry]) -> None:
+def write(folder: Path, entries: dict[str, ManifestEntry]) -> None:
     """Replace the manifest."""
     files = dict(sorted(entries.items()))
     atomic.write_json(folder / MANIFEST, {"files": files, "sha256": _digest(files)})
 
 
-def complete(folder: Path, entries: dict[str, Entry]) -> dict[str, Entry]:
+def complete(folder: Path, entries: dict[str, ManifestEntry]) -> dict[str, ManifestEntry]:
     """Return `entries` and one more for every file of `folder` that has none yet."""
     names = {
         path.relative_to(folder).as_posix()
@@ -131,12 +131,12 @@ def check(folder: Path, name: str) -> None:
     raise _differs(folder / name)
 
 
-def differing(folder: Path, entries: dict[str, Entry]) -> list[str]:
+def differing(folder: Path, entries: dict[str, ManifestEntry]) -> list[str]:
     """Return the names, sorted, whose file is missing or not what its entry says."""
     return [name for name, entry in sorted(entries.items()) if not matches(folder / name, entry)]
 
 
-def matches(path: Path, entry: Entry) -> bool:
+def matches(path: Path, entry: ManifestEntry) -> bool:
     """Tell whether `path` is what `entry` says; the size is compared first, being free."""
     try:
         return (
@@ -148,7 +148,7 @@ def matches(path: Path, entry: Entry) -> bool:
         return False
 
 
-def describe(path: Path) -> Entry:
+def describe(path: Path) -> ManifestEntry:
     """Hash one file."""
     with open_file(path) as file:
         digest, size = hashlib.sha256(), 0
@@ -158,11 +158,11 @@ def describe(path: Path) -> Entry:
     return {"sha256": digest.hexdigest(), "bytes": size}
 
 
-def _is(content: bytes, entry: Entry) -> bool:
+def _is(content: bytes, entry: ManifestEntry) -> bool:
     return len(content) == entry["bytes"] and hashlib.sha256(content).hexdigest() == entry["sha256"]
 
 
-def _digest(files: dict[str, Entry]) -> str:
+def _digest(files: dict[str, ManifestEntry]) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 

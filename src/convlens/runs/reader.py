@@ -198,7 +198,7 @@ class Run(ShownInNotebooks):
     def _read_text(self, name: str, most: int) -> str:
         return text_of(self.folder / name, manifest.read_checked(self.folder, name, most))
 
-    def _read_object(self, name: str, model: type[schemas.File]) -> dict[str, Any]:
+    def _read_object(self, name: str, model: type[schemas.RunFile]) -> dict[str, Any]:
         path = self.folder / name
         content = manifest.read_checked(self.folder, name, MAX_BYTES)
         return schemas.check(model, object_of(path, content), path)

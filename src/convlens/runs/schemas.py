@@ -22,13 +22,13 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 State = Literal["running", "finished", "interrupted", "diverged", "failed", "imported"]
 
 
-class File(BaseModel):
+class RunFile(BaseModel):
     """A JSON file, or a part of one: other keys may be there, and no type is converted."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class StatusFile(File):
+class StatusFile(RunFile):
     """status.json: times in ISO 8601 UTC, `train_seconds` in seconds."""
 
     state: State | None = None
@@ -52,7 +52,7 @@ class StatusFile(File):
     message: str | None = None
 
 
-class _Preprocessing(File):
+class _Preprocessing(RunFile):
     input: Annotated[list[int], Field(min_length=3, max_length=3)]
     mean: list[Finite]
     std: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
@@ -61,7 +61,7 @@ class _Preprocessing(File):
     fit: str
 
 
-class _Split(File):
+class _Split(RunFile):
     seed: Count | None = None
     fraction: Share | None = None
     method: str | None = None
@@ -73,7 +73,7 @@ class _Split(File):
     test: Count | None = None
 
 
-class DataFile(File):
+class DataFile(RunFile):
     """data.json; see `Dataset.to_json`."""
 
     name: str
@@ -85,7 +85,7 @@ class DataFile(File):
     notes: list[str] = []
 
 
-class EnvironmentFile(File):
+class EnvironmentFile(RunFile):
     """environment.json: versions, the machine, and how the run was started."""
 
     convlens: str | None = None
@@ -95,7 +95,7 @@ class EnvironmentFile(File):
     measured_ms: dict[str, float | None] | None = None
 
 
-class EvaluationFile(File):
+class EvaluationFile(RunFile):
     """evaluation.json, as far as it is used without `Evaluation.from_dict`, which reads it all."""
 
     images: Annotated[int, Field(ge=1)]
@@ -105,7 +105,7 @@ class EvaluationFile(File):
     classes: list[str]
 
 
-class EventLine(File):
+class EventLine(RunFile):
     """A line of metrics.jsonl."""
 
     event: str
@@ -122,7 +122,7 @@ class EventLine(File):
     best: bool | None = None
 
 
-def check(model: type[File], values: dict[str, Any], path: Path) -> dict[str, Any]:
+def check(model: type[RunFile], values: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return `values` if they are what the model says.
 
     Raises

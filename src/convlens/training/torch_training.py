@@ -1,4 +1,4 @@
-"""Training by PyTorch: a step (`Step`) and an epoch (`train_epoch`), each on one screen."""
+"""Training by PyTorch: a step (`TrainingStep`) and an epoch (`train_epoch`), each on one screen."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from convlens.training.views import View, as_it_is, mean_over_views
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """A training step: of tensors alone, so that a GPU can record it."""
 
     module: nn.Module
@@ -172,7 +172,7 @@ class TorchTraining:
         tally.store(progress)
 
     def _new_step(self) -> Callable[[Tensor, Targets], tuple[Tensor, Tensor]]:
-        step = Step(self.module, self.optimizer, self.compute, self.recipe.label_smoothing)
+        step = TrainingStep(self.module, self.optimizer, self.compute, self.recipe.label_smoothing)
         return recorded(step, self.device)
 
     def _train_mode(self, *, head_alone: bool) -> None:

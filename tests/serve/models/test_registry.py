@@ -18,7 +18,7 @@ from convlens.foundation.errors import ConvlensError, InputError
 from convlens.runs import Run
 from convlens.serve.http.limits import Limits
 from convlens.serve.http.problems import Problem
-from convlens.serve.models.registry import Entry, Registry
+from convlens.serve.models.registry import RegisteredRun, Registry
 from convlens.weights import save_tensors
 from serving import SAFETENSORS, Server, as_tensor, serving
 
@@ -140,7 +140,7 @@ def test_a_folder_that_is_still_empty_is_a_run_that_begins(
 
 def test_a_run_of_which_nothing_is_known_is_not_there(served_runs: Path, tmp_path: Path) -> None:
     registry = Registry([], tmp_path, Limits())
-    registry.entries["met"] = Entry(served_runs / "first")
+    registry.entries["met"] = RegisteredRun(served_runs / "first")
     assert registry.listing() == []
     for name in ("met", "last"):
         with pytest.raises(Problem, match="no run yet") as refused:

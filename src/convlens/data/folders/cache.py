@@ -170,7 +170,7 @@ def find(key: str, state: str, shape: tuple[int, ...]) -> tuple[PixelFile, Index
     return pixels, index
 
 
-class Draft:
+class UnfinishedEntry:
     """An entry in the making: a file of the right length, then an index, then its final name.
 
     Used as a context: what was not finished is removed on leaving, whatever the reason.
@@ -254,7 +254,7 @@ class Draft:
         assert self.folder is not None
         return self.folder / "pixels.npy"
 
-    def __enter__(self) -> Draft:
+    def __enter__(self) -> UnfinishedEntry:
         return self
 
     def __exit__(self, *_: object) -> None:

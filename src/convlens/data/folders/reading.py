@@ -236,7 +236,7 @@ class _Decoding:
         cached = cache.find(key, state, self.shape) if keep else None
         if cached is not None:
             return *cached, ""
-        with cache.Draft(self.shape, keep=keep) as draft:
+        with cache.UnfinishedEntry(self.shape, keep=keep) as draft:
             if self.workers > 1:
                 decode_in_processes(
                     self._files(),

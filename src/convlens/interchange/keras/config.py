@@ -35,7 +35,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 @dataclass
-class KerasModel:
+class KerasConfig:
     """What a config says: nodes to assemble, and where each layer's variables belong."""
 
     nodes: list[Node] = field(default_factory=list)
@@ -54,7 +54,7 @@ class KerasModel:
     """The Flatten layers that read one: they lay maps out as PyTorch does."""
 
 
-def read_config(config: object, where: str, shape: tuple[int, int, int] | None) -> KerasModel:
+def read_config(config: object, where: str, shape: tuple[int, int, int] | None) -> KerasConfig:
     """Read a Sequential or Functional model's configuration.
 
     Parameters
@@ -84,7 +84,7 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
         raise _damaged(where, "it has no list of layers")
     entries = [_entry(layer, where) for layer in written]
     _refuse_foreign(entries, where)
-    model = KerasModel()
+    model = KerasConfig()
     chain = kind == "Sequential"
     foreign: list[tuple[str, str]] = []
     same: dict[str, str] = {}
@@ -231,7 +231,7 @@ def _output(inner: Config, where: str) -> str:
     return written[0]
 
 
-def _check_links(model: KerasModel, where: str) -> None:
+def _check_links(model: KerasConfig, where: str) -> None:
     known = {model.source}
     for node in model.nodes:
         if not set(node.inputs) <= known:
@@ -271,7 +271,7 @@ def _input_shape(
     return shape
 
 
-def _pieces(model: KerasModel, entry: _Entry, *, first: bool, turned: bool) -> tuple[Piece, ...]:
+def _pieces(model: KerasConfig, entry: _Entry, *, first: bool, turned: bool) -> tuple[Piece, ...]:
     """Return the layers that an entry stands for; `turned` says that it reads permuted axes."""
     reader = READERS.get(entry.kind)
     if reader is None:

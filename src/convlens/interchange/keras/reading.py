@@ -16,7 +16,7 @@ from convlens.data import Preprocessing
 from convlens.foundation.errors import InputError, WeightsError, quote
 from convlens.interchange.assembly import build
 from convlens.interchange.imported import Imported, network_name, read_facts
-from convlens.interchange.keras.config import KerasModel, read_config
+from convlens.interchange.keras.config import KerasConfig, read_config
 from convlens.interchange.keras.layers import WITH_VARIABLES, in_weights
 from convlens.interchange.keras.weights import KerasWeights, match_groups
 from convlens.network import Network
@@ -146,7 +146,7 @@ def _damaged(path: Path, why: str) -> WeightsError:
     )
 
 
-def _preprocessing(model: KerasModel, path: Path) -> tuple[Preprocessing | None, list[str]]:
+def _preprocessing(model: KerasConfig, path: Path) -> tuple[Preprocessing | None, list[str]]:
     """Turn a leading Rescaling, `pixel * scale + offset`, into mean and std of pixels in 0..1."""
     if not model.rescaled:
         return None, []

@@ -16,7 +16,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorPro
 _INTEGERS = (TensorProto.INT64, TensorProto.INT32)
 
 
-class Call:
+class NodeCall:
     """One node with its inputs looked up.
 
     Parameters

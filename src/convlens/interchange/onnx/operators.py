@@ -18,7 +18,7 @@ from convlens.interchange.assembly import (
     make_layer,
     unsupported,
 )
-from convlens.interchange.onnx.call import Call, decimal
+from convlens.interchange.onnx.call import NodeCall, decimal
 from convlens.interchange.onnx.pointwise import OPERATORS, Forms
 from convlens.network import layers
 
@@ -72,7 +72,7 @@ class Reader:
         if not data or not all(name in self.known for name in data):
             raise NoLayerError(f"{node.op_type} of something that is not computed from the images")
         name = node.name if self.keep_names else ""
-        call = Call(node, name, inputs, data, self.constants)
+        call = NodeCall(node, name, inputs, data, self.constants)
         if reader is None or any(map(self.forms.is_part_only, data)):
             self.pointwise(call)
             return
@@ -86,7 +86,7 @@ class Reader:
             except NoLayerError:
                 raise error from None
 
-    def pointwise(self, call: Call) -> None:
+    def pointwise(self, call: NodeCall) -> None:
         """Keep a part of a pointwise kind, or the layer that it completes."""
         whole = self.forms.read(call)
         if whole is not None:
@@ -94,7 +94,7 @@ class Reader:
             self.add(call, piece, inputs=(source,))
         self.known.add(call.output)
 
-    def add(self, call: Call, *pieces: Piece, inputs: tuple[str, ...] | None = None) -> None:
+    def add(self, call: NodeCall, *pieces: Piece, inputs: tuple[str, ...] | None = None) -> None:
         """Keep a node that stands for these layers."""
         inputs = inputs or (call.data[0],)
         self.nodes.append(Node(call.output, inputs, pieces))
@@ -103,7 +103,7 @@ class Reader:
         vector = isinstance(last, layers.Flatten | layers.Linear) or self.forms.is_vector(inputs[0])
         self.forms.layer(call.output, vector=vector)
 
-    def flattened_pool(self, call: Call) -> Node | None:
+    def flattened_pool(self, call: NodeCall) -> Node | None:
         """Return the node that a node reads, where that is a global pool that gives features."""
         node = self.node_of(call.data[0])
         if node is None or len(node.pieces) != 2:
@@ -114,13 +114,13 @@ class Reader:
         """Return the node that gives a tensor; None for the graph's input."""
         return next((node for node in reversed(self.nodes) if node.name == tensor), None)
 
-    def alias(self, call: Call) -> None:
+    def alias(self, call: NodeCall) -> None:
         """Keep a node that changes nothing."""
         self.same[call.output] = call.data[0]
         self.known.add(call.output)
 
 
-def _conv(reader: Reader, call: Call) -> None:
+def _conv(reader: Reader, call: NodeCall) -> None:
     call.one_input()
     weight = call.floats(1, 4)
     filters, depth, *kernel = weight.shape
@@ -137,7 +137,7 @@ def _conv(reader: Reader, call: Call) -> None:
 
 
 def _pool(kind: type[layers.Layer]) -> Any:
-    def read(reader: Reader, call: Call) -> None:
+    def read(reader: Reader, call: NodeCall) -> None:
         call.one_input()
         call.expect(dilations=[1, 1], storage_order=0)
         sliding = call.sliding()
@@ -154,7 +154,7 @@ def _touching(sliding: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in sliding.items() if key != "stride" or not same}
 
 
-def _batch_norm(reader: Reader, call: Call) -> None:
+def _batch_norm(reader: Reader, call: NodeCall) -> None:
     call.one_input()
     call.expect(training_mode=0, spatial=1)
     names = ("weight", "bias", "running_mean", "running_var")
@@ -165,7 +165,7 @@ def _batch_norm(reader: Reader, call: Call) -> None:
     reader.add(call, Piece(spec, arrays, call.name))
 
 
-def _dropout(reader: Reader, call: Call) -> None:
+def _dropout(reader: Reader, call: NodeCall) -> None:
     rate = call.get("ratio", None)
     if rate is None and call.has(1):
         rate = float(call.floats(1, 0, 1).ravel()[0])
@@ -173,7 +173,7 @@ def _dropout(reader: Reader, call: Call) -> None:
     reader.add(call, Piece(make_layer(layers.Dropout, rate=rate), {}, call.name))
 
 
-def _reshape(reader: Reader, call: Call) -> None:
+def _reshape(reader: Reader, call: NodeCall) -> None:
     if call.node.op_type == "Flatten":
         call.one_input()
         call.expect(axis=1)
@@ -187,7 +187,7 @@ def _reshape(reader: Reader, call: Call) -> None:
     reader.add(call, Piece(layers.Flatten(), {}, call.name))
 
 
-def _gemm(reader: Reader, call: Call) -> None:
+def _gemm(reader: Reader, call: NodeCall) -> None:
     call.one_input()
     call.expect(alpha=1.0, beta=1.0, transA=0)
     weight = call.floats(1, 2)
@@ -199,7 +199,7 @@ def _gemm(reader: Reader, call: Call) -> None:
     reader.add(call, Piece(spec, {"weight": weight, **bias}, call.name))
 
 
-def _matmul(reader: Reader, call: Call) -> None:
+def _matmul(reader: Reader, call: NodeCall) -> None:
     call.one_input()
     weight = np.ascontiguousarray(call.floats(1, 2).T)
     spec = make_layer(layers.Linear, features=len(weight), bias=False)
@@ -207,7 +207,7 @@ def _matmul(reader: Reader, call: Call) -> None:
     reader.unbiased[call.output] = reader.nodes[-1]
 
 
-def _join(reader: Reader, call: Call, join: layers.Join) -> None:
+def _join(reader: Reader, call: NodeCall, join: layers.Join) -> None:
     """Keep a node at which branches meet; where they part, `convlens.network.tree` finds."""
     if len(call.data) != len(call.inputs):
         raise NoLayerError(f"{call.node.op_type} of something that is not computed from the images")
@@ -217,14 +217,14 @@ def _join(reader: Reader, call: Call, join: layers.Join) -> None:
         reader.add(call, Piece(join, {}, call.name), inputs=tuple(call.data))
 
 
-def _concat(reader: Reader, call: Call) -> None:
+def _concat(reader: Reader, call: NodeCall) -> None:
     axis = call.get("axis", None)
     if axis != 1 and axis != (-1 if reader.forms.is_vector(call.data[0]) else -3):
         raise NoLayerError(f"Concat along axis {axis}, other than the channels")
     _join(reader, call, layers.Concat())
 
 
-def _mul(reader: Reader, call: Call) -> None:
+def _mul(reader: Reader, call: NodeCall) -> None:
     """Keep a part of an activation, or the product of two branches: SiLU multiplies too."""
     try:
         reader.pointwise(call)
@@ -240,7 +240,7 @@ def _mul(reader: Reader, call: Call) -> None:
             _join(reader, call, layers.Multiply())
 
 
-def _add(reader: Reader, call: Call) -> None:
+def _add(reader: Reader, call: NodeCall) -> None:
     if len(call.data) == 2:
         _join(reader, call, layers.Add())
         return
@@ -255,7 +255,7 @@ def _add(reader: Reader, call: Call) -> None:
 
 
 def _global_pool(kind: type[layers.Layer], operator: str) -> Any:
-    def read(reader: Reader, call: Call) -> None:
+    def read(reader: Reader, call: NodeCall) -> None:
         if operator.startswith("Reduce"):
             axes = call.get("axes", None) or (call.integers(1) if call.has(1) else [])
             if sorted(axis % 4 for axis in axes) != [2, 3]:
@@ -269,7 +269,7 @@ def _global_pool(kind: type[layers.Layer], operator: str) -> Any:
     return read
 
 
-def _pad(reader: Reader, call: Call) -> None:
+def _pad(reader: Reader, call: NodeCall) -> None:
     call.expect(mode=b"constant", value=0.0)
     pads = call.get("pads", None) or call.integers(1)
     if len(pads) != 8 or any(pads[i] for i in (0, 1, 4, 5)) or min(pads) < 0:
@@ -279,7 +279,7 @@ def _pad(reader: Reader, call: Call) -> None:
     reader.add(call, Piece(Pad((pads[2], pads[6], pads[3], pads[7]))))
 
 
-def _softmax(reader: Reader, call: Call) -> None:
+def _softmax(reader: Reader, call: NodeCall) -> None:
     call.one_input()
     if call.get("axis", -1) not in (1, -1):
         raise NoLayerError(f"Softmax over axis {call.get('axis', -1)}")

@@ -19,7 +19,7 @@ import numpy as np
 from onnx import defs, helper
 
 from convlens.interchange.assembly import NoLayerError, Piece, make_layer
-from convlens.interchange.onnx.call import Call, decimal
+from convlens.interchange.onnx.call import NodeCall, decimal
 from convlens.network.layers import POINTWISE, notation
 from convlens.network.layers.notation import X
 from convlens.weights.tensor_file import Array
@@ -83,7 +83,7 @@ class Forms:
         """Say whether a tensor is a part of a form, and no layer gives it."""
         return tensor in self._parts and tensor not in self._layers
 
-    def read(self, call: Call) -> tuple[Piece, str] | None:
+    def read(self, call: NodeCall) -> tuple[Piece, str] | None:
         """Read a node.
 
         Returns
@@ -114,7 +114,7 @@ class Forms:
             raise NoLayerError(self._refused(call))
         return layer
 
-    def _inputs(self, call: Call) -> Iterator[Sequence[_Known | float | Array | None]]:
+    def _inputs(self, call: NodeCall) -> Iterator[Sequence[_Known | float | Array | None]]:
         """Yield what each input of a node can be."""
         for place, name in enumerate(call.inputs):
             if not name:
@@ -139,7 +139,7 @@ class Forms:
                 return Piece(make_layer(kind, **settings), arrays, name), source
         return None
 
-    def _refused(self, call: Call) -> str:
+    def _refused(self, call: NodeCall) -> str:
         operator = call.node.op_type
         for name in call.data:
             if self.is_part_only(name):
@@ -166,7 +166,7 @@ def _users(operator: str) -> str:
     return " or ".join(sorted(kinds))
 
 
-def _in_plain_form(call: Call, inputs: tuple[_Operand, ...]) -> _Operation:
+def _in_plain_form(call: NodeCall, inputs: tuple[_Operand, ...]) -> _Operation:
     """Return a node as forms are written."""
     operator, attributes = call.node.op_type, {**_usual(call.node.op_type), **call.attributes}
     if operator == "Div" and len(inputs) == 2 and isinstance(inputs[1], float) and inputs[1]:

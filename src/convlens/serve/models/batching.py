@@ -29,7 +29,7 @@ Computed = tuple[NDArray[Any], ...]
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class BatchJob:
     """Images of one request, and who waits for their results."""
 
     images: Images
@@ -75,7 +75,7 @@ class Batcher:
     ) -> None:
         self._compute, self._on_batch = compute, on_batch
         self._most, self._bound, self._seconds = most, bound, seconds
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[BatchJob | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.waiting = 0
         """Images in the queue or being computed; read and written in the event loop only."""
@@ -102,7 +102,7 @@ class Batcher:
             self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Computed] = self._loop.create_future()
         self.waiting += count
-        self._jobs.put(Job(images, future, time.monotonic() + self._seconds))
+        self._jobs.put(BatchJob(images, future, time.monotonic() + self._seconds))
         return future
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Batcher:
         self._jobs.put(None)
 
     def _work(self) -> None:
-        held: Job | None = None
+        held: BatchJob | None = None
         while True:
             first = held or self._jobs.get()
             held = None
@@ -132,7 +132,7 @@ class Batcher:
                 size += len(job.images)
             self._answer(batch)
 
-    def _answer(self, batch: list[Job]) -> None:
+    def _answer(self, batch: list[BatchJob]) -> None:
         now = time.monotonic()
         # a client that left has cancelled its job: nobody would read the result
         jobs = [job for job in batch if job.wanted and job.deadline >= now]
@@ -150,7 +150,9 @@ class Batcher:
         except RuntimeError:  # the loop has ended: the server is gone
             log.debug("a batch was computed for a server that has ended")
 
-    def _deliver(self, batch: list[Job], jobs: list[Job], results: Computed | Exception) -> None:
+    def _deliver(
+        self, batch: list[BatchJob], jobs: list[BatchJob], results: Computed | Exception
+    ) -> None:
         """Give each job its rows; runs in the event loop."""
         self.waiting -= sum(len(job.images) for job in batch)
         start = 0

@@ -45,7 +45,7 @@ class Description(NamedTuple):
 
 
 @dataclass
-class Entry:
+class RegisteredRun:
     """One run: where it lies, what it says of itself, and its model where it has weights."""
 
     folder: Path
@@ -124,7 +124,7 @@ class Registry:
     ) -> None:
         self.root = runs_root(root)
         self._limits, self._threads, self._on_batch = limits, threads, on_batch
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, RegisteredRun] = {}
         named = list(references)
         self._follows = LAST in named or not named
         for reference in named or ([LAST] if newest(self.root) else []):
@@ -136,7 +136,7 @@ class Registry:
                     "a name for each, since it stands in the address",
                     "rename one of the folders",
                 )
-            entry = self.entries[run.name] = Entry(run.folder, named=True)
+            entry = self.entries[run.name] = RegisteredRun(run.folder, named=True)
             entry.model = self._open(run)
             entry.description = _read(run)
         self.default = next(iter(self.entries), None)
@@ -159,7 +159,7 @@ class Registry:
     def _open(self, run: Run) -> ServedModel:
         return ServedModel(run, self._limits, threads=self._threads, on_batch=self._on_batch)
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> RegisteredRun:
         """Return a run by its name, or by "last".
 
         Raises
@@ -225,7 +225,7 @@ class Registry:
     def expect(self, name: str, description: Description, folder: Path) -> None:
         """Add a run whose folder a training is about to make."""
         staged = folder != self.root / name
-        self.entries[name] = Entry(folder, description=description, staged=staged)
+        self.entries[name] = RegisteredRun(folder, description=description, staged=staged)
 
     def settle(self, name: str) -> None:
         """Look for a run that was expected among the runs: it lies there now."""
@@ -237,7 +237,7 @@ class Registry:
         """Take out a run that was expected and does not come."""
         self.entries.pop(name, None)
 
-    def refresh_facts(self, entry: Entry) -> None:
+    def refresh_facts(self, entry: RegisteredRun) -> None:
         """Read again what a run says of itself, if it is there; a training changes it."""
         if entry.begun:
             with suppress(ConvlensError):  # in the middle of being written for the first time
@@ -280,7 +280,7 @@ class Registry:
                 self.refresh_facts(entry)
         return changes
 
-    def _opened(self, entry: Entry) -> Callable[[], None] | None:
+    def _opened(self, entry: RegisteredRun) -> Callable[[], None] | None:
         """Open a run's weights where they are new; return how they take their place."""
         try:
             version = weights_version(Run(entry.folder))
@@ -324,11 +324,11 @@ class Registry:
 
     def _meet(self, name: str, folder: Path) -> None:
         """Add a run that another process is training."""
-        self.entries.setdefault(name, Entry(folder))
+        self.entries.setdefault(name, RegisteredRun(folder))
 
     def _follow(self, name: str, folder: Path) -> None:
         """Remember that a newer run is complete; it becomes the default when it is open."""
-        entry = self.entries.setdefault(name, Entry(folder))
+        entry = self.entries.setdefault(name, RegisteredRun(folder))
         if entry.model is not None:
             self.default = name
         else:
@@ -336,7 +336,7 @@ class Registry:
 
     _next: str | None = None
 
-    def _swap(self, entry: Entry, model: ServedModel, description: Description) -> None:
+    def _swap(self, entry: RegisteredRun, model: ServedModel, description: Description) -> None:
         old, entry.model = entry.model, model
         if not entry.listed:
             entry.description = description

@@ -39,7 +39,7 @@ SAMPLES = 24
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedSite:
     """What a published site holds."""
 
     folder: Path
@@ -58,7 +58,7 @@ def publish(
     overwrite: bool = False,
     page: Path | None = None,
     report: Report | None = None,
-) -> Published:
+) -> PublishedSite:
     """Write a run as a static site; the folder appears whole, or not at all.
 
     Parameters
@@ -104,7 +104,7 @@ def publish(
         files = sorted(f.relative_to(place).as_posix() for f in place.rglob("*") if f.is_file())
     if fresh != target:
         _replace(fresh, target)
-    return Published(target, tuple(files), difference, samples)
+    return PublishedSite(target, tuple(files), difference, samples)
 
 
 def _target(folder: Path, *, overwrite: bool) -> Path:
