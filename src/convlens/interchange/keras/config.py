@@ -141,7 +141,7 @@ def read_config(config: object, where: str, shape: tuple[int, int, int] | None) 
     return model
 
 
-def _flattened_pool(model: KerasModel, inputs: list[str]) -> Node | None:
+def _flattened_pool(model: KerasConfig, inputs: list[str]) -> Node | None:
     """Return the node that a layer reads, where that is a global pool that gives features."""
     node = next((node for node in model.nodes if [node.name] == inputs), None)
     if node is None or len(node.pieces) != 2:

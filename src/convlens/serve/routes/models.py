@@ -20,7 +20,7 @@ from convlens.serve.http.problems import Problem
 from convlens.serve.models import describe, tensors
 from convlens.serve.models.kernel_history import kernels, none_yet
 from convlens.serve.models.onnx_model import float32
-from convlens.serve.models.registry import Entry, Registry
+from convlens.serve.models.registry import RegisteredRun, Registry
 from convlens.serve.models.samples import MOST, mistakes, some_of
 from convlens.serve.services import Services
 
@@ -143,7 +143,7 @@ def add(app: FastAPI, registry: Registry, services: Services) -> None:
         return Response(tensors.to_bytes(arrays), media_type=SAFETENSORS)
 
 
-def report_of(entry: Entry) -> bytes:
+def report_of(entry: RegisteredRun) -> bytes:
     """Return a run's report.
 
     Raises
