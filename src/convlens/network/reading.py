@@ -198,7 +198,9 @@ _PLAIN = {
 """Words of pydantic, in the words of a reader who does not know it."""
 
 
-def _in_the_files_words(one: WrongField, cls: type[Layer], written: Written) -> tuple[str, str, str]:
+def _in_the_files_words(
+    one: WrongField, cls: type[Layer], written: Written
+) -> tuple[str, str, str]:
     """Return the key, the text and what was expected, with the key and the value as they stand.
 
     The value of a kind's own key is held under another name: `conv = 0` is about `filters`.

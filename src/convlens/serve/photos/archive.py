@@ -34,7 +34,7 @@ def add_archive(store: PhotoStore, name: str, archive: Path, title: str, limits:
         `PhotoStore.add_by_class`.
     """
     folder = archive.parent / "unpacked"
-    bounds = archives.Limits(
+    bounds = archives.ArchiveLimits(
         entries=4 * limits.photos, total=min(store.room, limits.photo_bytes), ratio=RATIO
     )
     try:
