@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from convlens.studies.trial import Trial
+from convlens.foundation.progress import display, showing
+from convlens.studies.trial import ENDLESS, Trial
 from studies.example import RECIPE, subject
 
 
@@ -34,6 +36,20 @@ def test_it_stops_after_epochs_and_counts_updates() -> None:
     assert one.updates == one.training.steps_per_epoch
     one.go_on()
     assert one.training.progress.epoch == 3
+
+
+def test_no_number_of_epochs_is_promised_where_something_else_ends_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(display, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(display, "_LINE_SECONDS", 0.0)
+    one = Trial(replace(subject(), recipe=RECIPE.changed({"epochs": ENDLESS})))
+    one.stopped = lambda: one.training.progress.epoch >= 2
+    with showing(True):
+        one.go_on()
+    told = capsys.readouterr().err
+    assert "epochs trained" in told
+    assert "of 100,000" not in told
 
 
 def test_it_looks_at_the_validation_images_as_the_training_does() -> None:

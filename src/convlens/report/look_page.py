@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convlens.foundation.decimals import decimal_text
 from convlens.inside.explain import explain
 from convlens.inside.feature_maps import FeatureMaps, FeatureVector
 from convlens.inside.learned_kernels import KernelLayer, Kernels, kernel_layers, learned_kernels
@@ -114,7 +115,12 @@ def _exponentials(look: Look) -> list[tuple[str, str, str, str]]:
     order = np.argsort(-logits, kind="stable")[:5]
     names = look.subject.classes
     return [
-        (names[n], f"{logits[n]:.3f}", f"{powers[n]:.4g}", f"{powers[n] / powers.sum():.2%}")
+        (
+            names[n],
+            f"{logits[n]:.3f}",
+            decimal_text(powers[n], 4),
+            f"{powers[n] / powers.sum():.2%}",
+        )
         for n in order
     ]
 

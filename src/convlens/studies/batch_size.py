@@ -18,6 +18,7 @@ from convlens.report.text_table import Table
 from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
+from convlens.studies.trial import ENDLESS
 from convlens.training.autotune import autotune
 from convlens.training.batches import batch_sizes
 from convlens.training.memory import is_out_of_memory
@@ -81,7 +82,7 @@ def _trial(bench: Bench, size: int, seed: int, epochs: int, seconds: float, most
             "batch_size": size,
             "learning_rate": rate(bench.subject.recipe, size),
             "schedule": "constant",  # a falling rate would need to know its end
-            "epochs": 100_000,
+            "epochs": ENDLESS,
             "epoch_share": 1.0,
             "seed": seed,
         }

@@ -26,6 +26,7 @@ from convlens.report.text_table import Table
 from convlens.studies.findings import Findings, counted, share_text, spread, worked
 from convlens.studies.journal import Values
 from convlens.studies.study import Bench
+from convlens.studies.trial import ENDLESS
 from convlens.training.monitor import Diverged
 from convlens.training.targets import Targets
 
@@ -90,7 +91,7 @@ def _ends(values: list[float]) -> tuple[float, float]:
 
 
 def _range_test(bench: Bench, seed: int, low: float, high: float, steps: int) -> Values:
-    recipe = bench.subject.recipe.changed({"seed": seed, "epochs": 100_000})
+    recipe = bench.subject.recipe.changed({"seed": seed, "epochs": ENDLESS})
 
     def measure() -> Values:
         trial = bench.begin(recipe)

@@ -13,6 +13,9 @@ from convlens.training.job import Job
 from convlens.training.loop import fit
 from convlens.training.torch_training import TorchTraining
 
+ENDLESS = 100_000
+"""Epochs of a training that something else ends, such as its time."""
+
 
 class Trial:
     """A training that goes on for so many epochs or seconds, again and again.
@@ -73,9 +76,11 @@ class Trial:
 
         if epochs is None or progress.epoch < epochs:
             planned = self.job.recipe.epochs if epochs is None else epochs
+            # where something else ends it, nobody knows how many epochs there will be
+            total = None if planned == ENDLESS else planned - progress.epoch
             with (
                 self.job.compute.in_threads(),
-                counted("epochs trained", planned - progress.epoch) as advance,
+                counted("epochs trained", total) as advance,
             ):
 
                 def note(event: dict[str, Any]) -> None:
