@@ -166,7 +166,7 @@ export async function send(label: string, photos: readonly Blob[], recording?: s
       } catch (thrown) {
         const refused = thrown instanceof Alone ? thrown.refused : null;
         if (!refused) throw thrown;
-        told({ added: 0, known: 0, refused: [refused], refused_count: 1 });
+        note({ added: 0, known: 0, refused: [refused], refused_count: 1 });
       } finally {
         wait(label, -part.length);
       }
@@ -216,10 +216,10 @@ function addArchive(file: File) {
 
 function tell(done: AddedPhotos): void {
   take(done.collection);
-  told(done);
+  note(done);
 }
 
-function told(done: Omit<AddedPhotos, "collection">): void {
+function note(done: Omit<AddedPhotos, "collection">): void {
   const before = outcome.value ?? { added: 0, known: 0, refused: [], refusedCount: 0 };
   outcome.value = {
     added: before.added + done.added,

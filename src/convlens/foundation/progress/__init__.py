@@ -55,7 +55,7 @@ def showing(show: bool | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def told(tell: Callable[[str, int, int | None], None]) -> Iterator[None]:
+def reported_to(tell: Callable[[str, int, int | None], None]) -> Iterator[None]:
     """Tell a function how far the work inside is, instead of showing it.
 
     Parameters
@@ -66,7 +66,7 @@ def told(tell: Callable[[str, int, int | None], None]) -> Iterator[None]:
 
     Examples
     --------
-    >>> with told(lambda *progress: print(*progress)):
+    >>> with reported_to(lambda *progress: print(*progress)):
     ...     total = sum(track([1, 2, 3], "numbers added"))
     numbers added 0 3
     numbers added 3 3

@@ -137,14 +137,19 @@ class PhotoTrainings:
         run = self._trainings.running
         if run is None or self._jobs.get(run) != name:
             return None
-        said: schemas.PhotoTraining = {"run": run, "stage": "starting", "done": 0, "total": None}
+        starting: schemas.PhotoTraining = {
+            "run": run,
+            "stage": "starting",
+            "done": 0,
+            "total": None,
+        }
         for line in reversed(self._trainings.said(run)):
             with suppress(ValueError, KeyError, TypeError):
-                spoken = json.loads(line)
-                if spoken["stage"] in _STAGES:
-                    stage, done, total = (spoken[key] for key in ("stage", "done", "total"))
+                line_json = json.loads(line)
+                if line_json["stage"] in _STAGES:
+                    stage, done, total = (line_json[key] for key in ("stage", "done", "total"))
                     return {"run": run, "stage": stage, "done": done, "total": total}
-        return said
+        return starting
 
     def failure(self, name: str) -> schemas.PhotoFailure | None:
         """Return why the last training on a collection failed; None where it did not."""

@@ -17,7 +17,7 @@ from typing import Any
 import convlens
 from convlens.api.opening import PUBLISHED
 from convlens.foundation.errors import ConvlensError
-from convlens.foundation.progress import told
+from convlens.foundation.progress import reported_to
 
 RECIPE = "photos"
 
@@ -28,7 +28,7 @@ def main(file: str) -> int:
     threading.Thread(target=_end_with, args=(order["parent"],), daemon=True).start()
     events = _Events()
     try:
-        with told(events.looking):
+        with reported_to(events.looking):
             convlens.train(
                 data=order["data"],
                 pretrained=PUBLISHED,
@@ -39,8 +39,8 @@ def main(file: str) -> int:
                 seed=0,
             )
     except ConvlensError as error:
-        said = {"what": error.what, "expected": error.expected, "fix": error.fix}
-        print(json.dumps({"error": said}), flush=True)
+        parts = {"what": error.what, "expected": error.expected, "fix": error.fix}
+        print(json.dumps({"error": parts}), flush=True)
         return error.exit_code
     return 0
 

@@ -52,12 +52,12 @@ def add(app: FastAPI, services: Services) -> None:
         """Do what touches the disk, one thing after the other."""
         return await services.storing.run(work, *args, **kwargs)
 
-    def told(collection: Collection) -> schemas.PhotoCollection:
-        return _told(collection, services)
+    def described(collection: Collection) -> schemas.PhotoCollection:
+        return _described(collection, services)
 
     def added(result: Added) -> schemas.AddedPhotos:
         return {
-            "collection": told(result.collection),
+            "collection": described(result.collection),
             "added": result.added,
             "known": result.known,
             "refused": [
@@ -87,7 +87,7 @@ def add(app: FastAPI, services: Services) -> None:
             raise wrong("classes", "classes is not a list of names", "a list of texts")
         if len(names) > _NAMES:
             raise wrong("classes", f"there are {len(names)} names", f"at most {_NAMES}")
-        return json_response(told(await run(store.create, names)))
+        return json_response(described(await run(store.create, names)))
 
     @app.get(
         "/v1/photos/{collection}",
@@ -96,7 +96,7 @@ def add(app: FastAPI, services: Services) -> None:
         responses=answers(schemas.PhotoCollection, 404),
     )
     async def one(collection: Name) -> Response:
-        return json_response(told(await run(store.collection, collection)))
+        return json_response(described(await run(store.collection, collection)))
 
     @app.delete(
         "/v1/photos/{collection}",
@@ -113,12 +113,12 @@ def add(app: FastAPI, services: Services) -> None:
     @app.post("/v1/photos/{collection}/classes", tags=["photos"], **ADD_CLASS)
     async def add_class(request: Request, collection: Name) -> Response:
         title = await _title(request)
-        return json_response(told(await run(store.add_class, collection, title)))
+        return json_response(described(await run(store.add_class, collection, title)))
 
     @app.post("/v1/photos/{collection}/classes/{label}", tags=["photos"], **RENAME_CLASS)
     async def rename_class(request: Request, collection: Name, label: Label) -> Response:
         title = await _title(request)
-        return json_response(told(await run(store.rename_class, collection, label, title)))
+        return json_response(described(await run(store.rename_class, collection, label, title)))
 
     @app.delete(
         "/v1/photos/{collection}/classes/{label}",
@@ -127,7 +127,7 @@ def add(app: FastAPI, services: Services) -> None:
         responses=answers(schemas.PhotoCollection, 404),
     )
     async def remove_class(collection: Name, label: Label) -> Response:
-        return json_response(told(await run(store.remove_class, collection, label)))
+        return json_response(described(await run(store.remove_class, collection, label)))
 
     @app.post("/v1/photos/{collection}/classes/{label}/images", tags=["photos"], **ADD_PHOTOS)
     async def add_photos(
@@ -181,7 +181,7 @@ def add(app: FastAPI, services: Services) -> None:
         responses=answers(schemas.PhotoCollection, 404),
     )
     async def remove(collection: Name, photo: str) -> Response:
-        return json_response(told(await run(store.remove, collection, photo)))
+        return json_response(described(await run(store.remove, collection, photo)))
 
     @app.post("/v1/photos/{collection}/training", tags=["photos"], **TRAIN_PHOTOS)
     async def train(collection: Name) -> Response:
@@ -189,7 +189,7 @@ def add(app: FastAPI, services: Services) -> None:
         return json_response(content, 202)
 
 
-def _told(collection: Collection, services: Services) -> schemas.PhotoCollection:
+def _described(collection: Collection, services: Services) -> schemas.PhotoCollection:
     trained = collection.trained
     trainings = services.photo_trainings
     # a run that was deleted by hand is no longer there to be shown

@@ -367,8 +367,8 @@ class Trainings:
         if code is None:
             self._current = current
             return
-        told = None if current.killed else code
-        there = current.job.ended(current.name, self._registry.root, told, current.output)
+        exit_code = None if current.killed else code
+        there = current.job.ended(current.name, self._registry.root, exit_code, current.output)
         if there:
             self._registry.settle(current.name)
         elif not current.job.resumable:
