@@ -12,7 +12,7 @@ import networks
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import InputError
 from convlens.network import Network
-from convlens.weights.keras_layout import from_keras, keras_shapes, to_keras
+from convlens.weights.keras_layout import feature_orders, from_keras, keras_shapes, to_keras
 
 
 @given(networks.written)
@@ -44,3 +44,20 @@ def test_a_sum_whose_sides_keras_orders_differently_is_refused() -> None:
     network = Network(input=(2, 2, 2), layers=layers)
     with pytest.raises(InputError, match=r'"residual1" adds flattened maps'):
         to_keras(network, TorchModel(network).weights())
+
+
+def test_features_that_are_put_one_after_the_other_keep_each_branchs_order() -> None:
+    branches = [[{"flatten": True}], [{"flatten": True}, {"linear": 3}]]
+    network = Network(
+        input=(2, 2, 2), layers=[{"branches": branches, "join": "concat"}, {"linear": 2}]
+    )
+    orders = feature_orders(network)
+    assert orders["linear1"].tolist() == [0, 4, 1, 5, 2, 6, 3, 7, 8, 9, 10]
+    assert orders["concat1.branch2.linear1"].tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+
+
+def test_a_product_whose_sides_keras_orders_differently_is_refused() -> None:
+    branches = [[{"flatten": True}], [{"flatten": True}, {"linear": 8}]]
+    network = Network(input=(2, 2, 2), layers=[{"branches": branches, "join": "multiply"}])
+    with pytest.raises(InputError, match='"multiply1" multiplies flattened maps'):
+        feature_orders(network)
