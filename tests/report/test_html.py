@@ -209,3 +209,10 @@ def test_the_page_says_that_a_training_stopped_early() -> None:
     recipe = {**run.recipe, "patience": 3}
     status = {**run.status, "epoch": 4, "epochs": 9}
     assert "Training stopped early" in Page(render(replace(run, recipe=recipe, status=status))).text
+
+
+def test_options_and_words_with_hyphens_stay_on_one_line() -> None:
+    environment = {"command": "convlens train --seed 0", "platform": "x" * 20 + "-x86_64"}
+    page = render(replace(examples.run(), environment=environment))
+    assert '<dd>convlens train <span class="whole">--seed</span> 0</dd>' in page
+    assert f"<dd>{'x' * 20}-x86_64</dd>" in page  # too long for a phone

@@ -101,6 +101,7 @@ def _environment() -> Environment:
     others = (numbers.text, numbers.shape, numbers.size, numbers.duration, numbers.moment)
     environment.filters |= {write.__name__: write for write in (*counts, *others)}
     environment.filters |= {"preparation": preparation, "split_words": split_words}
+    environment.filters["unbroken"] = numbers.unbroken
     return environment
 
 

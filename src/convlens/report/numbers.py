@@ -146,11 +146,20 @@ def moment(value: object) -> str:
     return f"{time:%Y-%m-%d %H:%M} {time.tzname() or ''}".rstrip()
 
 
-def unbroken(value: object) -> Markup:
-    """Keep words with hyphens on one line, where a page would break them at the hyphen.
+_HYPHENS = re.compile(r"--?\w+(?:-\w+)*|\w+(?:-\w+)+")
+_LONGEST_WHOLE = 24
+"""Characters; longer words may need to be broken on a phone."""
 
-    >>> unbroken("grad-cam & <seed 0>")
-    Markup('<span class="whole">grad-cam</span> &amp; &lt;seed 0&gt;')
+
+def unbroken(value: object) -> Markup:
+    """Keep options and words with hyphens on one line; a page would break them at the hyphen.
+
+    >>> unbroken("grad-cam & --seed 0")
+    Markup('<span class="whole">grad-cam</span> &amp; <span class="whole">--seed</span> 0')
     """
-    kept = r'<span class="whole">\g<0></span>'
-    return Markup(re.sub(r"\w+(?:-\w+)+", kept, str(escape(text(value)))))  # noqa: S704 - escaped
+
+    def kept(word: re.Match[str]) -> str:
+        whole = len(word[0]) <= _LONGEST_WHOLE
+        return f'<span class="whole">{word[0]}</span>' if whole else word[0]
+
+    return Markup(_HYPHENS.sub(kept, str(escape(text(value)))))  # noqa: S704 - escaped
