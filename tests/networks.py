@@ -47,18 +47,26 @@ depthwise = st.builds(
 )
 pool = st.builds(
     _merged,
-    st.one_of(st.fixed_dictionaries({"max_pool": pair}), st.fixed_dictionaries({"avg_pool": pair})),
-    optional(stride=small_pair, padding=padding),
+    st.one_of(
+        st.fixed_dictionaries({"max_pool": pair}),
+        st.fixed_dictionaries({"avg_pool": pair}, optional={"count_padding": st.booleans()}),
+    ),
+    optional(stride=small_pair, padding=padding, ceil=st.booleans()),
 )
 simple = st.sampled_from(
     [
         *({kind.kind: True} for kind in ACTIVATIONS),
         {"leaky_relu": 0.2},
+        {"elu": 0.5},
         {"batch_norm": True},
         {"scale": True},
         {"scale": True, "initial": 0.1},
         {"batch_norm": True, "epsilon": 0.001},
         {"dropout": 0.3},
+        {"drop_path": 0.2},
+        {"layer_norm": True, "epsilon": 0.01},
+        {"pad": 1},
+        {"pad": [0, 1, 2, 1], "mode": "replicate"},
     ]
 )
 residual = st.builds(
@@ -123,6 +131,7 @@ head = st.one_of(
     st.just([]),
     st.just([{"global_avg_pool": True}]),
     st.just([{"global_max_pool": True}]),
+    st.just([{"adaptive_avg_pool": [2, 3]}]),
     st.builds(
         lambda n, last: [{"flatten": True}, {"linear": n}, *last],
         st.integers(2, 6),

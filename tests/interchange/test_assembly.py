@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convlens.foundation.errors import InputError, NetworkError
+from convlens.foundation.errors import NetworkError
 from convlens.interchange.assembly import Built, Node, Pad, Piece, build
 from convlens.network import Network
-from convlens.network.layers import Add, Conv, MaxPool, ReLU
+from convlens.network.layers import Add, AvgPool, Concat, Conv, MaxPool, ReLU
+from convlens.network.layers import Pad as PadLayer
 
 PAD = Node("pad", ("x",), (Piece(Pad((0, 1, 0, 1))),))
 
@@ -46,19 +47,38 @@ def test_zeros_that_two_convolutions_read_go_to_both() -> None:
     assert {step.layer.padding for step in result.network.plan().steps[:2]} == {(0, 1, 0, 1)}
 
 
+def test_zeros_that_a_mean_counts_go_to_it() -> None:
+    mean = Node("p", ("pad",), (Piece(AvgPool(kernel=2)),))
+    [layer] = built(PAD, mean).network.layers
+    assert layer == AvgPool(kernel=2, padding=(0, 1, 0, 1), count_padding=True)
+
+
 @pytest.mark.parametrize(
-    ("after", "named"),
+    "after",
     [
-        ([Node("p", ("pad",), (Piece(MaxPool(kernel=2)),))], "max_pool"),
-        ([Node("p", ("pad",), (Piece(Pad((1, 1, 1, 1))),))], "more padding"),
-        ([Node("s", ("pad", "pad"), (Piece(Add()),))], "add"),
-        ([conv("c", "pad", padding="same")], "conv"),
-        ([], "the end"),
+        [Node("p", ("pad",), (Piece(MaxPool(kernel=2)),))],
+        [Node("p", ("pad",), (Piece(AvgPool(kernel=2, ceil=True)),))],
+        [Node("p", ("pad",), (Piece(AvgPool(kernel=1)),))],
+        [Node("s", ("pad", "pad"), (Piece(Add()),))],
+        [conv("c", "pad", padding="same")],
+        [conv("c", "pad"), Node("s", ("c", "pad"), (Piece(Concat()),))],
+        [],
     ],
+    ids=lambda nodes: " ".join(piece.layer.kind for node in nodes for piece in node.pieces),
 )
-def test_zeros_before_anything_else_are_refused(after: list[Node], named: str) -> None:
-    with pytest.raises(InputError, match=f"zeros are padded before {named}"):
-        built(PAD, *after)
+def test_zeros_before_anything_else_are_a_layer(after: list[Node]) -> None:
+    first, *others = built(PAD, *after).network.layers
+    assert isinstance(first, PadLayer)
+    assert first.padding == (0, 1, 0, 1)
+    assert all(getattr(layer, "padding", None) != (0, 1, 0, 1) for layer in others)
+
+
+def test_zeros_before_zeros_are_both_kept() -> None:
+    more = Node("more", ("pad",), (Piece(Pad((1, 1, 1, 1))),))
+    pad, layer = built(PAD, more, conv("c", "more")).network.layers
+    assert isinstance(pad, PadLayer)
+    assert isinstance(layer, Conv)
+    assert layer.padding == (1, 1, 1, 1)
 
 
 def test_zeros_that_do_not_lead_to_the_output_do_no_harm() -> None:

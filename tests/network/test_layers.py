@@ -124,8 +124,11 @@ def test_residual_blocks_cannot_nest_without_end() -> None:
 )
 def test_layers_that_need_maps_refuse_a_vector_or_pass_it_on(kind: str) -> None:
     values = {"conv": 4, "depthwise": 1, "max_pool": 2, "avg_pool": 2, "dropout": 0.5}
+    values |= {"adaptive_avg_pool": 2, "pad": 1, "channels": 2, "channel_shuffle": 2}
+    values |= {"group_norm": 2, "local_response_norm": 5, "drop_path": 0.5}
     layer = read({kind: values.get(kind, True)})
-    if "pool" in kind or kind in ("conv", "depthwise"):
+    on_maps = ("conv", "depthwise", "pad", "channels", "channel_shuffle")
+    if "pool" in kind or kind in (*on_maps, "group_norm", "local_response_norm"):
         with pytest.raises(NetworkError, match="needs maps"):
             layer.output((16,))
     else:

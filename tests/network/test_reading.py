@@ -77,14 +77,36 @@ def advised(layer: Any) -> list[dict[str, Any]]:
         ({"type": "Dropout", "p": 0.5}, [{"dropout": 0.5}]),
         ({"MaxPooling2D": 2, "strides": 2}, [{"max_pool": 2, "stride": 2}]),
         ({"max_pool": 2, "pool_size": 2}, None),
-        ({"AdaptiveAvgPool2d": 1}, [{"global_avg_pool": True}]),
+        ({"AdaptiveAvgPool2d": [6, 6]}, [{"adaptive_avg_pool": [6, 6]}]),
+        ({"type": "AdaptiveAvgPool2d", "output_size": 7}, [{"adaptive_avg_pool": 7}]),
+        (
+            {"AvgPool2d": 3, "stride": 2, "padding": 1, "count_include_pad": True},
+            [{"avg_pool": 3, "stride": 2, "padding": 1, "count_padding": True}],
+        ),
+        (
+            {"MaxPool2d": 3, "stride": 2, "ceil_mode": True},
+            [{"max_pool": 3, "stride": 2, "ceil": True}],
+        ),
+        ({"conv": 8, "pad": 1}, [{"conv": 8, "padding": 1}]),
+        ({"pad": 1, "Conv2d": 8}, [{"conv": 8, "padding": 1}]),
+        ({"type": "Conv2d", "channels": 8, "pad": 1}, [{"conv": 8, "padding": 1}]),
+        ({"ZeroPad2d": 1}, [{"pad": 1}]),
+        ({"ReflectionPad2d": 2}, [{"pad": 2, "mode": "reflect"}]),
+        ({"pad": 1, "padding_mode": "replicate"}, [{"pad": 1, "mode": "replicate"}]),
+        ({"ChannelShuffle": 2}, [{"channel_shuffle": 2}]),
+        ({"GroupNorm": 1, "eps": 1e-6}, [{"group_norm": 1, "epsilon": 1e-6}]),
+        ({"LocalResponseNorm": 5, "k": 2.0}, [{"local_response_norm": 5, "k": 2.0}]),
+        ({"StochasticDepth": 0.1}, [{"drop_path": 0.1}]),
         ({"bn": 32}, [{"batch_norm": True}]),
         ({"batch_norm": True, "eps": 1e-3}, [{"batch_norm": True, "epsilon": 1e-3}]),
         ({"activation": "relu"}, [{"relu": True}]),
-        ({"activation": "tanh"}, [{"gelu": True}]),
+        ({"activation": "tanh"}, [{"tanh": True}]),
+        ({"activation": "mish"}, [{"silu": True}]),
+        ({"nn.ELU": True, "alpha": 0.5}, [{"elu": 0.5}]),
         ({"leaky_relu": True, "negative_slope": 0.2}, [{"leaky_relu": 0.2}]),
         ({"PReLU": True}, [{"leaky_relu": 0.25}]),
-        ({"layer_norm": True}, [{"batch_norm": True}]),
+        ({"LayerNorm": True, "eps": 1e-6}, [{"layer_norm": True, "epsilon": 1e-6}]),
+        ({"rms_norm": True}, [{"layer_norm": True}]),
         (
             {"SeparableConv2D": 16, "kernel_size": 5, "padding": "same"},
             [{"depthwise": 1, "kernel": 5, "padding": "same"}, {"conv": 16, "kernel": 1}],
@@ -119,12 +141,11 @@ def test_a_kind_by_another_name_is_told_by_its_own() -> None:
 
 
 def test_a_kind_that_does_not_exist_is_told_with_the_nearest_and_how_it_differs() -> None:
-    (mistake,) = mistakes({"input": [1, 8, 8], "layers": [{"tanh": True}]})
+    (mistake,) = mistakes({"input": [1, 8, 8], "layers": [{"mish": True}]})
     assert mistake.what == (
-        'convlens has no "tanh": its nearest is gelu, and tanh keeps values between -1 and 1, '
-        "gelu lets large ones through"
+        'convlens has no "mish": its nearest is silu, and silu is smooth and nearly the same'
     )
-    assert mistake.to_do == "write { gelu = true }"
+    assert mistake.to_do == "write { silu = true }"
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_with_their_lines(tmp_path: Path) -> None:

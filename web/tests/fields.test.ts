@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Setting } from "../src/model/contract";
-import { changed, fresh, offered, read, settingsOf, shown, usual } from "../src/workbench/fields";
+import { changed, fresh, offered, read, settingsOf, shown, switched, usual } from "../src/workbench/fields";
 import { WRITTEN_KINDS } from "../src/kinds/kinds";
 import { kindOf } from "../src/model/tree";
 import { namesOf } from "../src/workbench/names";
@@ -30,6 +30,15 @@ test("an empty field shows the default, and that pools move by their kernel", ()
     "3, 5",
     "",
   ]);
+});
+
+test("a switch is written only where it is not as usual", () => {
+  const setting = (name: Setting["name"], value: boolean): Setting => ({ name, key: name, required: false, default: value });
+  const [bias, ceil] = [setting("bias", true), setting("ceil", false)];
+  expect(switched({ conv: 8 }, bias, false)).toEqual({ conv: 8, bias: false });
+  expect(switched({ conv: 8, bias: false }, bias, true)).toEqual({ conv: 8 });
+  expect(switched({ max_pool: 3 }, ceil, true)).toEqual({ max_pool: 3, ceil: true });
+  expect(switched({ max_pool: 3, ceil: true }, ceil, false)).toEqual({ max_pool: 3 });
 });
 
 test("layers are numbered by kind, and keep names of their own", () => {

@@ -48,7 +48,7 @@ test("a layer without a constant that it is computed with is refused, and one wi
 });
 
 test.each(Object.entries(POINTWISE) as [string, Pointwise][])("the last line of %s comes to its value", (_, record) => {
-  const names = [...(record.constants ?? []), ...(record.arrays ?? [])];
+  const names = [...(record.constants ?? []), ...(record.arrays ?? []), ...(record.moments ?? [])];
   const numbers = Object.fromEntries(names.map((name, i) => [name, 0.25 + 0.1 * i]));
   for (const x of [-3.5, -0.2, 0, 0.7, 4]) {
     const lines = record.lines(x, numbers);

@@ -167,7 +167,7 @@ def _first_cells(
     cells: dict[str, CellComputation] = {}
     kinds: set[str] = set()
     for layer in maps:
-        if layer.kind in kinds or layer.kind in ("flatten", "dropout"):
+        if layer.kind in kinds or layer.kind in ("flatten", "dropout", "drop_path"):
             continue
         kinds.add(layer.kind)
         values = layer.values if len(layer.shape) == 1 else layer.maps  # type: ignore[union-attr]

@@ -80,17 +80,19 @@ def layer(spec: layers.AnyLayer, shape: Shape, place: str, seed: int) -> list[An
             if padding == "valid":
                 return [keras.layers.AveragePooling2D(size, **settings)]
             # on the torch backend Keras's "same" divides by the padding too
+            settings["counted"] = ((0, 0), *spec.counted(shape), (0, 0))
             return [AveragePooling2D(size, pads=_pads(windows), **settings)]
         case layers.GlobalMaxPool():
             return [keras.layers.GlobalMaxPooling2D(keepdims=True, name=name, **_MAPS)]
         case layers.GlobalAvgPool():
             return [keras.layers.GlobalAveragePooling2D(keepdims=True, name=name, **_MAPS)]
-        case layers.Dropout():
-            return [keras.layers.Dropout(spec.rate, seed=seed, name=name, **_PLAIN)]
-        case layers.Pointwise():
+        case layers.Described():
             call = spec.keras(shape)
-            kind = getattr(keras.layers, call.name)
-            return [kind(*call.arguments, **call.settings, name=name, **_PLAIN)]
+            kind = getattr(keras.layers, call.name, None) or _OWN[call.name]
+            settings = {**call.settings, "name": name, **_PLAIN}
+            if call.name == "Dropout":
+                settings["seed"] = seed
+            return [kind(*call.arguments, **settings)]
         case layers.Flatten():
             flatten = keras.layers.Flatten(name=name, **_MAPS)
             if len(shape) == 1 or shape[1:] == (1, 1):
@@ -239,9 +241,124 @@ class MaxPooling2D(_Padded, keras.layers.MaxPooling2D):  # type: ignore[misc]
 
 @_register
 class AveragePooling2D(_Padded, keras.layers.AveragePooling2D):  # type: ignore[misc]
-    """Keras's average pooling over each window's real cells: padding is not counted."""
+    """Keras's average pooling over each window's real cells.
+
+    Padding is not counted but for the cells in `counted`, a part of `pads`.
+    """
+
+    def __init__(self, *args: Any, counted: Pads, **settings: Any) -> None:
+        self.counted = tuple(tuple(pair) for pair in counted)
+        super().__init__(*args, **settings)
 
     def call(self, images: Any) -> Any:
-        """Return the mean with zeros for padding, divided by the share of real cells."""
-        share = super().call(self.padded(keras.ops.ones_like(images[:1, :, :, :1])))
+        """Return the mean with zeros for padding, divided by the share of cells that count."""
+        real = keras.ops.ones_like(images[:1, :, :, :1])
+        real = keras.ops.pad(real, self.counted, constant_values=1.0)
+        uncounted = tuple(
+            (before - b, after - a)
+            for (before, after), (b, a) in zip(self.pads, self.counted, strict=True)
+        )
+        share = super().call(keras.ops.pad(real, uncounted))
         return super().call(self.padded(images)) / share
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "counted": self.counted}
+
+
+class _OnMaps(keras.layers.Layer):  # type: ignore[misc]
+    """A layer on `(N, H, W, C)` without weights, with settings that are written as they came."""
+
+    def __init__(self, *settings: Any, **usual: Any) -> None:
+        super().__init__(**usual)
+        self.settings = settings
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "settings": self.settings}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Make the layer again."""
+        settings = config.pop("settings")
+        return cls(*settings, **config)
+
+
+@_register
+class Channels(_OnMaps):
+    """The maps from one number to before another."""
+
+    def call(self, images: Any) -> Any:
+        """Leave the other maps out."""
+        start, stop = self.settings
+        return images[..., start:stop]
+
+
+@_register
+class ChannelShuffle(_OnMaps):
+    """The first map of each group, then the second of each, and so on."""
+
+    def call(self, images: Any) -> Any:
+        """Write the maps in rows of a group each, and read them by columns."""
+        (groups,) = self.settings
+        _, height, width, channels = images.shape
+        parted = keras.ops.reshape(images, (-1, height, width, groups, channels // groups))
+        mixed = keras.ops.transpose(parted, (0, 1, 2, 4, 3))
+        return keras.ops.reshape(mixed, (-1, height, width, channels))
+
+
+@_register
+class BorderPadding2D(_OnMaps):
+    """A mirror image of what is beside the border ("reflect"), or its cells again ("replicate")."""
+
+    def call(self, images: Any) -> Any:
+        """Take rows and columns again: Keras's backends do not have the same ways to pad."""
+        sides, mode = self.settings
+        for axis, (before, after) in enumerate(sides, start=1):
+            last = images.shape[axis] - 1
+            taken = [
+                last - abs(last - abs(i)) if mode == "reflect" else min(max(i, 0), last)
+                for i in range(-before, last + 1 + after)
+            ]
+            images = keras.ops.take(images, taken, axis=axis)
+        return images
+
+
+@_register
+class AdaptiveAveragePooling2D(_OnMaps):
+    """The mean of each part of a map; Keras has this layer itself since version 3.13."""
+
+    def call(self, images: Any) -> Any:
+        """Multiply with each row's and each column's share in the parts."""
+        (size,) = self.settings
+        parts = layers.AdaptiveAvgPool(size=size)
+        _, height, width, channels = images.shape
+        rows, columns = parts.shares((channels, height, width))
+        means = keras.ops.einsum("nhwc,ih->niwc", images, rows.astype("float32"))
+        return keras.ops.einsum("niwc,jw->nijc", means, columns.astype("float32"))
+
+
+@_register
+class LocalResponseNormalization(_OnMaps):
+    """`x / (k + alpha * squares / size) ^ beta`, with the squares of `size` maps around each."""
+
+    def call(self, images: Any) -> Any:
+        """Sum the squares of neighbouring maps, map by map."""
+        size, alpha, beta, k = self.settings
+        half, count = size // 2, images.shape[-1]
+        squares = keras.ops.pad(images * images, ((0, 0), (0, 0), (0, 0), (half, half)))
+        total = sum(squares[..., i : i + count] for i in range(size))
+        return images / (k + alpha * total / size) ** beta
+
+
+_OWN = {
+    kind.__name__: kind
+    for kind in (
+        Channels,
+        ChannelShuffle,
+        BorderPadding2D,
+        AdaptiveAveragePooling2D,
+        LocalResponseNormalization,
+    )
+}
+"""What Keras does not have of the kinds that say how Keras writes them."""

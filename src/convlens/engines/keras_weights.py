@@ -11,7 +11,7 @@ import numpy as np
 
 from convlens.engines import Float32
 from convlens.network.arithmetic import Shape
-from convlens.network.layers import Layer, Pointwise
+from convlens.network.layers import Described, Layer
 
 _KERNEL = {"weight": "kernel", "bias": "bias"}
 
@@ -23,7 +23,7 @@ def attribute(layer: Layer, array: str) -> str:
     >>> attribute(Linear(features=3), "weight"), attribute(BatchNorm(), "weight")
     ('kernel', 'gamma')
     """
-    return (layer.keras_arrays if isinstance(layer, Pointwise) else _KERNEL)[array]
+    return (layer.keras_arrays if isinstance(layer, Described) else _KERNEL)[array]
 
 
 _FROM_KERAS = {"conv": (3, 2, 0, 1), "depthwise": (2, 3, 0, 1), "linear": (1, 0)}

@@ -1,6 +1,6 @@
 """Every layer kind as its formula, in NumPy float64: written to be read beside a textbook.
 
-The kinds that make each value from one value carry theirs (`convlens.network.layers.Pointwise`).
+Some kinds carry theirs (`convlens.network.layers.Described`).
 
 Maps are `(N, C, H, W)` and features `(N, F)`, as everywhere in convlens. What a window covers
 is cut out once, by `sliding`, and each layer that slides is one line on the result. All layers
@@ -10,6 +10,7 @@ compute as in evaluation: batch norm uses its running moments and dropout does n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from math import prod
 from typing import assert_never
@@ -19,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from convlens.network import layers
-from convlens.network.arithmetic import Window
+from convlens.network.arithmetic import Pair, Window
 
 Float64 = NDArray[np.float64]
 
@@ -118,10 +119,23 @@ def max_pool(maps: Float64, windows: tuple[Window, Window]) -> Float64:
     return largest
 
 
-def avg_pool(maps: Float64, windows: tuple[Window, Window]) -> Float64:
-    """Return the mean of each window's real cells (docs/decisions/0002)."""
-    real = sliding(np.ones_like(maps[:1, :1]), windows).sum(axis=(4, 5))
-    mean: Float64 = sliding(maps, windows).sum(axis=(4, 5)) / real
+def avg_pool(
+    maps: Float64,
+    windows: tuple[Window, Window],
+    counted: tuple[Pair, Pair] = ((0, 0), (0, 0)),
+) -> Float64:
+    """Return the mean of each window's real cells (docs/decisions/0002).
+
+    `counted` is the part of the padding that is real too, before and after the rows and the
+    columns: zeros that the mean counts.
+    """
+    grown = np.pad(maps, ((0, 0), (0, 0), *counted))
+    rows, columns = (
+        replace(window, before=window.before - before, after=window.after - after)
+        for window, (before, after) in zip(windows, counted, strict=True)
+    )
+    real = sliding(np.ones_like(grown[:1, :1]), (rows, columns)).sum(axis=(4, 5))
+    mean: Float64 = sliding(grown, (rows, columns)).sum(axis=(4, 5)) / real
     return mean
 
 
@@ -168,12 +182,12 @@ def output(
         case layers.MaxPool():
             return max_pool(values, layer.windows(shape))
         case layers.AvgPool():
-            return avg_pool(values, layer.windows(shape))
+            return avg_pool(values, layer.windows(shape), layer.counted(shape))
         case layers.GlobalMaxPool():
             return np.asarray(values.max(axis=(2, 3), keepdims=True))
         case layers.GlobalAvgPool():
             return np.asarray(values.mean(axis=(2, 3), keepdims=True))
-        case layers.Pointwise():
+        case layers.Described():
             return layer.compute(values, arrays)
         case layers.Flatten():
             return values.reshape(len(values), prod(shape))

@@ -138,18 +138,18 @@ def module(spec: layers.AnyLayer, shape: Shape) -> nn.Module:
             filters, groups = spec.sizes(shape[0])
             return Conv2d(shape[0], filters, spec.windows(shape), groups=groups, bias=spec.bias)
         case layers.MaxPool():
-            return MaxPool2d(spec.windows(shape))
+            return MaxPool2d(spec, shape)
         case layers.AvgPool():
-            return AvgPool2d(spec.windows(shape))
+            return AvgPool2d(spec, shape)
         case layers.GlobalMaxPool():
             return nn.AdaptiveMaxPool2d(1)
         case layers.GlobalAvgPool():
             return nn.AdaptiveAvgPool2d(1)
-        case layers.Pointwise():
+        case layers.Described():
             call = spec.torch(shape)
             kind = _OWN.get(call.name) or getattr(nn, call.name)
-            pointwise: nn.Module = kind(*call.arguments, **call.settings)
-            return pointwise
+            described: nn.Module = kind(*call.arguments, **call.settings)
+            return described
         case layers.Flatten():
             return nn.Flatten()
         case layers.Linear():
@@ -207,43 +207,53 @@ class Conv2d(nn.Conv2d):
         return super().forward(images)
 
 
-class MaxPool2d(nn.Module):
-    """Max pooling; padded cells hold minus infinity and never win."""
+class _Pool2d(nn.Module):
+    """What both pools know of their windows, and whether PyTorch has them so."""
 
-    def __init__(self, windows: tuple[Window, Window]) -> None:
+    def __init__(self, spec: layers.MaxPool | layers.AvgPool, shape: Shape) -> None:
         super().__init__()
+        windows, written = spec.windows(shape), spec.unrounded(shape)
         self.kernel = (windows[0].kernel, windows[1].kernel)
         self.stride = (windows[0].stride, windows[1].stride)
         # torch pools accept symmetric padding of at most half the kernel
-        self.native = _symmetric(windows) and all(w.before <= w.kernel // 2 for w in windows)
-        self.padding = (windows[0].before, windows[1].before) if self.native else (0, 0)
+        self.native = _symmetric(written) and all(w.before <= w.kernel // 2 for w in written)
+        self.padding = (written[0].before, written[1].before)
+        self.ceil = spec.rounds_up()
         self.pads = _pads(windows)
+
+
+class MaxPool2d(_Pool2d):
+    """Max pooling; padded cells hold minus infinity and never win."""
 
     def forward(self, images: Tensor) -> Tensor:
-        if not self.native:
-            images = F.pad(images, self.pads, value=float("-inf"))
-        return F.max_pool2d(images, self.kernel, self.stride, self.padding)
+        if self.native:
+            return F.max_pool2d(images, self.kernel, self.stride, self.padding, ceil_mode=self.ceil)
+        images = F.pad(images, self.pads, value=float("-inf"))
+        return F.max_pool2d(images, self.kernel, self.stride)
 
 
-class AvgPool2d(nn.Module):
-    """Average pooling over each window's real cells: padding is not counted."""
+class AvgPool2d(_Pool2d):
+    """Average pooling over each window's real cells, and over padding where that counts."""
 
-    def __init__(self, windows: tuple[Window, Window]) -> None:
-        super().__init__()
-        self.kernel = (windows[0].kernel, windows[1].kernel)
-        self.stride = (windows[0].stride, windows[1].stride)
-        self.native = _symmetric(windows) and all(w.before <= w.kernel // 2 for w in windows)
-        self.padding = (windows[0].before, windows[1].before)
-        self.pads = _pads(windows)
+    def __init__(self, spec: layers.AvgPool, shape: Shape) -> None:
+        super().__init__(spec, shape)
+        self.count_padding = spec.count_padding
+        rows, columns = spec.counted(shape)
+        self.counted = (*columns, *rows)
+        left, right, top, bottom = (
+            all_ - counted for all_, counted in zip(self.pads, self.counted, strict=True)
+        )
+        self.uncounted = (left, right, top, bottom)
 
     def forward(self, images: Tensor) -> Tensor:
         if self.native:
             return F.avg_pool2d(
-                images, self.kernel, self.stride, self.padding, count_include_pad=False
+                images, self.kernel, self.stride, self.padding, self.ceil, self.count_padding
             )
+        images = F.pad(images, self.counted)
         real = torch.ones_like(images[:1, :1])
-        share = F.avg_pool2d(F.pad(real, self.pads), self.kernel, self.stride)
-        return F.avg_pool2d(F.pad(images, self.pads), self.kernel, self.stride) / share
+        share = F.avg_pool2d(F.pad(real, self.uncounted), self.kernel, self.stride)
+        return F.avg_pool2d(F.pad(images, self.uncounted), self.kernel, self.stride) / share
 
 
 class Scale(nn.Module):
@@ -257,5 +267,39 @@ class Scale(nn.Module):
         return values * self.weight.view(-1, *(1,) * (values.ndim - 2))
 
 
-_OWN: dict[str, type[nn.Module]] = {"Scale": Scale}
+class LayerNorm2d(nn.LayerNorm):
+    """Layer normalisation over the channels in each place of `(N, C, H, W)` maps."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return super().forward(maps.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class DropPath(nn.Module):
+    """All values of a share of the images left out in training, the others scaled to make up."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return values
+        kept = values.new_empty((len(values), *(1,) * (values.ndim - 1)))
+        return values * kept.bernoulli_(1 - self.rate).div_(1 - self.rate)
+
+
+class Channels(nn.Module):
+    """The maps from one number to before another."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps[:, self.start : self.stop]
+
+
+_OWN: dict[str, type[nn.Module]] = {
+    kind.__name__: kind for kind in (Scale, LayerNorm2d, DropPath, Channels)
+}
 """What PyTorch does not have of the kinds that say how PyTorch writes them."""

@@ -207,7 +207,11 @@ def _pooling(computation: Pooling) -> list[str]:
     height, width = computation.padding.shape
     shown = Rounded(computation.patch, computation.total)
     cells = [
-        (f"row {row}, column {column}", "", shown(computation.patch[i, j]))
+        (
+            f"row {row}, column {column}{_outside(computation, row, column)}",
+            "",
+            shown(computation.patch[i, j]),
+        )
         for i, row in enumerate(computation.rows)
         for j, column in enumerate(computation.columns)
         if not computation.padding[i, j]
@@ -236,6 +240,12 @@ def _pooling(computation: Pooling) -> list[str]:
         f"  max = {shown(computation.total):f} at {best}{first}",
         *_note(shown, factors=False),
     ]
+
+
+def _outside(computation: Pooling, row: int, column: int) -> str:
+    """Mark a cell of padding that a mean counts."""
+    _, height, width = computation.input_shape
+    return "" if 0 <= row < height and 0 <= column < width else " (padding)"
 
 
 def _addition(computation: Addition) -> list[str]:
@@ -280,7 +290,7 @@ def _elementwise(computation: Elementwise) -> list[str]:
     numbers = {"x": computation.value, **computation.constants, "result": computation.total}
     rounded = any(float(f"{value:.6g}") != value for value in numbers.values())
     lines = [f"  {name} = {value:.6g}" for name, value in numbers.items()]
-    if computation.source != computation.cell:
+    if computation.source is not None and computation.source != computation.cell:
         channel, row, column = computation.source
         lines[0] += f" (map {channel}, row {row}, column {column})"
     note = ["  (rounded to six digits)"] if rounded else []

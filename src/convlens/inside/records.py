@@ -162,7 +162,8 @@ class Pooling(CellComputation):
     rows, columns : int arrays (kernel height,), (kernel width,)
         Rows and columns of the layer's input, in the cell's own channel.
     padding : bool array (kernel height, kernel width)
-        Which cells of the patch are padding. They take no part.
+        Which cells of the patch are padding that takes no part. Padding that a mean counts is not
+        among them: it is 0 in `patch`.
     patch : array (kernel height, kernel width)
         The input under the window, NaN in the padding.
     winner : (int, int) or None
@@ -178,7 +179,7 @@ class Pooling(CellComputation):
 
     @property
     def counted(self) -> int:
-        """Number of real cells in the window: what a mean divides by."""
+        """Number of cells in the window that take part: what a mean divides by."""
         return int(np.count_nonzero(~self.padding))
 
 
@@ -221,8 +222,9 @@ class Elementwise(CellComputation):
 
     Attributes
     ----------
-    source : tuple of int
-        The cell of the layer's input; another than `cell` only for `flatten`.
+    source : tuple of int or None
+        The cell of the layer's input; another than `cell` only for layers that move values. None
+        for a zero that `pad` puts.
     value : float
         What stands there: x in the formula.
     formula : str
@@ -231,7 +233,7 @@ class Elementwise(CellComputation):
         The formula's other numbers, such as `mean` and `variance` of a batch norm.
     """
 
-    source: Cell
+    source: Cell | None
     value: float
     formula: str
     constants: dict[str, float]

@@ -30,7 +30,7 @@ from convlens.inside.records import (
     WeightedSum,
 )
 from convlens.network import layers
-from convlens.network.arithmetic import Window, shape_text
+from convlens.network.arithmetic import shape_text
 from convlens.network.plan import Step
 
 Arrays = Mapping[str, Float64]
@@ -132,6 +132,10 @@ def window(
             return _correlation(step, inputs[0], arrays, common)
         case layers.MaxPool() | layers.AvgPool() | layers.GlobalMaxPool() | layers.GlobalAvgPool():
             return _pooling(step, inputs[0], common)
+        case layers.AdaptiveAvgPool():
+            return _pooling(step, inputs[0], common)
+        case layers.Moving():
+            return _moved(kind, step, inputs[0], common)
         case layers.Linear():
             return _weighted_sum(inputs[0], arrays, maps_behind(plan, layer), common)
         case _:
@@ -139,13 +143,21 @@ def window(
 
 
 def _under(
-    windows: tuple[Window, Window], cell: Cell, shape: tuple[int, ...]
+    layer: layers.Layer, cell: Cell, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the input's rows and columns under a window, and which of its cells are padding."""
-    rows, columns = (
-        position * along.stride - along.before + along.dilation * np.arange(along.kernel)
-        for along, position in zip(windows, cell[1:], strict=True)
-    )
+    """Return the input's rows and columns that a cell reads, and which of them are padding."""
+    if isinstance(layer, layers.Sliding):
+        rows, columns = (
+            position * along.stride - along.before + along.dilation * np.arange(along.kernel)
+            for along, position in zip(layer.windows(shape), cell[1:], strict=True)
+        )
+    elif isinstance(layer, layers.AdaptiveAvgPool):
+        rows, columns = (
+            np.arange(axis[position][0], axis[position][1] + 1)
+            for axis, position in zip(layer.reads(shape), cell[1:], strict=True)
+        )
+    else:  # a global pool
+        rows, columns = np.arange(shape[1]), np.arange(shape[2])
     beyond = (rows < 0) | (rows >= shape[1]), (columns < 0) | (columns >= shape[2])
     return rows, columns, beyond[0][:, None] | beyond[1][None, :]
 
@@ -170,7 +182,7 @@ def _correlation(step: Step, maps: Float64, arrays: Arrays, common: dict[str, An
     filters, groups = layer.sizes(step.input[0])
     group = cell[0] // (filters // groups)
     channels = group * len(kernel) + np.arange(len(kernel))
-    rows, columns, padding = _under(layer.windows(step.input), cell, step.input)
+    rows, columns, padding = _under(layer, cell, step.input)
     patch = _patch(maps[channels], rows, columns, padding, fill=0.0)
     products = patch * kernel
     bias = float(arrays["bias"][cell[0]]) if "bias" in arrays else None
@@ -191,12 +203,15 @@ def _correlation(step: Step, maps: Float64, arrays: Arrays, common: dict[str, An
 
 def _pooling(step: Step, maps: Float64, common: dict[str, Any]) -> Pooling:
     layer, cell, (_, height, width) = step.layer, common["cell"], step.input
-    if isinstance(layer, layers.Sliding):
-        windows = layer.windows(step.input)
-    else:
-        windows = Window(height), Window(width)
-    rows, columns, padding = _under(windows, cell, step.input)
+    rows, columns, padding = _under(layer, cell, step.input)
     patch = _patch(maps[cell[0] : cell[0] + 1], rows, columns, padding, fill=np.nan)[0]
+    if isinstance(layer, layers.AvgPool) and layer.count_padding:
+        (top, bottom), (left, right) = layer.counted(step.input)
+        down = (rows < -top) | (rows >= height + bottom)
+        across = (columns < -left) | (columns >= width + right)
+        uncounted = down[:, None] | across[None, :]
+        patch[padding & ~uncounted] = 0.0
+        padding = uncounted
     winner = None
     if isinstance(layer, layers.MaxPool | layers.GlobalMaxPool):
         at = np.unravel_index(np.where(padding, -np.inf, patch).argmax(), patch.shape)
@@ -282,6 +297,20 @@ def _concatenation(
     )
 
 
+def _moved(layer: layers.Moving, step: Step, maps: Float64, common: dict[str, Any]) -> Elementwise:
+    source = layer.source(common["cell"], step.input)
+    value = 0.0 if source is None else float(maps[source])
+    kept = f"x: {step.kind} only moves it"
+    return Elementwise(
+        **common,
+        total=value,
+        source=source,
+        value=value,
+        formula="0: padding, which is no cell of the input" if source is None else kept,
+        constants={},
+    )
+
+
 def _elementwise(
     layer: layers.Pointwise | layers.Flatten | layers.Softmax,
     step: Step,
@@ -296,6 +325,8 @@ def _elementwise(
     match layer:
         case layers.Pointwise():
             own = {name: float(array[cell[0]]) for name, array in arrays.items()}
+            for name, moment in layer.moments(values[None]).items():
+                own[name] = float(np.broadcast_to(moment[0], values.shape)[cell])
             formula, constants = layer.formula(x, own)
         case layers.Softmax():
             largest = float(values.max())

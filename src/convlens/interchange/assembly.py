@@ -12,7 +12,8 @@ from typing import Any
 
 from convlens.foundation.errors import InputError, NetworkError, quote
 from convlens.network import Network
-from convlens.network.layers import Convolution, Layer, Sliding
+from convlens.network.layers import AvgPool, Convolution, Layer, Sliding
+from convlens.network.layers import Pad as PadLayer
 from convlens.network.tree import GraphStep, tree
 from convlens.network.walk import walk
 from convlens.weights.tensor_file import Array
@@ -126,7 +127,7 @@ def build(
     Raises
     ------
     InputError
-        Where the graph is too large, or pads maps before anything but a convolution.
+        Where the graph is too large.
     NetworkError
         Where the layers do not fit together, or branches share more than where they part.
     """
@@ -196,40 +197,43 @@ def _leading_to(output: str, parts: Iterator[_Part]) -> list[_Part]:
 
 
 def _merged(parts: Sequence[_Part], output: str) -> Iterator[_Part]:
-    """Yield the parts without zeros that stand alone: the convolutions after them pad instead.
+    """Yield the parts without zeros that what reads them can pad itself; others are a `pad` layer.
 
-    Raises
-    ------
-    InputError
-        Where something else follows: a pooling, for one, does not see its padding as zeros.
+    A pooling keeps its largest values from padding of its own, and not from such zeros.
     """
+    readers: dict[str, list[_Part]] = {}
+    for part in parts:
+        for key in part.inputs:
+            readers.setdefault(key, []).append(part)
     pads: dict[str, tuple[Pad, tuple[str, ...]]] = {}
     for part in parts:
         layer = part.piece.layer
         before = [pads[key] for key in part.inputs if key in pads]
         if isinstance(layer, Pad):
-            if before:
-                raise _stray_padding("more padding")
-            pads[part.key] = layer, part.inputs
-            continue
-        if before:
-            if not isinstance(layer, Convolution) or layer.padding == "same":
-                raise _stray_padding(layer.kind)
+            after = [_padded(one.piece.layer, layer.padding) for one in readers.get(part.key, ())]
+            if part.key != output and None not in after:
+                pads[part.key] = layer, part.inputs
+                continue
+            alone = replace(part.piece, layer=PadLayer(padding=layer.padding))
+            part = replace(part, piece=alone)
+        elif before:
             [(pad, inputs)] = before
-            total = tuple(a + b for a, b in zip(layer.padding, pad.padding, strict=True))
-            layer = layer.model_copy(update={"padding": total})
-            part = _Part(part.key, replace(part.piece, layer=layer), inputs)
+            padded = _padded(layer, pad.padding)
+            assert padded is not None  # asked for above
+            part = _Part(part.key, replace(part.piece, layer=padded), inputs)
         yield part
-    if output in pads:
-        raise _stray_padding("the end")
 
 
-def _stray_padding(follower: str) -> InputError:
-    return InputError(
-        f"zeros are padded before {follower}",
-        "padding before a convolution, whose own padding it becomes",
-        "move it, or use the layer's own padding",
-    )
+def _padded(layer: Layer | Pad, zeros: tuple[int, int, int, int]) -> Layer | None:
+    """Return a layer that pads with these zeros itself; None for one that cannot."""
+    if isinstance(layer, Convolution) and layer.padding != "same":
+        total = tuple(a + b for a, b in zip(layer.padding, zeros, strict=True))
+        return layer.model_copy(update={"padding": total})
+    if isinstance(layer, AvgPool) and layer.padding == (0, 0, 0, 0) and not layer.ceil:
+        top, bottom, left, right = zeros
+        if max(top, bottom) < layer.kernel[0] and max(left, right) < layer.kernel[1]:
+            return layer.model_copy(update={"padding": zeros, "count_padding": True})
+    return None
 
 
 def _step(part: _Part) -> GraphStep:

@@ -10,8 +10,8 @@ Neural Networks", Distill (2019), https://distill.pub/2019/computing-receptive-f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, replace
+from math import ceil, floor, prod
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
@@ -74,6 +74,24 @@ class Window:
         """
         room = self.room(size)
         return room // self.stride + 1 if room >= 0 else 0
+
+    def rounded_up(self, size: int) -> Window:
+        """Return the window whose padding after the axis makes room for one more, cut position.
+
+        That is PyTorch's `ceil_mode`: the added position counts only where it begins in the input
+        or in the padding before it; else the window stays as it is, and the floor rule holds.
+        Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html.
+
+        >>> Window(kernel=3, stride=2).rounded_up(6)
+        Window(kernel=3, stride=2, before=0, after=1, dilation=1)
+        >>> Window(kernel=2, stride=2, before=1, after=1).rounded_up(3).output(3)
+        2
+        """
+        missing = -self.room(size) % self.stride
+        last = self.room(size) + missing  # where the last position begins, from the padding on
+        if last >= size + self.before:
+            return self
+        return replace(self, after=self.after + missing)
 
     def dropped(self, size: int) -> int:
         """Return how many real cells at the end of the axis no window reaches under the floor rule.
@@ -214,6 +232,32 @@ class ReceptiveField:
             offset=self.offset,
         )
 
+    def over(self, reads: Sequence[Pair]) -> ReceptiveField:
+        """Return the field after a layer that reads cells as listed, not by a sliding window.
+
+        `reads` has the first and the last cell of this grid that each cell of the next one
+        depends on. The fields of the result are the smallest of one size and with even jumps that
+        hold them all.
+
+        >>> ReceptiveField(size=4, jump=2).over([(0, 1), (2, 3)])
+        ReceptiveField(size=6, jump=4, offset=0)
+        >>> ReceptiveField().over([(0, 2), (1, 3), (3, 5), (4, 6)])
+        ReceptiveField(size=4, jump=1, offset=0)
+        >>> ReceptiveField().over([(0, 8), (0, 8)])
+        ReceptiveField(size=9, jump=0, offset=0)
+        """
+        if len(reads) == 1:  # any jump would do: the next cell begins where this one ends
+            step = reads[0][1] - reads[0][0] + 1
+        else:
+            slope = (reads[-1][0] - reads[0][0]) / (len(reads) - 1)
+            step = min((floor(slope), ceil(slope)), key=lambda n: _spread(reads, n))
+        first = min(start - i * step for i, (start, _) in enumerate(reads))
+        return ReceptiveField(
+            size=self.size + _spread(reads, step) * self.jump,
+            jump=self.jump * step,
+            offset=self.offset + first * self.jump,
+        )
+
     def region(self, cell: int) -> Pair:
         """Return the first and last input pixel that cell number `cell` sees (both included)."""
         first = self.offset + cell * self.jump
@@ -253,6 +297,24 @@ def _covering(fields: Sequence[ReceptiveField], jump: int, cells: int) -> Recept
             starts.append(first - cell * jump)
             ends.append(last - cell * jump)
     return ReceptiveField(max(ends) - min(starts) + 1, jump, min(starts))
+
+
+def _spread(reads: Sequence[Pair], step: int) -> int:
+    """Return how far the cells read lie apart, each counted from its own place `i * step`."""
+    ends = [end - i * step for i, (_, end) in enumerate(reads)]
+    return max(ends) - min(start - i * step for i, (start, _) in enumerate(reads))
+
+
+def bins(size: int, count: int) -> list[Pair]:
+    """Return the first and last cell of each of `count` parts of an axis, as PyTorch parts it.
+
+    Part i goes from `floor(i * size / count)` to before `ceil((i + 1) * size / count)`: parts may
+    share cells, and where there are more parts than cells, some are the same cell.
+
+    >>> bins(7, 3), bins(2, 3)
+    ([(0, 2), (2, 4), (4, 6)], [(0, 0), (0, 1), (1, 1)])
+    """
+    return [(i * size // count, -(-(i + 1) * size // count) - 1) for i in range(count)]
 
 
 def conv_weight_shape(filters: int, kernel: Pair, channels: int, groups: int = 1) -> Shape:

@@ -30,7 +30,8 @@ class Misfit(NetworkMistakes):
     ----------
     mistake : Mistake
         What is wrong. Its kind is one of "maps", "vector", "size", "padding", "groups",
-        "branches", "names", "layers", "parameters", "activations", "softmax" and "classes".
+        "channels", "branches", "names", "layers", "parameters", "activations", "softmax" and
+        "classes".
     layer : str
         Full name of the layer at fault, such as `residual1.conv2`.
     plan : Plan
@@ -64,7 +65,7 @@ class Misfit(NetworkMistakes):
         return Misfit(mistake, self.layer, self.plan, self.shapes, where)
 
 
-_WITH_TABLE = ("maps", "vector", "size", "padding", "groups", "branches")
+_WITH_TABLE = ("maps", "vector", "size", "padding", "groups", "channels", "branches")
 """Kinds of misfit whose message shows the shapes before it."""
 
 

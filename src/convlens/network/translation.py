@@ -29,7 +29,7 @@ _LIBRARIES = ("torch", "nn", "tf", "keras", "layers")
 
 _WINDOW = ("kernel", "stride", "padding", "dilation")
 
-_UNCLEAR = ("units", "filters", "norm", "scale")
+_UNCLEAR = ("units", "filters", "norm", "scale", "pad", "channels")
 """Words of kinds that are settings where another word names the kind."""
 
 _TABLE_KEYS = ("config", "params", "parameters", "args", "kwargs", "options", "settings")
@@ -74,7 +74,7 @@ def translate(written: object) -> Translation:
     for library in _LIBRARIES:  # nn.ReLU = true is a table in TOML
         if isinstance(written.get(library), dict):
             written = {**_without(written, library), **written[library]}
-    kinds = [key for key in written if key in KINDS]
+    kinds = [key for key in written if key in KINDS and not _is_setting(key, written)]
     if any(_meant(key) == "batch_norm" for key in written):
         kinds = [key for key in kinds if key != "scale"]  # Keras's norm has such a switch
     if len(kinds) > 1:
@@ -86,6 +86,14 @@ def translate(written: object) -> Translation:
     if word is None:
         return Translation()
     return _of_word(word, value, rest)
+
+
+def _is_setting(key: str, written: Mapping[str, Any]) -> bool:
+    """Say whether a key that is a kind means a setting of another kind here: `pad` of a conv."""
+    words = [other for other in written if other != key]
+    words += [written[other] for other in _KIND_KEYS if isinstance(written.get(other), str)]
+    kinds = [kind for word in words if (kind := _meant(word)) is not None]
+    return any(setting_meant(key, KINDS[kind].model_fields) for kind in kinds)
 
 
 def _word(written: Mapping[str, Any]) -> tuple[str | None, Any, Written]:

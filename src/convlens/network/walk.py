@@ -183,6 +183,14 @@ class _Walk:
             return _Place(at, output, (output[1], output[2]), field)
         if isinstance(layer, _WHOLE):
             return _Place(at, output, (1, 1), place.whole)
+        vertical, horizontal = place.field
+        if (reads := layer.reads(place.shape)) is not None:
+            field = vertical.over(reads[0]), horizontal.over(reads[1])
+            return _Place(at, output, (output[1], output[2]), field)
+        if layer.sees_all(place.shape):
+            down, across = ([(0, size - 1)] * size for size in place.grid)
+            field = vertical.over(down), horizontal.over(across)
+            return _Place(at, output, place.grid, field)
         return _Place(at, output, place.grid, place.field)
 
     def _joined(

@@ -94,12 +94,13 @@ def does(step: Step) -> str:
         case layers.MaxPool():
             return f"Each {_kernel(layer)} window keeps its largest value: {sizes}."
         case layers.AvgPool():
-            return f"Each {_kernel(layer)} window becomes its mean: {sizes}."
+            counted = ", padding counted as zeros" if layer.count_padding else ""
+            return f"Each {_kernel(layer)} window becomes its mean{counted}: {sizes}."
         case layers.GlobalMaxPool():
             return "Each map keeps only its largest value."
         case layers.GlobalAvgPool():
             return "Each map becomes its mean."
-        case layers.Pointwise():
+        case layers.Described():
             return layer.sentence()
         case layers.Flatten():
             return (

@@ -6,18 +6,19 @@ from typing import Any
 
 from convlens.network import Network
 from convlens.network.layers import (
+    AdaptiveAvgPool,
     AvgPool,
     Compound,
     Conv,
     Convolution,
     Depthwise,
-    Dropout,
     Flatten,
     GlobalAvgPool,
     GlobalMaxPool,
     Layer,
     Linear,
     MaxPool,
+    Random,
     Repeat,
     Residual,
     Softmax,
@@ -29,8 +30,9 @@ from convlens.studies.width import fields_of
 
 QUICK, FULL = (1, 2, 3), (1, 2, 3, 4, 6)
 _STARTS = (Conv, Residual, Repeat)
-_ENDS = (Conv, Depthwise, Residual, Repeat, Flatten, Linear, Softmax, GlobalAvgPool, GlobalMaxPool)
-_NOT_REPEATED = (MaxPool, AvgPool, Dropout)
+_GLOBAL = (GlobalAvgPool, GlobalMaxPool, AdaptiveAvgPool)
+_ENDS = (Conv, Depthwise, Residual, Repeat, Flatten, Linear, Softmax, *_GLOBAL)
+_NOT_REPEATED = (MaxPool, AvgPool, Random)
 
 
 def study(bench: Bench) -> Findings:

@@ -25,7 +25,7 @@ from convlens.engines.inference import Pass, PassOf, quickest
 from convlens.engines.torch_engine import TorchModel
 from convlens.foundation.errors import InputError
 from convlens.network import Network
-from convlens.network.layers import Dropout, Linear
+from convlens.network.layers import Linear, Random
 from convlens.network.plan import Plan
 from convlens.training.batches import ImageSet, PixelSet
 from convlens.training.checkpoint import Arrays
@@ -78,7 +78,7 @@ def last_frozen(network: Network, freeze: str) -> str:
         return freeze
     linear = [at for at, step in enumerate(plan.steps) if isinstance(step.layer, Linear)]
     before = plan.steps[: linear[-1]] if linear else ()
-    fixed = [step.name for step in before if not isinstance(step.layer, Dropout)]
+    fixed = [step.name for step in before if not isinstance(step.layer, Random)]
     cuts = [name for name in fixed if name in plan.cuts]
     if not cuts:
         raise InputError(

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from convlens.foundation.errors import InputError
 from convlens.network import Network
 from convlens.network.arithmetic import Shape
-from convlens.network.layers import Concat, Depthwise, Flatten, Linear, Multiply, Pointwise
+from convlens.network.layers import Concat, Depthwise, Described, Flatten, Linear, Multiply
 from convlens.network.plan import IMAGE, Step
 from convlens.weights.tensor_file import Array
 
 
 def array_names(step: Step) -> tuple[str, ...]:
     """Return the names of a layer's arrays in the order in which Keras lists its variables."""
-    if isinstance(step.layer, Pointwise):
+    if isinstance(step.layer, Described):
         return tuple(step.layer.keras_arrays)
     return tuple(step.layer.weights(step.input))
 
@@ -122,7 +122,7 @@ def _from_axes(step: Step, array: Array) -> Array:
 
 def _takes_features(step: Step, array: str) -> bool:
     """Say whether an array's last axis counts the features that the layer takes."""
-    return isinstance(step.layer, Pointwise) or array == "weight"
+    return isinstance(step.layer, Described) or array == "weight"
 
 
 def feature_orders(

@@ -133,15 +133,15 @@ def model_input(model: onnx.ModelProto) -> list[int]:
 
 
 def test_what_is_no_form_is_refused_with_the_kinds_that_have_the_operator(tmp_path: Path) -> None:
-    sigmoid = op("Sigmoid", notation.X)
+    clipped = op("Mul", notation.X, 0.5**0.5)
     for form, message in (
         (
             op("Gelu", notation.X, approximate=b"tanh"),
             "Gelu with approximate tanh, other than in gelu",
         ),
         (op("Mul", notation.X, 0.25), "Mul, other than in "),
-        (op("Relu", sigmoid), "Relu of Sigmoid, which is read in silu only"),
-        (op("GlobalMaxPool", sigmoid), "GlobalMaxPool of Sigmoid"),
+        (op("Relu", clipped), "Relu of Mul, which is read in gelu"),
+        (op("GlobalMaxPool", clipped), "GlobalMaxPool of Mul"),
     ):
         with pytest.raises(InputError, match=message):
             read(graph(form, (4, 3, 5)), tmp_path)

@@ -4,6 +4,7 @@ import { linkHorizontal } from "d3-shape";
 import { readsOf } from "../kinds/kinds";
 import { argmax } from "../model/tensor";
 import { activations, computedNow, hovered, inputChannel, model, steps, selected, type Place } from "../state";
+import { sourceCell } from "../windows/cells";
 import { windowRegion, type Region } from "../windows/geometry";
 import { computationOf } from "../windows/window";
 import { centre } from "./choosing";
@@ -16,7 +17,9 @@ const curve = linkHorizontal<unknown, [number, number]>();
 function regionOf(layer: string | null, cell: readonly number[]): Region | null {
   const step = layer ? steps.value.get(layer) : undefined;
   if (!step || cell.length !== 3 || step.input.length !== 3) return null;
-  const [, y, x] = cell as [number, number, number];
+  const source = sourceCell(step, cell);
+  if (!source) return null;
+  const [, y, x] = source as [number, number, number];
   if (readsOf(step.kind) !== "window") {
     return { firstRow: y, lastRow: y, firstColumn: x, lastColumn: x };
   }

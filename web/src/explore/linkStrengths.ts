@@ -46,6 +46,8 @@ export function linksOf(step: Step, channel: number, computation: CellComputatio
       return [{ layer: source, channel, strength: Math.sign(computation.total) || 1 }];
     case "pointwise":
     case "flattening":
+    case "moving":
+      if (!computation.source) return [];
       return [{ layer: source, channel: computation.source[0]!, strength: Math.sign(computation.value) || 1 }];
   }
 }

@@ -16,6 +16,7 @@ import { AdditionView } from "./AdditionView";
 import { ConcatenationView } from "./ConcatenationView";
 import { CorrelationView } from "./CorrelationView";
 import { FlattenView } from "./FlattenView";
+import { MovingView } from "./MovingView";
 import { MultiplicationView } from "./MultiplicationView";
 import { PixelsView } from "./PixelsView";
 import { PointwiseView } from "./PointwiseView";
@@ -156,6 +157,8 @@ function Equation({ computation, ...props }: ViewProps) {
       return <PointwiseView {...props} computation={computation} />;
     case "flattening":
       return <FlattenView {...props} computation={computation} />;
+    case "moving":
+      return <MovingView {...props} computation={computation} />;
     case "softmax":
       return <SoftmaxView {...props} computation={computation} />;
     case "addition":

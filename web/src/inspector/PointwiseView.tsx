@@ -57,7 +57,7 @@ function Formula({ computation }: { computation: Pointwise }) {
             {line.text} = {short(line.value)}
           </p>
         ))}
-        {sentence && <p class="say">{t(sentence)}</p>}
+        {sentence && <p class="say">{t(sentence, { n: computation.among })}</p>}
       </>
     );
   }
@@ -68,7 +68,7 @@ function Formula({ computation }: { computation: Pointwise }) {
           {line.name && <span>{t(line.name)}</span>} {line.text} = <b>{short(line.value)}</b>
         </li>
       ))}
-      {sentence && <li class="quiet">{t(sentence)}</li>}
+      {sentence && <li class="quiet">{t(sentence, { n: computation.among })}</li>}
     </ol>
   );
 }

@@ -54,6 +54,7 @@ export function PoolingView({ step, cell, computation, sliding }: ViewProps<Pool
           {won && <p class="say">{t("pool.won", { row: won.row, column: won.column })}</p>}
           {tied > 1 && <p class="say">{t("pool.tied", { n: tied })}</p>}
           {computation.counted < computation.padding.length && <p class="say">{t("pool.padding")}</p>}
+          {step.counted && <p class="say">{t("pool.counted")}</p>}
           <Total terms={[]} total={computation.total} />
         </Part>
       </Then>

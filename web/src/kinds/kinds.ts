@@ -16,6 +16,7 @@ export type Family =
   | "pooling"
   | "weighted-sum"
   | "flattening"
+  | "moving"
   | "softmax"
   | "addition"
   | "concatenation"
@@ -28,6 +29,10 @@ const OTHERS = {
   avg_pool: "pooling",
   global_max_pool: "pooling",
   global_avg_pool: "pooling",
+  adaptive_avg_pool: "pooling",
+  pad: "moving",
+  channels: "moving",
+  channel_shuffle: "moving",
   flatten: "flattening",
   linear: "weighted-sum",
   softmax: "softmax",
@@ -90,6 +95,7 @@ export function readsOf(kind: Kind): "cell" | "window" | "all" {
     case "normalisation":
     case "passing":
     case "flattening":
+    case "moving":
     case "addition":
     case "concatenation":
     case "multiplication":

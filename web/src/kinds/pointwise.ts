@@ -18,15 +18,23 @@ export interface Line {
 /** What a formula is computed with beside `x`: the layer's constants, and its channel's weights. */
 type Numbers<Name extends string = string> = Readonly<Record<Name, number>>;
 
-export interface Pointwise<Name extends string = string> {
+/** The mean and the variance of several values, and the sum of their squares. */
+export type Moment = "mean" | "variance" | "squares";
+export type Among = "place" | "group" | "neighbours";
+
+export interface Pointwise<Name extends string = string, Taken extends Moment = Moment> {
   /** An activation bends values, a normalisation scales each channel, the rest passes them on. */
   family: "activation" | "normalisation" | "passing";
   /** Numbers that the layer was written with; the server sends them under these names. */
   constants?: readonly Name[];
   /** The layer's own arrays, with one number per channel. */
   arrays?: readonly Name[];
-  value: (x: number, numbers: Numbers<Name>) => number;
-  lines: (x: number, numbers: Numbers<Name>) => Line[];
+  /** What is taken of the values that the cell stands among. */
+  moments?: readonly Taken[];
+  /** The values that a cell's `moments` are taken over: all maps in its place, its group, its neighbours. */
+  among?: Among;
+  value: (x: number, numbers: Numbers<Name | Taken>) => number;
+  lines: (x: number, numbers: Numbers<Name | Taken>) => Line[];
   /** A sentence about what became of x. */
   says?: (x: number) => Key;
   /** Whether everything below zero becomes zero: then the share of the map that was cut is shown. */
@@ -34,9 +42,12 @@ export interface Pointwise<Name extends string = string> {
 }
 
 /** Let a record name the numbers that it uses, so that the type checker holds it to them. */
-function layer<Name extends string = never>(record: Pointwise<Name>): Pointwise {
-  return record as Pointwise<string>; // `numbersOf` gives exactly the numbers that are named
+function layer<Name extends string = never, Taken extends Moment = never>(record: Pointwise<Name, Taken>): Pointwise {
+  return record as unknown as Pointwise; // `numbersOf` gives exactly the numbers that are named
 }
+
+/** A number as an exponent: in brackets where it has a sign. */
+const signed = (x: number) => (x < 0 ? `(${short(x)})` : short(x));
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** A sigmoid of three straight lines: 0 up to -3, 1 from 3 on. */
@@ -50,31 +61,59 @@ const product = (x: number, name: string, factor: number): Line => ({
   value: x * factor,
 });
 
-const normalised = (x: number, n: Numbers<"running_mean" | "running_var" | "epsilon">) =>
-  (x - n.running_mean) / Math.sqrt(n.running_var + n.epsilon);
+/** The lines of a normalisation: to mean 0 and variance 1, then by two learned numbers. */
+function standardised(x: number, mean: number, variance: number, n: Numbers<"epsilon" | "weight" | "bias">): Line[] {
+  const inner = (x - mean) / Math.sqrt(variance + n.epsilon);
+  return [
+    { name: "norm.centre", text: `(${short(x)} − ${short(mean)}) / √(${short(variance)} + ε)`, value: inner },
+    {
+      name: "norm.scale",
+      text: `${short(inner)} × ${short(n.weight)} + ${short(n.bias)}`,
+      value: inner * n.weight + n.bias,
+    },
+  ];
+}
+
+/** A normalisation by the mean and variance of one image's own values. */
+function withinImage(among: Among, says: Key): Pointwise {
+  const lines = (x: number, n: Numbers<"mean" | "variance" | "epsilon" | "weight" | "bias">) =>
+    standardised(x, n.mean, n.variance, n);
+  return layer({
+    family: "normalisation",
+    constants: ["epsilon"],
+    arrays: ["weight", "bias"],
+    moments: ["mean", "variance"],
+    among,
+    value: (x, n) => lines(x, n)[1]!.value,
+    lines,
+    says: () => says,
+  });
+}
 
 export const POINTWISE = {
   batch_norm: layer({
     family: "normalisation",
     constants: ["epsilon"],
     arrays: ["weight", "bias", "running_mean", "running_var"],
-    value: (x, n) => normalised(x, n) * n.weight + n.bias,
-    lines: (x, n) => {
-      const inner = normalised(x, n);
-      return [
-        {
-          name: "norm.centre",
-          text: `(${short(x)} − ${short(n.running_mean)}) / √(${short(n.running_var)} + ε)`,
-          value: inner,
-        },
-        {
-          name: "norm.scale",
-          text: `${short(inner)} × ${short(n.weight)} + ${short(n.bias)}`,
-          value: inner * n.weight + n.bias,
-        },
-      ];
-    },
+    value: (x, n) => standardised(x, n.running_mean, n.running_var, n)[1]!.value,
+    lines: (x, n) => standardised(x, n.running_mean, n.running_var, n),
     says: () => "norm.learned",
+  }),
+  layer_norm: withinImage("place", "norm.place"),
+  group_norm: withinImage("group", "norm.group"),
+  local_response_norm: layer({
+    family: "normalisation",
+    constants: ["size", "alpha", "beta", "k"],
+    moments: ["squares"],
+    among: "neighbours",
+    value: (x, n) => x / (n.k + (n.alpha * n.squares) / n.size) ** n.beta,
+    lines: (x, n) => [
+      {
+        text: `${short(x)} / (${short(n.k)} + ${short(n.alpha)} × ${short(n.squares)} / ${n.size})^${short(n.beta)}`,
+        value: x / (n.k + (n.alpha * n.squares) / n.size) ** n.beta,
+      },
+    ],
+    says: () => "norm.neighbours",
   }),
   scale: layer({
     family: "normalisation",
@@ -109,6 +148,30 @@ export const POINTWISE = {
     value: (x) => x * phi(x),
     lines: (x) => [product(x, "Φ(x)", phi(x))],
   }),
+  sigmoid: layer({
+    family: "activation",
+    value: sigmoid,
+    lines: (x) => [{ text: `1 / (1 + e^${signed(-x)})`, value: sigmoid(x) }],
+  }),
+  hard_sigmoid: layer({
+    family: "activation",
+    value: hardSigmoid,
+    lines: (x) => [{ text: `min(max(${short(x)} + 3, 0), 6) / 6`, value: hardSigmoid(x) }],
+  }),
+  tanh: layer({
+    family: "activation",
+    value: Math.tanh,
+    lines: (x) => [{ text: `tanh(${short(x)})`, value: Math.tanh(x) }],
+  }),
+  elu: layer({
+    family: "activation",
+    constants: ["alpha"],
+    value: (x, { alpha }) => (x > 0 ? x : alpha * Math.expm1(x)),
+    lines: (x, { alpha }) =>
+      x > 0
+        ? [{ text: "x", value: x }]
+        : [{ text: `${short(alpha)} × (e^${signed(x)} − 1)`, value: alpha * Math.expm1(x) }],
+  }),
   silu: layer({
     family: "activation",
     value: (x) => x * sigmoid(x),
@@ -124,6 +187,12 @@ export const POINTWISE = {
     value: (x) => x,
     lines: () => [],
     says: () => "dropout.idle",
+  }),
+  drop_path: layer({
+    family: "passing",
+    value: (x) => x,
+    lines: () => [],
+    says: () => "dropPath.idle",
   }),
 } satisfies Partial<Record<Kind, Pointwise>>;
 

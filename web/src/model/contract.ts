@@ -766,7 +766,7 @@ export interface components {
             text: string;
             /** @description what was done to the image */
             notes: string[];
-            source: number[];
+            source: number[] | null;
             value: number;
             formula: string;
             constants: {
@@ -846,7 +846,7 @@ export interface components {
             number
         ];
         /** @enum {string} */
-        Kind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "add" | "concat" | "multiply";
+        Kind: "conv" | "depthwise" | "batch_norm" | "layer_norm" | "group_norm" | "local_response_norm" | "scale" | "relu" | "relu6" | "gelu" | "sigmoid" | "hard_sigmoid" | "tanh" | "silu" | "hard_swish" | "leaky_relu" | "elu" | "dropout" | "drop_path" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "adaptive_avg_pool" | "pad" | "channels" | "channel_shuffle" | "flatten" | "linear" | "softmax" | "add" | "concat" | "multiply";
         /**
          * KindSettings
          * @description A kind of layer as it is written.
@@ -1261,7 +1261,7 @@ export interface components {
             choices?: string[];
         };
         /** @enum {string} */
-        SettingName: "kernel" | "padding" | "stride" | "dilation" | "bias" | "filters" | "groups" | "multiplier" | "epsilon" | "momentum" | "initial" | "slope" | "rate" | "features" | "join" | "times";
+        SettingName: "kernel" | "padding" | "stride" | "dilation" | "bias" | "filters" | "groups" | "multiplier" | "epsilon" | "momentum" | "size" | "alpha" | "beta" | "k" | "initial" | "slope" | "rate" | "ceil" | "count_padding" | "mode" | "count" | "start" | "features" | "join" | "times";
         /**
          * Shapes
          * @description A network's table.
@@ -1380,7 +1380,24 @@ export interface components {
                 components["schemas"]["Slide"],
                 components["schemas"]["Slide"]
             ];
-            /** @description of convolutions */
+            /** @description of layers that only move values: which channel, row and column of the input each one of the output is; -1 for zeros, null where all stay */
+            origins?: [
+                number[] | null,
+                number[] | null,
+                number[] | null
+            ];
+            /** @description of average pools that count padding as zeros: how many cells of it, before and after the rows and before and after the columns */
+            counted?: [
+                [
+                    number,
+                    number
+                ],
+                [
+                    number,
+                    number
+                ]
+            ];
+            /** @description of convolutions and group normalisation */
             groups?: number;
             /** @description numbers that it was written with and is computed with */
             constants?: {
@@ -1439,7 +1456,7 @@ export interface components {
         };
         Window: components["schemas"]["CorrelationCell"] | components["schemas"]["WeightedSumCell"] | components["schemas"]["PoolingCell"] | components["schemas"]["AdditionCell"] | components["schemas"]["ProductCell"] | components["schemas"]["ConcatenationCell"] | components["schemas"]["ElementwiseCell"];
         /** @enum {string} */
-        WrittenKind: "conv" | "depthwise" | "batch_norm" | "scale" | "relu" | "relu6" | "gelu" | "silu" | "hard_swish" | "leaky_relu" | "dropout" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "flatten" | "linear" | "softmax" | "residual" | "branches" | "repeat";
+        WrittenKind: "conv" | "depthwise" | "batch_norm" | "layer_norm" | "group_norm" | "local_response_norm" | "scale" | "relu" | "relu6" | "gelu" | "sigmoid" | "hard_sigmoid" | "tanh" | "silu" | "hard_swish" | "leaky_relu" | "elu" | "dropout" | "drop_path" | "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "adaptive_avg_pool" | "pad" | "channels" | "channel_shuffle" | "flatten" | "linear" | "softmax" | "residual" | "branches" | "repeat";
         /**
          * WrittenNetwork
          * @description A network as it is written.

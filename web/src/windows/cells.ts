@@ -1,4 +1,5 @@
-/** Cells of an array and their numbers, row by row. */
+/** Cells of an array: their numbers, row by row, and where they come from. */
+import type { Step } from "../model/contract";
 
 /** The index of a cell in its array, row by row. */
 export function flatIndex(shape: readonly number[], cell: readonly number[]): number {
@@ -14,4 +15,10 @@ export function cellAt(shape: readonly number[], index: number): number[] {
     rest = Math.floor(rest / shape[axis]!);
   }
   return cell;
+}
+
+/** The cell of a layer's input that a cell is, where the layer only moves it; null for a zero. */
+export function sourceCell(step: Step, cell: readonly number[]): number[] | null {
+  const source = cell.map((at, axis) => step.origins?.[axis]?.[at] ?? at);
+  return source.includes(-1) ? null : source;
 }

@@ -24,11 +24,11 @@ export interface Pooling {
   rows: number[];
   columns: number[];
   padding: boolean[];
-  /** NaN in the padding, which takes no part. */
+  /** NaN in the padding, which takes no part; padding that a mean counts is 0, and no `padding`. */
   patch: Float64Array;
   /** Of a max pool: the position in the window that won. */
   winner: number | null;
-  /** Real cells in the window: what a mean divides by. */
+  /** Cells in the window that take part: what a mean divides by. */
   counted: number;
   total: number;
 }
@@ -52,6 +52,8 @@ export interface Pointwise {
   value: number;
   /** What the kind's formula uses beside the value. */
   numbers: Readonly<Record<string, number>>;
+  /** How many values a normalisation took its moments over; 0 for all other kinds. */
+  among: number;
   total: number;
 }
 
@@ -59,6 +61,14 @@ export interface Flattening {
   family: "flattening";
   /** The cell of the input that it is. */
   source: number[];
+  value: number;
+  total: number;
+}
+
+export interface Moving {
+  family: "moving";
+  /** The cell of the input that it is; null for a zero that was put there. */
+  source: number[] | null;
   value: number;
   total: number;
 }
@@ -108,6 +118,7 @@ export type CellComputation =
   | WeightedSum
   | Pointwise
   | Flattening
+  | Moving
   | Softmax
   | Addition
   | Multiplication

@@ -1,7 +1,7 @@
 /** A cell of a convolution: `total = sum(patch * kernel) + bias`. */
 import type { Tensor } from "../model/tensor";
 import type { Step } from "../model/contract";
-import { positions, slides } from "./geometry";
+import { under } from "./geometry";
 import type { Correlation } from "./computation";
 
 export function correlation(
@@ -12,8 +12,7 @@ export function correlation(
   bias: Tensor | undefined,
 ): Correlation {
   const [filter, y, x] = cell as [number, number, number];
-  const [vertical, horizontal] = slides(step);
-  const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
+  const [rows, columns] = under(step, y, x);
   const [, height, width] = maps.shape as [number, number, number];
   const depth = weight.shape[1]!;
   const taps = rows.length * columns.length;

@@ -10,24 +10,29 @@ export interface Region {
 }
 
 /** The input's positions under a window at one output position; outside 0..size-1 is padding. */
-export function positions([kernel, stride, before, , dilation]: Slide, at: number): number[] {
+function positions([kernel, stride, before, , dilation]: Slide, at: number): number[] {
   return Array.from({ length: kernel }, (_, tap) => at * stride - before + dilation * tap);
 }
 
-/** The window of a layer that slides, or of a global pool, which takes the whole map. */
-export function slides(step: Step): [Slide, Slide] {
-  if (step.window) return step.window;
-  const [, height = 1, width = 1] = step.input;
-  return [
-    [height, 1, 0, 0, 1],
-    [width, 1, 0, 0, 1],
-  ];
+/**
+ * The input's rows and columns that one output cell reads: those under a sliding window, or a part of
+ * the map, as adaptive pooling parts it. The one part of a global pool is all of it.
+ */
+export function under(step: Step, y: number, x: number): [number[], number[]] {
+  if (step.window) return [positions(step.window[0], y), positions(step.window[1], x)];
+  const [[, height, width], [, down, across]] = [step.input, step.output] as [number[], number[]];
+  return [part(height ?? 1, down ?? 1, y), part(width ?? 1, across ?? 1, x)];
+}
+
+/** One of so many parts of an axis; neighbours may share a position. */
+function part(size: number, count: number, at: number): number[] {
+  const first = Math.floor((at * size) / count);
+  return Array.from({ length: Math.ceil(((at + 1) * size) / count) - first }, (_, i) => first + i);
 }
 
 /** The rectangle of the layer's input that one output cell reads, padding included. */
 export function windowRegion(step: Step, y: number, x: number): Region {
-  const [vertical, horizontal] = slides(step);
-  const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
+  const [rows, columns] = under(step, y, x);
   return {
     firstRow: rows[0]!,
     lastRow: rows[rows.length - 1]!,

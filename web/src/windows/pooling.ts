@@ -1,21 +1,30 @@
 /** A cell of a pooling layer, global ones included: the largest value or the mean of a patch. */
 import type { Tensor } from "../model/tensor";
 import type { Step } from "../model/contract";
-import { positions, slides } from "./geometry";
+import { under } from "./geometry";
 import type { Pooling } from "./computation";
 
-type PoolingKind = "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool";
+type PoolingKind = "max_pool" | "avg_pool" | "global_max_pool" | "global_avg_pool" | "adaptive_avg_pool";
+
+/** Cells before and after the rows, and before and after the columns. */
+type Margins = NonNullable<Step["counted"]>;
+
+const NONE: Margins = [
+  [0, 0],
+  [0, 0],
+];
 
 export function pooling(step: Step, kind: PoolingKind, cell: readonly number[], maps: Tensor): Pooling {
   const [channel, y, x] = cell as [number, number, number];
-  const [vertical, horizontal] = slides(step);
-  const [rows, columns] = [positions(vertical, y), positions(horizontal, x)];
+  const [rows, columns] = under(step, y, x);
   const [, height, width] = maps.shape as [number, number, number];
-  const padding = rows.flatMap((r) => columns.map((c) => r < 0 || r >= height || c < 0 || c >= width));
-  const patch = Float64Array.from(padding, (outside, i) => {
-    const r = rows[Math.floor(i / columns.length)]!;
-    const c = columns[i % columns.length]!;
-    return outside ? NaN : maps.data[(channel * height + r) * width + c]!;
+  const within = (r: number, c: number, [[top, bottom], [left, right]]: Margins) =>
+    r >= -top && r < height + bottom && c >= -left && c < width + right;
+  const cells = rows.flatMap((r) => columns.map((c) => [r, c] as const));
+  const padding = cells.map(([r, c]) => !within(r, c, step.counted ?? NONE));
+  const patch = Float64Array.from(cells, ([r, c], i) => {
+    if (padding[i]) return NaN;
+    return within(r, c, NONE) ? maps.data[(channel * height + r) * width + c]! : 0;
   });
   const counted = padding.filter((outside) => !outside).length;
   const largest = kind === "max_pool" || kind === "global_max_pool";

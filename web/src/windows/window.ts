@@ -4,7 +4,7 @@ import { isPointwise } from "../kinds/kinds";
 import { never } from "../kinds/never";
 import type { Step } from "../model/contract";
 import { correlation } from "./correlation";
-import { flattening, pointwise, softmaxStep } from "./elementwise";
+import { flattening, moving, pointwise, softmaxStep } from "./elementwise";
 import { addition, concatenation, multiplication } from "./joins";
 import { pooling } from "./pooling";
 import type { CellComputation } from "./computation";
@@ -39,11 +39,16 @@ export function computationOf(computed: Computed, layer: string, cell: readonly 
     case "avg_pool":
     case "global_max_pool":
     case "global_avg_pool":
+    case "adaptive_avg_pool":
       return pooling(step, step.kind, cell, input);
     case "linear":
       return weightedSum(computed.steps, step, cell[0]!, input, own("weight")!, own("bias"));
     case "flatten":
       return flattening(step, cell, input);
+    case "pad":
+    case "channels":
+    case "channel_shuffle":
+      return moving(step, cell, input);
     case "softmax":
       return softmaxStep(cell[0]!, input);
     case "add":

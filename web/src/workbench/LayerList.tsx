@@ -197,7 +197,7 @@ function Settings({ name, kind, layer, onChange }: SettingsProps) {
           setting={setting}
           value={layer[setting.key]}
           onText={(text) => onChange(changed(layer, kind, setting.key, text))}
-          onSwitch={(on) => onChange(switched(layer, setting.key, on))}
+          onSwitch={(on) => onChange(switched(layer, setting, on))}
         />
       ))}
     </>

@@ -41,6 +41,20 @@ export function fresh(kind: WrittenKind): WrittenLayer {
       return { [kind]: 2 };
     case "linear":
       return { linear: 10 };
+    case "adaptive_avg_pool":
+      return { adaptive_avg_pool: 7 };
+    case "pad":
+      return { pad: 1 };
+    case "channels":
+      return { channels: 8 };
+    case "channel_shuffle":
+      return { channel_shuffle: 2 };
+    case "group_norm":
+      return { group_norm: 8 };
+    case "local_response_norm":
+      return { local_response_norm: 5 };
+    case "drop_path":
+      return { drop_path: 0.1 };
     case "dropout":
       return { dropout: 0.2 };
     case "residual":
@@ -81,9 +95,9 @@ export function changed(layer: WrittenLayer, kind: WrittenKind, key: string, tex
 }
 
 /** Switch a setting of a layer; what is usual is not written. */
-export function switched(layer: WrittenLayer, key: string, on: boolean): WrittenLayer {
+export function switched(layer: WrittenLayer, { key, default: normally }: Setting, on: boolean): WrittenLayer {
   const { [key]: _, ...rest } = layer;
-  return on ? rest : { ...rest, [key]: false };
+  return on === normally ? rest : { ...rest, [key]: on };
 }
 
 /** Give a layer a name of its own, or with an empty one its kind and number again. */

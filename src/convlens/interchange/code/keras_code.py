@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import assert_never
 
 from convlens.foundation.errors import InputError
+from convlens.interchange.code import own_layers
 from convlens.interchange.code.source import Line, call, made, pair, render, shape_comment
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
@@ -26,7 +27,7 @@ POOL = '''class PaddedPool(layers.Layer):
         window = (self.pool_size, self.strides, "valid")
         if self.pool == "max":
             return ops.max_pool(ops.pad(x, self.padding, constant_values=float("-inf")), *window)
-        # divide by the share of real cells in each window
+        # divide by the share of cells in each window that are no padding
         share = ops.average_pool(ops.pad(ops.ones_like(x), self.padding), *window)
         return ops.average_pool(ops.pad(x, self.padding), *window) / share
 '''
@@ -89,13 +90,14 @@ def keras_code(network: Network, *, regularizer: str | None = None) -> KerasCode
         lines = [Line(f"{start},", "height, width, channels")]
         lines += writer.sequential(items)
         text = f"    return keras.Sequential(\n        [\n{render(lines, 12)}\n        ]\n    )"
-    return KerasCode(f"{POOL}\n\n" if writer.pools else "", text)
+    parts = {"PaddedPool": POOL, **own_layers.KERAS}
+    return KerasCode(own_layers.classes(parts, writer.own), text)
 
 
 class _Writer:
     def __init__(self, regularizer: str | None) -> None:
         self.regularizer = regularizer
-        self.pools = False
+        self.own: set[str] = set()
 
     def sequential(self, items: Sequence[Step | Block]) -> list[Line]:
         """Write the elements of a `Sequential`."""
@@ -152,7 +154,7 @@ class _Writer:
             case layers.Convolution():
                 return self._conv(step, spec)
             case layers.MaxPool() | layers.AvgPool():
-                return [self._pool(step, spec)]
+                return self._pool(step, spec)
             case layers.GlobalMaxPool() | layers.GlobalAvgPool():
                 # Keras's own gives a vector, so that it needs no Flatten after it
                 name = "GlobalMaxPooling2D" if spec.kind == "global_max_pool" else _GLOBAL_AVERAGE
@@ -160,8 +162,12 @@ class _Writer:
                 return [call(f"layers.{name}", keepdims=keep)]
             case layers.Flatten():
                 return [] if _is_global(before) else ["layers.Flatten()"]
-            case layers.Pointwise():
-                return [made("layers", spec.keras(step.input))]
+            case layers.Described():
+                written = spec.keras(step.input)
+                if written.name not in own_layers.KERAS:
+                    return [made("layers", written)]
+                self.own.add(written.name)
+                return [made("", written)]
             case layers.Linear():
                 bias = None if spec.bias else "False"
                 regularizer = self.regularizer
@@ -201,17 +207,27 @@ class _Writer:
             call("layers.Conv2D", str(spec.sizes(step.input[0])[0]), pair(spec.kernel), **written),
         ]
 
-    def _pool(self, step: Step, spec: layers.MaxPool | layers.AvgPool) -> str:
+    def _pool(self, step: Step, spec: layers.MaxPool | layers.AvgPool) -> list[str]:
         windows = spec.windows(step.input)
+        zeros: list[str] = []
+        if isinstance(spec, layers.AvgPool) and any(map(any, counted := spec.counted(step.input))):
+            zeros = [f"layers.ZeroPadding2D({counted})"]  # padding that the mean counts
+            windows = (_without(windows[0], counted[0]), _without(windows[1], counted[1]))
         kernel, stride = pair(spec.kernel), pair(spec.strides())
         kind = "Max" if isinstance(spec, layers.MaxPool) else "Average"
-        padding, zeros = _padding(spec, windows, step.input)
-        if zeros:  # padding that never counts, and is neither "same" nor none
-            self.pools = True
+        if zeros:  # "same" of the grown maps would be another one
+            padding, alone = None, any(map(any, _sides(windows)))
+        else:
+            padding, layers_before = _padding(spec, windows, step.input)
+            alone = bool(layers_before)
+        if alone:  # padding that never counts, and is neither "same" nor none
+            self.own.add("PaddedPool")
             kernel, stride = str(spec.kernel), str(spec.strides())
-            return call("PaddedPool", f'"{kind.lower()}"', kernel, stride, str(_sides(windows)))
+            sides = str(_sides(windows))
+            return [*zeros, call("PaddedPool", f'"{kind.lower()}"', kernel, stride, sides)]
         strides = None if stride == kernel else stride
-        return call(f"layers.{kind}Pooling2D", kernel, strides=strides, padding=padding)
+        pool = call(f"layers.{kind}Pooling2D", kernel, strides=strides, padding=padding)
+        return [*zeros, pool]
 
 
 _JOINS = {"add": "Add", "concat": "Concatenate", "multiply": "Multiply"}
@@ -244,6 +260,12 @@ def _padding(
     if same == windows and sizes == wanted:
         return '"same"', []
     return None, [f"layers.ZeroPadding2D({_sides(windows)})"]
+
+
+def _without(window: Window, counted: tuple[int, int]) -> Window:
+    """Return a window over an axis to which a part of its padding has been added already."""
+    before, after = counted
+    return replace(window, before=window.before - before, after=window.after - after)
 
 
 def _sides(windows: tuple[Window, Window]) -> tuple[tuple[int, int], tuple[int, int]]:

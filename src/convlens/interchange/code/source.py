@@ -66,14 +66,14 @@ def call(function: str, *arguments: str, **settings: str | None) -> str:
 
 
 def made(library: str, layer: Call) -> str:
-    """Write the call that makes a layer.
+    """Write the call that makes a layer; `library` is empty for a class of the script's own.
 
     >>> made("layers", Call("Activation", ("gelu",)))
     'layers.Activation("gelu")'
     """
     arguments = map(_literal, layer.arguments)
     settings = {name: _literal(value) for name, value in layer.settings.items()}
-    return call(f"{library}.{layer.name}", *arguments, **settings)
+    return call(f"{library}.{layer.name}".lstrip("."), *arguments, **settings)
 
 
 def _literal(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from convlens.interchange.code import own_layers
 from convlens.interchange.code.source import Line, call, made, pair, render, shape_comment
 from convlens.network import Network, layers
 from convlens.network.arithmetic import Shape, Window
@@ -66,20 +67,9 @@ AVERAGE = '''class PaddedAvgPool2d(nn.Module):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(self, x):
-        # divide by the share of real cells in each window
+        # divide by the share of cells in each window that are no padding
         share = F.avg_pool2d(F.pad(torch.ones_like(x), self.padding), self.kernel_size, self.stride)
         return F.avg_pool2d(F.pad(x, self.padding), self.kernel_size, self.stride) / share
-'''
-
-SCALE = '''class Scale(nn.Module):
-    """One learned factor per channel."""
-
-    def __init__(self, channels, initial=1.0):
-        super().__init__()
-        self.weight = nn.Parameter(torch.full((channels,), initial))
-
-    def forward(self, x):
-        return x * self.weight.view(-1, *[1] * (x.ndim - 2))
 '''
 
 
@@ -124,10 +114,9 @@ def torch_code(network: Network) -> TorchCode:
     writer = _Writer()
     lines = [Line(f"# {shape_comment(network.input)}")]
     lines += writer.through(network.plan().logits.nested(), "")
-    parts = ((RESIDUAL, writer.sums), (AVERAGE, writer.averages), (SCALE, writer.scales))
-    classes = [text for text, used in parts if used]
-    classes += [text for kind, text in JOINS.items() if kind in writer.joins]
-    return TorchCode("".join(f"{text}\n\n" for text in classes), render(lines, 8), writer.names)
+    parts = {"Residual": RESIDUAL, "PaddedAvgPool2d": AVERAGE, **own_layers.TORCH}
+    parts |= {_CLASSES[kind]: text for kind, text in JOINS.items()}
+    return TorchCode(own_layers.classes(parts, writer.own), render(lines, 8), writer.names)
 
 
 _CLASSES = {"add": "Sum", "concat": "Concat", "multiply": "Multiply"}
@@ -136,11 +125,8 @@ _CLASSES = {"add": "Sum", "concat": "Concat", "multiply": "Multiply"}
 @dataclass
 class _Writer:
     names: dict[str, str] = field(default_factory=dict)
-    sums: bool = False
-    averages: bool = False
-    scales: bool = False
-    joins: set[str] = field(default_factory=set)
-    """Kinds of joins other than a residual block."""
+    own: set[str] = field(default_factory=set)
+    """The classes that PyTorch does not have, and that are used."""
 
     def through(self, items: Sequence[Step | Block], place: str, indent: str = "") -> list[Line]:
         """Write one list of layers; `place` is the prefix of its modules in the `state_dict`."""
@@ -163,14 +149,14 @@ class _Writer:
     def _block(self, block: Block, place: str, indent: str) -> list[Line]:
         if block.step.kind == "add" and len(block.branches) == 2:
             return self._residual(block, place, indent)
-        self.joins.add(block.step.kind)
+        self.own.add(_CLASSES[block.step.kind])
         lines = [Line(f"{indent}{_CLASSES[block.step.kind]}(")]
         for number, items in enumerate(block.branches):
             lines += self._branch(items, f"{place}branches.{number}.", indent + "    ")
         return [*lines, Line(f"{indent}),", shape_comment(block.step.output))]
 
     def _residual(self, block: Block, place: str, indent: str) -> list[Line]:
-        self.sums = True
+        self.own.add("Residual")
         main, shortcut = block.branches if block.branches[0] else reversed(block.branches)
         lines = [Line(f"{indent}Residual(")]
         lines += self._branch(main, f"{place}layers.", indent + "    ", empty="nn.Sequential()")
@@ -196,13 +182,13 @@ class _Writer:
             case layers.Convolution():
                 return _conv(spec, shape)
             case layers.MaxPool() | layers.AvgPool():
-                return self._pool(spec, spec.windows(shape))
-            case layers.Scale():
-                self.scales = True
-                own = spec.torch(shape)
-                return [call(own.name, *map(str, own.arguments))]
-            case layers.Pointwise():
-                return [made("nn", spec.torch(shape))]
+                return self._pool(spec, shape)
+            case layers.Described():
+                written = spec.torch(shape)
+                if written.name not in own_layers.TORCH:
+                    return [made("nn", written)]
+                self.own.add(written.name)
+                return [made("", written)]
             case layers.Linear():
                 bias = None if spec.bias else "False"
                 return [call("nn.Linear", str(shape[0]), str(spec.features), bias=bias)]
@@ -217,28 +203,34 @@ class _Writer:
             case _:
                 assert_never(spec)
 
-    def _pool(
-        self, spec: layers.MaxPool | layers.AvgPool, windows: tuple[Window, Window]
-    ) -> list[str]:
-        rows, columns = windows
-        kernel = pair((rows.kernel, columns.kernel))
-        stride = pair((rows.stride, columns.stride))
-        before = pair((rows.before, columns.before))
+    def _pool(self, spec: layers.MaxPool | layers.AvgPool, shape: Shape) -> list[str]:
+        windows, written = spec.windows(shape), spec.unrounded(shape)
+        kernel, stride = pair(spec.kernel), pair(spec.strides())
         is_max = isinstance(spec, layers.MaxPool)
+        name = "nn.MaxPool2d" if is_max else "nn.AvgPool2d"
         settings = {"stride": None if stride == kernel else stride}
-        if not any((rows.before, rows.after, columns.before, columns.after)):
-            return [call("nn.MaxPool2d" if is_max else "nn.AvgPool2d", kernel, **settings)]
         # PyTorch's own padding is symmetric and at most half the kernel
-        if _symmetric(windows) and all(w.before <= w.kernel // 2 for w in windows):
-            if is_max:
-                return [call("nn.MaxPool2d", kernel, **settings, padding=before)]
-            settings |= {"padding": before, "count_include_pad": "False"}
-            return [call("nn.AvgPool2d", kernel, **settings)]
+        if _symmetric(written) and all(w.before <= w.kernel // 2 for w in written):
+            if any(_sides(written)):
+                settings["padding"] = pair((written[0].before, written[1].before))
+                if isinstance(spec, layers.AvgPool) and not spec.count_padding:
+                    settings["count_include_pad"] = "False"
+            if spec.rounds_up():
+                settings["ceil_mode"] = "True"
+            return [call(name, kernel, **settings)]
         if is_max:
-            padding = f'nn.ConstantPad2d({_sides(windows)}, float("-inf"))'
-            return [padding, call("nn.MaxPool2d", kernel, **settings)]
-        self.averages = True
-        return [call("PaddedAvgPool2d", kernel, stride, str(_sides(windows)))]
+            low = f'nn.ConstantPad2d({_sides(windows)}, float("-inf"))'
+            return [low, call(name, kernel, **settings)]
+        counted = (0, 0, 0, 0)
+        if isinstance(spec, layers.AvgPool):
+            (top, bottom), (left, right) = spec.counted(shape)
+            counted = (left, right, top, bottom)
+        rest = tuple(a - b for a, b in zip(_sides(windows), counted, strict=True))
+        zeros = [f"nn.ZeroPad2d({counted})"] if any(counted) else []
+        if not any(rest):
+            return [*zeros, call(name, kernel, **settings)]
+        self.own.add("PaddedAvgPool2d")
+        return [*zeros, call("PaddedAvgPool2d", kernel, stride, str(rest))]
 
 
 def _symmetric(windows: tuple[Window, Window]) -> bool:

@@ -19,6 +19,8 @@ WITH_VARIABLES: dict[type[layers.Layer], str] = {
     layers.Conv: "Conv2D",
     layers.Depthwise: "DepthwiseConv2D",
     layers.BatchNorm: "BatchNormalization",
+    layers.LayerNorm: "LayerNormalization",
+    layers.GroupNorm: "GroupNormalization",
     layers.Scale: "EinsumDense",
     layers.Linear: "Dense",
 }
@@ -104,6 +106,31 @@ def _batch_norm(settings: Config) -> list[layers.Layer]:
     _expect(settings, center=True, scale=True, renorm=False)
     momentum = round(1 - number(settings, "momentum"), 9)  # Keras counts the old moments' share
     return [make_layer(layers.BatchNorm, epsilon=settings.get("epsilon"), momentum=momentum)]
+
+
+def _layer_norm(settings: Config) -> list[layers.Layer]:
+    axis = settings.get("axis", -1)
+    if axis not in (-1, [-1], 3, [3]):
+        raise NoLayerError(f"axis {axis!r:.40}")
+    _expect(settings, center=True, scale=True, rms_scaling=False)
+    return [make_layer(layers.LayerNorm, epsilon=settings.get("epsilon", 1e-3))]
+
+
+def _group_norm(settings: Config) -> list[layers.Layer]:
+    _expect(settings, center=True, scale=True)
+    if settings.get("axis", -1) not in (-1, 3):
+        raise NoLayerError(f"axis {settings.get('axis')!r:.40}")
+    groups, epsilon = settings.get("groups", 32), settings.get("epsilon", 1e-3)
+    return [make_layer(layers.GroupNorm, groups=groups, epsilon=epsilon)]
+
+
+def _dropout(settings: Config) -> list[layers.Layer]:
+    """Take dropout of single values, and of all values of an image, by the shape of its noise."""
+    shape = settings.get("noise_shape")
+    kind = layers.Dropout if shape is None else layers.DropPath
+    if shape is not None and (not isinstance(shape, list) or shape[1:] not in ([1, 1, 1], [1])):
+        raise NoLayerError(f"noise_shape {shape!r:.40}")
+    return [make_layer(kind, rate=settings.get("rate"))]
 
 
 def _einsum(settings: Config) -> list[layers.Layer]:
@@ -201,6 +228,9 @@ READERS: dict[str, Callable[[Config], Any]] = {
     "AveragePooling2D": _pool(layers.AvgPool),
     "GlobalMaxPooling2D": _global_pool(layers.GlobalMaxPool),
     "GlobalAveragePooling2D": _global_pool(layers.GlobalAvgPool),
+    "AdaptiveAveragePooling2D": lambda settings: [
+        make_layer(layers.AdaptiveAvgPool, size=settings.get("output_size"))
+    ],
     "Activation": lambda settings: _activation(settings.get("activation")),
     **{
         kind.record.keras.layer: _activation_layer(kind)
@@ -209,7 +239,9 @@ READERS: dict[str, Callable[[Config], Any]] = {
     },
     "ReLU": _relu,  # Keras's has settings that make another kind of it
     "Softmax": _softmax,
-    "Dropout": lambda settings: [make_layer(layers.Dropout, rate=settings.get("rate"))],
+    "Dropout": _dropout,
+    "LayerNormalization": _layer_norm,
+    "GroupNormalization": _group_norm,
     "Flatten": lambda settings: [layers.Flatten()],
     "Permute": _permute,
     "ZeroPadding2D": _padding,

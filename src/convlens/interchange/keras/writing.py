@@ -57,7 +57,8 @@ def _refuse_own_layers(model: Any) -> None:
         raise InputError(
             f"Keras has no layer that computes {', '.join(own[:5])}",
             "no stride together with dilation, no padded pooling but a max pooling that pads as "
-            '"same" does, no depthwise convolution of two strides',
+            '"same" does, no depthwise convolution of two strides, no border but zeros, no choice '
+            "or other order of channels",
             "change these layers, or choose `to='onnx'` or `to='torch'`",
         )
 

@@ -43,6 +43,8 @@ class NodeCall:
     ) -> None:
         self.node, self.name, self.inputs, self.data = node, name, inputs, data
         self.constants = constants
+        self.shapes: Mapping[str, str] = {}
+        """By a tensor that is the shape of another one, that one."""
         self.output = node.output[0]
         self.attributes = {a.name: _attribute(a) for a in node.attribute}
 
@@ -86,11 +88,10 @@ class NodeCall:
         return self.constants[self.inputs[place]]
 
     def sliding(self) -> dict[str, Any]:
-        """Return kernel, stride and padding as convlens's layers take them."""
+        """Return kernel, stride, padding and `ceil` of pools as convlens's layers take them."""
         kernel = self.get("kernel_shape", None)
         if kernel is not None and len(kernel) != 2:
             raise NoLayerError(f"{self.node.op_type} over {len(kernel)} axes")
-        self.expect(ceil_mode=0)
         automatic = self.get("auto_pad", b"NOTSET")
         if automatic not in (b"NOTSET", b"", b"VALID", b"SAME_UPPER"):
             raise NoLayerError(f"{self.node.op_type} with auto_pad {automatic!r:.40}")
@@ -100,7 +101,8 @@ class NodeCall:
         padding: Any = "same"
         if automatic != b"SAME_UPPER":
             padding = (pads[0], pads[2], pads[1], pads[3])
-        return {"kernel": kernel, "stride": self.get("strides", [1, 1]), "padding": padding}
+        sliding = {"kernel": kernel, "stride": self.get("strides", [1, 1]), "padding": padding}
+        return {**sliding, "ceil": True} if self.get("ceil_mode", 0) else sliding
 
 
 def _attribute(attribute: AttributeProto) -> Any:

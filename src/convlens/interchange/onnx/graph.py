@@ -22,6 +22,8 @@ from convlens.weights.tensor_file import Array
 OPSET = 20
 IR_VERSION = 9
 """The pair that ONNX 1.15 (2023) introduced; ONNX Runtime 1.17 and later read it."""
+DROP_PATH = "drop_path "
+"""Begins the note of a node that stands for such a layer; its rate follows."""
 INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
 _BATCH = "batch"
 
@@ -130,6 +132,8 @@ class _Writer:
         spec, name, output = step.layer, step.name, self.output_of(step.name)
         if isinstance(spec, layers.Pointwise) and (forms := spec.onnx()):
             return self.operation(forms[0], step, sources[0], name, output)
+        if isinstance(spec, layers.GroupNorm):
+            return self._group_norm(spec, step, sources[0], output)
         inputs = [*sources, *(self._array(step, array) for array in spec.weights(step.input))]
         match spec:
             case layers.Convolution():
@@ -137,13 +141,12 @@ class _Writer:
                 sliding = _sliding(spec.windows(step.input), dilations=True)
                 return self.node("Conv", name, inputs, output, group=groups, **sliding)
             case layers.MaxPool():
-                return self.node(
-                    "MaxPool", name, inputs, output, **_sliding(spec.windows(step.input))
-                )
+                return self.node("MaxPool", name, inputs, output, **_pooling(spec, step.input))
             case layers.AvgPool():
-                sliding = _sliding(spec.windows(step.input))
+                counted = int(spec.count_padding)
+                pooling = _pooling(spec, step.input)
                 return self.node(
-                    "AveragePool", name, inputs, output, count_include_pad=0, **sliding
+                    "AveragePool", name, inputs, output, count_include_pad=counted, **pooling
                 )
             case layers.BatchNorm():
                 inputs += [self._array(step, array) for array in spec.buffers(step.input)]
@@ -158,6 +161,14 @@ class _Writer:
             case layers.Dropout():  # does nothing: only told, so that the layer is not lost
                 rate = self.constant(f"{name}/rate", np.asarray(spec.rate, np.float32))
                 return self.node("Dropout", name, [*sources, rate], output)
+            case layers.DropPath():  # the same; ONNX has no operator that drops whole images
+                told = f"{DROP_PATH}{spec.rate}"
+                return self.node("Identity", name, sources, output, doc_string=told)
+            case layers.LayerNorm():
+                return self._layer_norm(spec, step, inputs, output)
+            case layers.LocalResponseNorm():
+                settings = {"size": spec.size, "alpha": spec.alpha, "beta": spec.beta}
+                return self.node("LRN", name, inputs, output, bias=spec.k, **settings)
             case layers.Pointwise():
                 raise TypeError(f"{spec.kind} says no form for ONNX, and has no case here")
             case layers.Flatten():
@@ -170,6 +181,30 @@ class _Writer:
                 return self.node("GlobalMaxPool", name, inputs, output)
             case layers.GlobalAvgPool():
                 return self.node("GlobalAveragePool", name, inputs, output)
+            case layers.AdaptiveAvgPool():
+                rows, columns = spec.shares(step.input)
+                left = self.constant(f"{name}/rows", rows.astype(np.float32))
+                right = self.constant(f"{name}/columns", columns.T.astype(np.float32))
+                means = self.node("MatMul", f"{name}/down", [left, *sources], f"{name}/down")
+                return self.node("MatMul", name, [means, right], output)
+            case layers.Pad():
+                top, bottom, before, after = spec.sides()
+                sides = [0, 0, top, before, 0, 0, bottom, after]
+                pads = self.constant(f"{name}/pads", np.array(sides, np.int64))
+                mode = {"zero": "constant", "replicate": "edge"}.get(spec.mode, spec.mode)
+                return self.node("Pad", name, [*sources, pads], output, mode=mode)
+            case layers.Channels():
+                cut = {"starts": spec.start, "ends": spec.start + spec.count, "axes": 1}
+                cuts = [self._sizes(f"{name}/{key}", at) for key, at in cut.items()]
+                return self.node("Slice", name, [*sources, *cuts], output)
+            case layers.ChannelShuffle():
+                channels, *size = step.input
+                parted = self._sizes(f"{name}/groups", 0, spec.groups, -1, *size)
+                whole = self._sizes(f"{name}/channels", 0, channels, *size)
+                parts = self.node("Reshape", f"{name}/parted", [*sources, parted], f"{name}/parted")
+                mixed = f"{name}/mixed"
+                self.node("Transpose", mixed, [parts], mixed, perm=[0, 2, 1, 3, 4])
+                return self.node("Reshape", name, [mixed, whole], output)
             case layers.Add():
                 return self.node("Add" if len(inputs) == 2 else "Sum", name, inputs, output)
             case layers.Concat():
@@ -182,6 +217,38 @@ class _Writer:
                 return self.node("Mul", name, [first, last], output)
             case _:
                 assert_never(spec)
+
+    def _layer_norm(
+        self, spec: layers.LayerNorm, step: Step, inputs: list[str], output: str
+    ) -> str:
+        """Write the operator on the last axis, to which the channels of maps are brought."""
+        name, settings = step.name, {"axis": -1, "epsilon": spec.epsilon}
+        if len(step.input) == 1:
+            return self.node("LayerNormalization", name, inputs, output, **settings)
+        x, *arrays = inputs
+        last, normal = f"{name}/last", f"{name}/normal"
+        self.node("Transpose", last, [x], last, perm=[0, 2, 3, 1])
+        self.node("LayerNormalization", normal, [last, *arrays], normal, **settings)
+        return self.node("Transpose", name, [normal], output, perm=[0, 3, 1, 2])
+
+    def _group_norm(self, spec: layers.GroupNorm, step: Step, x: str, output: str) -> str:
+        """Write what PyTorch's exporter writes: groups as the channels of an instance norm."""
+        name, groups = step.name, spec.groups
+        parts, normal, whole, scaled = (
+            f"{name}/{part}" for part in ("groups", "normal", "whole", "scaled")
+        )
+        one = self.constant(f"{name}/one", np.ones(groups, np.float32))
+        zero = self.constant(f"{name}/zero", np.zeros(groups, np.float32))
+        self.node("Reshape", parts, [x, self._sizes(f"{parts}/size", 0, groups, -1)], parts)
+        self.node("InstanceNormalization", normal, [parts, one, zero], normal, epsilon=spec.epsilon)
+        size = self._sizes(f"{whole}/size", 0, *step.input)
+        self.node("Reshape", whole, [normal, size], whole)
+        weight, bias = (
+            self.constant(f"{name}.{array}", self.weights[f"{name}.{array}"].reshape(-1, 1, 1))
+            for array in ("weight", "bias")
+        )
+        self.node("Mul", scaled, [whole, weight], scaled)
+        return self.node("Add", name, [scaled, bias], output)
 
     def operation(self, of: notation.Operation, step: Step, x: str, name: str, output: str) -> str:
         """Write what a kind's own form says, the innermost operator first; return the output."""
@@ -211,9 +278,29 @@ class _Writer:
         attributes = {key: number(value) for key, value in of.attributes.items()}
         return self.node(of.operator, name, [tensor(i) for i in of.inputs], output, **attributes)
 
+    def _sizes(self, name: str, *sizes: int) -> str:
+        """Add whole numbers as a constant; 0 stands for the size that an axis has already."""
+        return self.constant(name, np.array(sizes, np.int64))
+
     def _array(self, step: Step, array: str) -> str:
         name = f"{step.name}.{array}"
         return self.constant(name, np.asarray(self.weights[name], np.float32))
+
+
+def _pooling(spec: layers.MaxPool | layers.AvgPool, shape: Shape) -> dict[str, Any]:
+    """Return the windows of a pool, rounded up by ONNX's own rule where all of its versions agree.
+
+    Before opset 22 a window that begins in the padding after the maps was not left out by
+    `ceil_mode`. There the floor rule says the same.
+    """
+    written = spec.unrounded(shape)
+    agreed = all(
+        window.fits(size) or window.rounded_up(size) != window
+        for window, size in zip(written, shape[1:], strict=True)
+    )
+    if spec.rounds_up() and agreed:
+        return {**_sliding(written), "ceil_mode": 1}
+    return dict(_sliding(spec.windows(shape)))
 
 
 def _sliding(windows: tuple[Window, Window], *, dilations: bool = False) -> dict[str, list[int]]:

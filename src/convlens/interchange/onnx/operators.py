@@ -19,7 +19,16 @@ from convlens.interchange.assembly import (
     unsupported,
 )
 from convlens.interchange.onnx.call import NodeCall, decimal
+from convlens.interchange.onnx.graph import DROP_PATH
 from convlens.interchange.onnx.pointwise import OPERATORS, Forms
+from convlens.interchange.onnx.several import (
+    Part,
+    begun,
+    continued,
+    group_norm,
+    kinds_of,
+    layer_norm_of_features,
+)
 from convlens.network import layers
 
 
@@ -31,6 +40,10 @@ class Reader:
         self.same: dict[str, str] = {}
         """Tensors that are another one under a new name."""
         self.forms = Forms()
+        self.shapes: dict[str, str] = {}
+        """Tensors that are the shape of another one."""
+        self.parts: dict[str, Part] = {}
+        """Tensors on the way through several nodes that are one layer."""
         self.unbiased: dict[str, Node] = {}
         self.known: set[str] = set()
         self.nodes: list[Node] = []
@@ -59,7 +72,7 @@ class Reader:
         if node.domain not in ("", "ai.onnx"):
             raise NoLayerError(f"{node.op_type} of the domain {quote(node.domain)}")
         reader = _READERS.get(node.op_type)
-        if reader is None and node.op_type not in OPERATORS:
+        if reader is None and node.op_type not in (*OPERATORS, *_OF_SEVERAL):
             raise NoLayerError(node.op_type)
         if len(set(node.output)) != len(node.output) or any(o in self.known for o in node.output):
             raise WeightsError(
@@ -68,11 +81,28 @@ class Reader:
                 "export it again",
             )
         inputs = [self.same.get(name, name) for name in node.input]
-        data = [name for name in inputs if name and name not in self.constants]
+        data = [n for n in inputs if n and n not in self.constants and n not in self.shapes]
         if not data or not all(name in self.known for name in data):
             raise NoLayerError(f"{node.op_type} of something that is not computed from the images")
         name = node.name if self.keep_names else ""
         call = NodeCall(node, name, inputs, data, self.constants)
+        call.shapes = self.shapes
+        if node.op_type == "Shape":
+            self.shapes[call.output] = data[0]
+            self.known.add(call.output)
+            return
+        part = next((self.parts[name] for name in data if name in self.parts), None)
+        several = begun(call) if part is None else continued(part, call)
+        if isinstance(several, Part):
+            self.parts[call.output] = several
+            self.known.add(call.output)
+            return
+        if several is not None:
+            assert part is not None
+            self.add(call, several, inputs=(part.source,))
+            return
+        if node.op_type in _OF_SEVERAL:
+            raise NoLayerError(f"{node.op_type}, other than in {kinds_of(node.op_type)}")
         if reader is None or any(map(self.forms.is_part_only, data)):
             self.pointwise(call)
             return
@@ -141,8 +171,8 @@ def _pool(kind: type[layers.Layer]) -> Any:
         call.one_input()
         call.expect(dilations=[1, 1], storage_order=0)
         sliding = call.sliding()
-        if call.get("count_include_pad", 0) and sliding["padding"] not in ((0, 0, 0, 0), "same"):
-            raise NoLayerError("AveragePool that counts its padding")
+        if call.get("count_include_pad", 0) and sliding["padding"] != (0, 0, 0, 0):
+            sliding["count_padding"] = True
         reader.add(call, Piece(make_layer(kind, **_touching(sliding)), {}, call.name))
 
     return read
@@ -270,13 +300,64 @@ def _global_pool(kind: type[layers.Layer], operator: str) -> Any:
 
 
 def _pad(reader: Reader, call: NodeCall) -> None:
-    call.expect(mode=b"constant", value=0.0)
+    call.expect(value=0.0)
+    mode = _PAD_MODES.get(call.get("mode", b"constant"))
+    if mode is None or call.has(3):
+        raise NoLayerError(f"Pad with mode {call.get('mode', b'')!r:.40} or chosen axes")
     pads = call.get("pads", None) or call.integers(1)
     if len(pads) != 8 or any(pads[i] for i in (0, 1, 4, 5)) or min(pads) < 0:
         raise NoLayerError(f"Pad by {pads}, other than height and width")
     if call.has(2) and call.floats(2, 0, 1).any():
         raise NoLayerError("Pad with a value other than 0")
-    reader.add(call, Piece(Pad((pads[2], pads[6], pads[3], pads[7]))))
+    sides = (pads[2], pads[6], pads[3], pads[7])
+    if mode == "zero" and not reader.keep_names:  # a convolution after it may take them over
+        reader.add(call, Piece(Pad(sides)))
+        return
+    reader.add(call, Piece(make_layer(layers.Pad, padding=sides, mode=mode), {}, call.name))
+
+
+_PAD_MODES = {b"constant": "zero", b"reflect": "reflect", b"edge": "replicate"}
+
+
+def _layer_norm(reader: Reader, call: NodeCall) -> None:
+    call.one_input()
+    if not reader.forms.is_vector(call.data[0]):
+        raise NoLayerError("LayerNormalization of maps whose channels do not stand last")
+    reader.add(call, layer_norm_of_features(call))
+
+
+def _local_response_norm(reader: Reader, call: NodeCall) -> None:
+    call.one_input()
+    usual = {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
+    names = {"alpha": "alpha", "beta": "beta", "k": "bias"}
+    settings = {own: decimal(call.get(names[own], value)) for own, value in usual.items()}
+    spec = make_layer(layers.LocalResponseNorm, size=call.get("size", 0), **settings)
+    reader.add(call, Piece(spec, {}, call.name))
+
+
+def _identity(reader: Reader, call: NodeCall) -> None:
+    """Take a note of this program: a layer that works in training only."""
+    note = call.node.doc_string
+    if not (reader.keep_names and note.startswith(DROP_PATH)):
+        reader.alias(call)
+        return
+    rate = float(note.removeprefix(DROP_PATH))
+    reader.add(call, Piece(make_layer(layers.DropPath, rate=rate), {}, call.name))
+
+
+def _slice(reader: Reader, call: NodeCall) -> None:
+    call.one_input()
+    cut = {"starts": [0], "ends": [0], "axes": [0], "steps": [1]}
+    for place, key in enumerate(cut, start=1):  # attributes before opset 10
+        if call.has(place):
+            cut[key] = call.integers(place)
+        else:
+            cut[key] = list(call.get(key, cut[key]))
+    (start, *_), (end, *_) = cut["starts"], cut["ends"]
+    if cut["axes"] != [1] or cut["steps"] != [1] or not 0 <= start < end:
+        raise NoLayerError(f"Slice by {cut}, other than of channels counted from the first")
+    spec = make_layer(layers.Channels, count=end - start, start=start)
+    reader.add(call, Piece(spec, {}, call.name))
 
 
 def _softmax(reader: Reader, call: NodeCall) -> None:
@@ -306,7 +387,13 @@ _READERS: dict[str, Any] = {
     "Softmax": _softmax,
     "LogSoftmax": _softmax,  # what is computed are the logits before it; these give both
     "Dropout": _dropout,
-    "Identity": lambda reader, call: reader.alias(call),
+    "Identity": _identity,
     "Pad": _pad,
+    "Slice": _slice,
+    "LayerNormalization": _layer_norm,
+    "GroupNormalization": lambda reader, call: reader.add(call, group_norm(call)),
+    "LRN": _local_response_norm,
 }
-_OPERATORS = tuple(dict.fromkeys((*_READERS, *sorted(OPERATORS))))
+_OF_SEVERAL = ("Transpose", "InstanceNormalization", "Shape")
+"""Operators that are read in layers of several nodes only."""
+_OPERATORS = tuple(dict.fromkeys((*_READERS, *sorted(OPERATORS), *_OF_SEVERAL)))

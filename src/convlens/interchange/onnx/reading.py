@@ -17,6 +17,7 @@ from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 from convlens.foundation.errors import InputError, WeightsError, quote
 from convlens.interchange.assembly import MOST_NODES, Node, build
 from convlens.interchange.imported import Imported, network_name, read_facts
+from convlens.interchange.onnx.folding import folded_node
 from convlens.interchange.onnx.operators import Reader
 from convlens.weights import check_arrays
 from convlens.weights.tensor_file import require_file
@@ -136,6 +137,8 @@ def _constants(path: Path, graph: GraphProto) -> dict[str, TensorProto]:
                 constants[node.output[0]] = numpy_helper.from_array(held.astype(kind))
         if node.op_type == "Identity" and len(node.input) == 1 and node.input[0] in constants:
             constants[node.output[0]] = constants[node.input[0]]
+        if (folded := folded_node(node, constants)) is not None:
+            constants[node.output[0]] = folded
     for name, tensor in constants.items():
         _check_tensor(path, name, tensor)
     return constants

@@ -48,17 +48,20 @@ def _for_vector(case: Case) -> Iterator[Proposal]:
 
 
 def _for_groups(case: Case) -> Iterator[Proposal]:
-    """Yield groups that divide the channels and filters of a convolution."""
+    """Yield groups that divide the channels, and the filters of a convolution."""
     layer, channels = case.layer, case.shape[0]
-    if not isinstance(layer, Conv):
-        return
+    wanted = getattr(layer, "groups", 1)
+    filters = layer.filters if isinstance(layer, Conv) else channels
     dividing = [
         n
-        for n in range(1, min(channels, layer.filters, 4096) + 1)
-        if channels % n == 0 and layer.filters % n == 0
+        for n in range(1, min(channels, filters, 4096) + 1)
+        if channels % n == 0 and filters % n == 0
     ]
-    for groups in sorted(dividing, key=lambda n: (abs(n - layer.groups), n))[:2]:
-        yield case.setting("groups", groups)
+    key = layer.kind if layer.head == "groups" else "groups"
+    for groups in sorted(dividing, key=lambda n: (abs(n - wanted), n))[:2]:
+        yield case.setting(key, groups, "groups")
+    if not isinstance(layer, Conv):
+        return
     filters = -(-layer.filters // layer.groups) * layer.groups
     yield case.setting("conv", filters, "filters")
 

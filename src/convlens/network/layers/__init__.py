@@ -7,23 +7,29 @@ refuses with an `Unfit`; `convlens.network.advice` says what would fit.
 
 A file holds one family of kinds. Rooms that must know every kind match on `AnyLayer` and end in
 `assert_never`, so that the type checker names each place that a new kind is missing from. Kinds
-that make each value from one value are `Pointwise`: they carry what the rooms must know of them.
+that are `Described` carry what the rooms must know of them; those of them that make each value
+from one value are `Pointwise`, and those whose cells are cells of the input are `Moving`.
 """
 
 from __future__ import annotations
 
 from convlens.network.layers.activations import (
     ACTIVATIONS,
+    ELU,
     GELU,
     Activation,
+    HardSigmoid,
     HardSwish,
     LeakyReLU,
     ReLU,
+    Sigmoid,
     SiLU,
+    Tanh,
 )
 from convlens.network.layers.base import LARGEST, Layer, Unfit, short
 from convlens.network.layers.convolution import Conv, Convolution, Depthwise
 from convlens.network.layers.dense import Linear, Softmax
+from convlens.network.layers.described import Described, concrete
 from convlens.network.layers.joins import (
     Add,
     Branches,
@@ -34,12 +40,24 @@ from convlens.network.layers.joins import (
     Repeat,
     Residual,
 )
-from convlens.network.layers.normalisation import BatchNorm, Scale
-from convlens.network.layers.pointwise import Pointwise, concrete
-from convlens.network.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
-from convlens.network.layers.regularisation import Dropout
+from convlens.network.layers.normalisation import (
+    BatchNorm,
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    Scale,
+)
+from convlens.network.layers.pointwise import Pointwise
+from convlens.network.layers.pooling import (
+    AdaptiveAvgPool,
+    AvgPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool,
+)
+from convlens.network.layers.regularisation import Dropout, DropPath, Random
 from convlens.network.layers.reserved import RESERVED_NAMES
-from convlens.network.layers.shapes import Flatten
+from convlens.network.layers.shapes import Channels, ChannelShuffle, Flatten, Moving, Pad
 from convlens.network.layers.sliding import Sliding
 from convlens.network.layers.written import write_layer
 
@@ -47,6 +65,7 @@ __all__ = [
     "ACTIVATIONS",
     "COMPOUNDS",
     "COMPUTED",
+    "ELU",
     "GELU",
     "JOINS",
     "KINDS",
@@ -54,41 +73,57 @@ __all__ = [
     "POINTWISE",
     "RESERVED_NAMES",
     "Activation",
+    "AdaptiveAvgPool",
     "Add",
     "AnyLayer",
     "AvgPool",
     "BatchNorm",
     "Branches",
+    "ChannelShuffle",
+    "Channels",
     "Compound",
     "Concat",
     "Conv",
     "Convolution",
     "Depthwise",
+    "Described",
+    "DropPath",
     "Dropout",
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "GroupNorm",
+    "HardSigmoid",
     "HardSwish",
     "Join",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "MaxPool",
+    "Moving",
     "Multiply",
+    "Pad",
     "Pointwise",
+    "Random",
     "ReLU",
     "Repeat",
     "Residual",
     "Scale",
     "SiLU",
+    "Sigmoid",
     "Sliding",
     "Softmax",
+    "Tanh",
     "Unfit",
     "short",
     "write_layer",
 ]
 
-POINTWISE: tuple[type[Pointwise], ...] = concrete(BatchNorm, Scale, *ACTIVATIONS, Dropout)
+POINTWISE: tuple[type[Pointwise], ...] = concrete(
+    BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Scale, *ACTIVATIONS, Dropout, DropPath
+)
 """The kinds that make each value from one value: the rooms know them by what they carry."""
 
 AnyLayer = (
@@ -99,6 +134,10 @@ AnyLayer = (
     | AvgPool
     | GlobalMaxPool
     | GlobalAvgPool
+    | AdaptiveAvgPool
+    | Pad
+    | Channels
+    | ChannelShuffle
     | Flatten
     | Linear
     | Softmax
@@ -122,6 +161,8 @@ _WRITTEN: tuple[type[Layer], ...] = (
     AvgPool,
     GlobalMaxPool,
     GlobalAvgPool,
+    AdaptiveAvgPool,
+    *concrete(Pad, Channels, ChannelShuffle),
     Flatten,
     Linear,
     Softmax,

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from convlens.network.arithmetic import Shape
+from convlens.network.layers.described import concrete
 from convlens.network.layers.notation import Call, KerasNames, Operation, Setting, X, op
-from convlens.network.layers.pointwise import Pointwise, concrete
+from convlens.network.layers.pointwise import Pointwise
 
 if TYPE_CHECKING:
-    from convlens.network.layers.pointwise import Float64
+    from convlens.network.layers.described import Float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +156,76 @@ class GELU(Activation):
         return "x * Phi(x)", {"Phi(x)": float(ndtr(x))}
 
 
+class Sigmoid(Activation):
+    """`1 / (1 + exp(-x))`: any number becomes one between 0 and 1, as a gate or a share."""
+
+    kind = "sigmoid"
+    record = Record(
+        sentence="Each value becomes one between 0 and 1: 1 / (1 + e^-x).",
+        torch="Sigmoid",
+        keras=KerasNames({"sigmoid": {}}),
+        onnx=(op("Sigmoid", X),),
+        rising=True,
+    )
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        from scipy.special import expit  # does not overflow where exp(-x) would
+
+        share: Float64 = expit(x)
+        return share
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        return "1 / (1 + exp(-x))", {}
+
+
+class HardSigmoid(Activation):
+    """`clip(x + 3, 0, 6) / 6`: a sigmoid made of straight lines.
+
+    Howard et al. 2019, "Searching for MobileNetV3", arXiv:1905.02244. PyTorch and Keras 3 compute
+    this form; TensorFlow's `x / 5 + 1/2` of Keras 2 and ONNX's usual slope of 0.2 are others.
+    """
+
+    kind = "hard_sigmoid"
+    record = Record(
+        sentence="Values below -3 become 0, those above 3 become 1: (x + 3) / 6 between them.",
+        torch="Hardsigmoid",
+        keras=KerasNames({"hard_sigmoid": {}}),
+        onnx=(
+            op("HardSigmoid", X, alpha=1 / 6, beta=0.5),
+            op("Mul", _CLIPPED, 1 / 6),
+        ),
+        rising=True,
+    )
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        share: Float64 = (x + 3).clip(0, 6) / 6
+        return share
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        return "clip(x + 3, 0, 6) / 6", {"clip(x + 3, 0, 6)": min(max(x + 3, 0.0), 6.0)}
+
+
+class Tanh(Activation):
+    """The hyperbolic tangent: any number becomes one between -1 and 1."""
+
+    kind = "tanh"
+    record = Record(
+        sentence="Each value becomes one between -1 and 1: its hyperbolic tangent.",
+        torch="Tanh",
+        keras=KerasNames({"tanh": {}}),
+        onnx=(op("Tanh", X),),
+        rising=True,
+    )
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        import numpy as np
+
+        return np.tanh(x)
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        return "tanh(x)", {}
+
+
 class SiLU(Activation):
     """`x * sigmoid(x)` with `sigmoid(x) = 1 / (1 + exp(-x))`, also called swish."""
 
@@ -233,4 +304,34 @@ class LeakyReLU(Activation):
         return ("x, as x > 0" if x > 0 else "slope * x, as x <= 0"), {"slope": self.slope}
 
 
-ACTIVATIONS = concrete(ReLU, ReLU6, GELU, SiLU, HardSwish, LeakyReLU)
+class ELU(Activation):
+    """`x` where positive, `alpha * (exp(x) - 1)` elsewhere.
+
+    Clevert et al. 2015, arXiv:1511.07289.
+    """
+
+    kind = "elu"
+    head = "alpha"
+    record = Record(
+        sentence="Negative values bend towards -{alpha:g}, as alpha * (e^x - 1), the others stay.",
+        torch="ELU",
+        keras=KerasNames({"elu": {"alpha": 1.0}}, "ELU", {"alpha": ("alpha", 1.0)}),
+        onnx=(op("Elu", X, alpha=Setting("alpha")),),
+        rising=True,
+    )
+
+    alpha: float = Field(default=1.0, ge=0, le=100, allow_inf_nan=False)
+
+    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
+        import numpy as np
+
+        return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0.0)))
+
+    def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
+        formula = "x, as x > 0" if x > 0 else "alpha * (exp(x) - 1), as x <= 0"
+        return formula, {"alpha": self.alpha}
+
+
+ACTIVATIONS = concrete(
+    ReLU, ReLU6, GELU, Sigmoid, HardSigmoid, Tanh, SiLU, HardSwish, LeakyReLU, ELU
+)

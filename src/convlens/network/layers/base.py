@@ -101,6 +101,18 @@ class Layer(BaseModel):
         """
         return shape
 
+    def reads(self, shape: Shape) -> tuple[list[Pair], list[Pair]] | None:
+        """Return the first and the last row, and column, that each of the output depends on.
+
+        None where each row and column depends on itself alone, and for layers whose windows slide,
+        which say `windows`.
+        """
+        return None
+
+    def sees_all(self, shape: Shape) -> bool:
+        """Say whether each value depends on all rows and columns, though it keeps its own place."""
+        return False
+
     def weights(self, shape: Shape) -> dict[str, Shape]:
         """Return the shapes of the trained arrays, in PyTorch's axis order."""
         return {}
@@ -127,7 +139,7 @@ class Unfit(NetworkError):
 
     Parameters
     ----------
-    reason : {"maps", "vector", "size", "padding", "groups"}
+    reason : {"maps", "vector", "size", "padding", "groups", "channels"}
         What kind of misfit it is.
     what, expected : str
         The first two parts of the message.

@@ -1,47 +1,27 @@
 """Kinds that make each value from one value of their input, by settings and the channel's arrays.
 
-Such a kind carries all that the rooms must know of it, so that none of them names it: its formula
-in NumPy and as text, its sentence, and how PyTorch, Keras and ONNX write it.
+Such a kind carries all that the rooms must know of it, so that none of them names it: what a
+`Described` kind says, its formula as text, and how ONNX writes it.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING
 
-from convlens.network.arithmetic import Shape
-from convlens.network.layers.base import Layer
-from convlens.network.layers.notation import Call, Operation
+from convlens.network.layers.described import Described
+from convlens.network.layers.notation import Operation
 
-if TYPE_CHECKING:  # NumPy is loaded where something is computed: a table of shapes needs none
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Float64 = NDArray[np.float64]
+if TYPE_CHECKING:
+    from convlens.network.layers.described import Float64
 
 
-class Pointwise(Layer):
-    """A kind whose every output value is made of the input value in the same place."""
+class Pointwise(Described):
+    """A kind whose every output value is made of the input value in the same place.
 
-    keras_arrays: ClassVar[Mapping[str, str]] = {}
-    """What Keras calls each of the kind's arrays, in Keras's order."""
-
-    @abstractmethod
-    def compute(self, x: Float64, arrays: Mapping[str, Float64]) -> Float64:
-        """Return the layer's output as in evaluation.
-
-        Parameters
-        ----------
-        x : float64 array (N, C, H, W) or (N, F)
-            The input.
-        arrays : mapping of str to float64 array (C,) or (F,)
-            The layer's weights and buffers.
-
-        Returns
-        -------
-        float64 array of the same shape
-        """
+    A normalisation may use `moments` of a set of values around it, such as their mean.
+    """
 
     @abstractmethod
     def formula(self, x: float, arrays: Mapping[str, float]) -> tuple[str, dict[str, float]]:
@@ -52,20 +32,24 @@ class Pointwise(Layer):
         x : float
             The value.
         arrays : mapping of str to float
-            The numbers of its channel.
+            The numbers of its channel, and its `moments`.
         """
 
-    @abstractmethod
-    def sentence(self) -> str:
-        """Say what the layer does to its input."""
+    def moments(self, x: Float64) -> Mapping[str, Float64]:
+        """Return what the formula uses of other values than its own: none, for most kinds.
 
-    @abstractmethod
-    def torch(self, shape: Shape) -> Call:
-        """Return the PyTorch module for one input shape."""
+        Parameters
+        ----------
+        x : float64 array (N, C, H, W) or (N, F)
+            The input.
 
-    @abstractmethod
-    def keras(self, shape: Shape) -> Call:
-        """Return the Keras layer for one input shape `(C, H, W)` or `(F,)`."""
+        Returns
+        -------
+        dict of str to float64 array
+            Such as the mean over a set of values that each value stands among; they broadcast
+            to the input's shape.
+        """
+        return {}
 
     @classmethod
     def onnx(cls) -> tuple[Operation, ...]:
@@ -80,14 +64,6 @@ class Pointwise(Layer):
         return {}
 
 
-Kind = TypeVar("Kind", bound=Pointwise)
-
-
 def per_channel(array: Float64, x: Float64) -> Float64:
     """Return an array `(C,)` in the shape that meets `x` channel by channel."""
     return array.reshape(-1, *(1,) * (x.ndim - 2))
-
-
-def concrete(*kinds: type[Kind]) -> tuple[type[Kind], ...]:
-    """Return the kinds; the type checker names each that leaves something out."""
-    return kinds

@@ -44,6 +44,13 @@ class Sliding(Layer):
         """Return the dilation on (height, width)."""
         return (1, 1)
 
+    def strict(self) -> bool:
+        """Say whether the last window has to land on the last cell, without the floor rule.
+
+        "same" asks for ceil(size / stride) outputs by name: nothing is left to be strict on.
+        """
+        return self.padding != "same"
+
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the sliding windows along height and width, with "same" worked out."""
         _, height, width = maps(self, shape)
@@ -61,8 +68,7 @@ class Sliding(Layer):
         _, height, width = maps(self, shape)
         vertical, horizontal = self.windows(shape)
         sizes = vertical.output(height), horizontal.output(width)
-        # "same" asks for ceil(size / stride) outputs by name: nothing is left to be strict on
-        fits = floor or self.padding == "same"
+        fits = floor or not self.strict()
         if min(sizes) < 1 or not (fits or (vertical.fits(height) and horizontal.fits(width))):
             raise self._misfit(shape, vertical, horizontal)
         return sizes

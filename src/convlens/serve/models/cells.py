@@ -90,7 +90,7 @@ def cell_json(computation: CellComputation, notes: list[str]) -> schemas.Window:
         case Elementwise():
             return {
                 **common,
-                "source": list(computation.source),
+                "source": None if computation.source is None else list(computation.source),
                 "value": computation.value,
                 "formula": computation.formula,
                 "constants": computation.constants,

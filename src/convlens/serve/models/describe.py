@@ -9,7 +9,7 @@ from convlens.foundation.errors import ConvlensError
 from convlens.inside.reasons import possible_methods
 from convlens.network import Network
 from convlens.network.arithmetic import Window
-from convlens.network.layers import Convolution, Pointwise, Sliding
+from convlens.network.layers import AvgPool, Convolution, GroupNorm, Moving, Pointwise, Sliding
 from convlens.network.plan import Plan, Step
 from convlens.runs import Run
 from convlens.serve import schemas
@@ -59,9 +59,15 @@ def _step(step: Step, source: list[str | None]) -> schemas.Step:
     if isinstance(layer, Sliding):
         down, across = layer.windows(step.input)
         described["window"] = (_slide(down), _slide(across))
+    if isinstance(layer, Moving):
+        described["origins"] = layer.origins(step.input)
+    if isinstance(layer, AvgPool) and layer.count_padding:
+        described["counted"] = layer.counted(step.input)
+    if isinstance(layer, GroupNorm):
+        described["groups"] = layer.groups
     if isinstance(layer, Convolution):
         described["groups"] = layer.sizes(step.input[0])[1]
-    elif isinstance(layer, Pointwise) and (constants := layer.constants()):
+    if isinstance(layer, Pointwise) and (constants := layer.constants()):
         described["constants"] = constants
     return described
 

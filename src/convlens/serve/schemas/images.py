@@ -154,7 +154,7 @@ class ConcatenationCell(Cell):
 class ElementwiseCell(Cell):
     """A cell that is made from one value."""
 
-    source: list[int]
+    source: list[int] | None
     value: float
     formula: str
     constants: dict[str, float]

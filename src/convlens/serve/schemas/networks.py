@@ -71,7 +71,27 @@ class Step(TypedDict):
             ),
         ]
     ]
-    groups: NotRequired[Annotated[int, Field(description="of convolutions")]]
+    origins: NotRequired[
+        Annotated[
+            tuple[list[int] | None, list[int] | None, list[int] | None],
+            Field(
+                description="of layers that only move values: which channel, row and column of "
+                "the input each one of the output is; -1 for zeros, null where all stay"
+            ),
+        ]
+    ]
+    counted: NotRequired[
+        Annotated[
+            tuple[tuple[int, int], tuple[int, int]],
+            Field(
+                description="of average pools that count padding as zeros: how many cells of it, "
+                "before and after the rows and before and after the columns"
+            ),
+        ]
+    ]
+    groups: NotRequired[
+        Annotated[int, Field(description="of convolutions and group normalisation")]
+    ]
     constants: NotRequired[
         Annotated[
             dict[str, float],
