@@ -53,6 +53,13 @@ pool = st.builds(
     ),
     optional(stride=small_pair, padding=padding, ceil=st.booleans()),
 )
+border = st.builds(
+    _merged,
+    st.fixed_dictionaries(
+        {"pad": st.one_of(st.integers(0, 2), st.tuples(*[st.integers(0, 2)] * 4))}
+    ),
+    optional(mode=st.sampled_from(["zero", "reflect", "replicate"])),
+)
 simple = st.sampled_from(
     [
         *({kind.kind: True} for kind in ACTIVATIONS),
@@ -65,8 +72,6 @@ simple = st.sampled_from(
         {"dropout": 0.3},
         {"drop_path": 0.2},
         {"layer_norm": True, "epsilon": 0.01},
-        {"pad": 1},
-        {"pad": [0, 1, 2, 1], "mode": "replicate"},
     ]
 )
 residual = st.builds(
@@ -118,7 +123,7 @@ def blocks(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[s
 
 block = blocks(st.recursive(keeping, blocks, max_leaves=4))
 body = st.lists(
-    st.one_of(conv, conv, depthwise, pool, simple, residual, block), min_size=1, max_size=5
+    st.one_of(conv, conv, depthwise, pool, border, simple, residual, block), min_size=1, max_size=5
 )
 branched = st.builds(
     lambda shape, layers, last: {"input": list(shape), "layers": layers + last},

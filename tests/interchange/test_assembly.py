@@ -61,7 +61,7 @@ def test_zeros_that_a_mean_counts_go_to_it() -> None:
         [Node("p", ("pad",), (Piece(AvgPool(kernel=1)),))],
         [Node("s", ("pad", "pad"), (Piece(Add()),))],
         [conv("c", "pad", padding="same")],
-        [conv("c", "pad"), Node("s", ("c", "pad"), (Piece(Concat()),))],
+        [conv("c", "pad", kernel=1), Node("s", ("c", "pad"), (Piece(Concat()),))],
         [],
     ],
     ids=lambda nodes: " ".join(piece.layer.kind for node in nodes for piece in node.pieces),
