@@ -42,6 +42,8 @@ def test_shapes_of_a_published_network_for_other_images_and_classes(convlens: An
     assert told["input"] == [3, 64, 64]
     assert told["output"] == [10]
     assert told["parameters"] == 25_557_032 - 2049 * 990
+    squeezed = convlens("shapes", "squeezenet1-1", "--classes", "7", "--json")
+    assert squeezed["output"] == [7]
     assert "classes" in convlens("shapes", "tutorial-torch", "--classes", "1", code=2)
 
 
@@ -66,8 +68,8 @@ def test_what_is_known_of_weights_is_shown_with_their_names(convlens: Any) -> No
         "layer{s}.{b}",
     ):
         assert part in text
-    told = convlens("weights", "show", "densenet121", "--json")
-    assert told["naming"]["older"]
+    told = convlens("weights", "show", "inception-v3", "--json")
+    assert told["naming"]["unused"] == ["AuxLogits."]
     assert told["classes"] == 1000
 
 

@@ -168,3 +168,12 @@ def test_totals_are_the_sums_of_the_rows(written: dict[str, Any]) -> None:
     buffers = [name for name in arrays if name.endswith(("running_mean", "running_var"))]
     assert len({row.name for row in table.steps}) == len(table.steps)
     assert all(name.rsplit(".", 1)[0] in {row.name for row in table.steps} for name in buffers)
+
+
+def test_a_network_that_ends_in_averaged_maps_gets_a_map_for_each_class() -> None:
+    ending = [{"relu": True}, {"global_avg_pool": True}, {"flatten": True}, {"softmax": True}]
+    network = Network(input=[3, 8, 8], layers=[{"conv": 5, "kernel": 3}, *ending])
+    assert network.adapted((3, 9, 9), 7).plan().output == (7,)
+    grouped = Network(input=[4, 8, 8], layers=[{"conv": 4, "kernel": 3, "groups": 4}, *ending])
+    with pytest.raises(NetworkError, match="7 classes"):
+        grouped.adapted((4, 8, 8), 7)

@@ -82,8 +82,8 @@ def test_parameters_and_multiply_adds_are_the_published_ones(network: str) -> No
     )
     counted = published["parameters"] - plan.parameters
     assert counted == (unused if "auxiliary" in facts.note else 0)
-    difference = plan.multiply_adds / 1e9 / published["giga_multiply_adds"] - 1
-    assert abs(difference) < 0.005 or "multiply-adds" in facts.note
+    # to all the digits that torchvision publishes
+    assert round(plan.multiply_adds / 1e9, 3) == published["giga_multiply_adds"]
 
 
 def require_agreement(network: str, size: str) -> None:
