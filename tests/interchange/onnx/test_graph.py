@@ -103,3 +103,13 @@ def test_layers_named_like_the_graphs_own_tensors_do_not_collide_with_them() -> 
     )
     outputs = run(model_of(network, varied(network))[0], np.ones((2, 1, 4, 4), np.float32))
     assert outputs["logits"].shape == (2, 2)
+
+
+@pytest.mark.parametrize("written", [{"scale": True}, {"group_norm": 2}, {"layer_norm": True}])
+def test_weights_in_float64_are_written_in_float32(written: dict[str, object]) -> None:
+    network = Network(input=(4, 3, 3), layers=[written])
+    weights = {n: np.ones(shape) for n, shape in network.plan().weight_shapes().items()}
+    graph, _ = write_graph(network, weights)
+    kinds = {tensor.data_type for tensor in graph.initializer}
+    assert onnx.TensorProto.FLOAT in kinds
+    assert onnx.TensorProto.DOUBLE not in kinds

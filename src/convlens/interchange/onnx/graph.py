@@ -244,8 +244,7 @@ class _Writer:
         size = self._sizes(f"{whole}/size", 0, *step.input)
         self.node("Reshape", whole, [normal, size], whole)
         weight, bias = (
-            self.constant(f"{name}.{array}", self.weights[f"{name}.{array}"].reshape(-1, 1, 1))
-            for array in ("weight", "bias")
+            self._per_channel(f"{name}.{array}", axes=3) for array in ("weight", "bias")
         )
         self.node("Mul", scaled, [whole, weight], scaled)
         return self.node("Add", name, [scaled, bias], output)
@@ -261,9 +260,7 @@ class _Writer:
                     inner = f"{name}/{operand.operator.lower()}"
                     return self.operation(operand, step, x, inner, inner)
                 case notation.Array():  # meets maps channel by channel
-                    shape = (-1, *(1,) * (len(step.input) - 1))
-                    array = f"{step.name}.{operand.name}"
-                    return self.constant(array, self.weights[array].reshape(shape))
+                    return self._per_channel(f"{step.name}.{operand.name}", len(step.input))
                 case _:
                     value = np.asarray(number(operand), np.float32)
                     return self.constant(f"{name}/{len(self.constants)}", value)
@@ -281,6 +278,11 @@ class _Writer:
     def _sizes(self, name: str, *sizes: int) -> str:
         """Add whole numbers as a constant; 0 stands for the size that an axis has already."""
         return self.constant(name, np.array(sizes, np.int64))
+
+    def _per_channel(self, name: str, axes: int) -> str:
+        """Add an array `(C,)` in the shape that meets `axes` axes channel by channel."""
+        array = np.asarray(self.weights[name], np.float32)
+        return self.constant(name, array.reshape(-1, *(1,) * (axes - 1)))
 
     def _array(self, step: Step, array: str) -> str:
         name = f"{step.name}.{array}"
