@@ -71,7 +71,6 @@ simple = st.sampled_from(
         {"batch_norm": True, "epsilon": 0.001},
         {"dropout": 0.3},
         {"drop_path": 0.2},
-        {"layer_norm": True, "epsilon": 0.01},
     ]
 )
 residual = st.builds(
