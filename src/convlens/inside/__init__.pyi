@@ -12,9 +12,11 @@ from .look import Classifier as Classifier
 from .reasons import Attribution as Attribution
 from .records import Addition as Addition
 from .records import CellComputation as CellComputation
+from .records import Concatenation as Concatenation
 from .records import Correlation as Correlation
 from .records import Elementwise as Elementwise
 from .records import Pooling as Pooling
+from .records import Product as Product
 from .records import Region as Region
 from .records import WeightedSum as WeightedSum
 from .windows import window as window

@@ -12,8 +12,7 @@ from typing import Any
 
 from convlens.foundation.errors import InputError, NetworkError, quote
 from convlens.network import Network
-from convlens.network.layers import AvgPool, Convolution, Layer, Sliding
-from convlens.network.layers import Pad as PadLayer
+from convlens.network.layers import AvgPool, Convolution, Layer, Pad, Sliding
 from convlens.network.tree import GraphStep, tree
 from convlens.network.walk import walk
 from convlens.weights.tensor_file import Array
@@ -22,7 +21,7 @@ MOST_NODES = 20_000
 
 
 @dataclass(frozen=True)
-class Pad:
+class ZeroPadding:
     """Zeros around the maps, as a node of its own: (top, bottom, left, right)."""
 
     padding: tuple[int, int, int, int]
@@ -35,7 +34,7 @@ class Piece:
     `name` is the layer's full name where the file has one worth keeping, else empty.
     """
 
-    layer: Layer | Pad
+    layer: Layer | ZeroPadding
     arrays: Mapping[str, Array] = field(default_factory=dict)
     name: str = ""
 
@@ -205,16 +204,16 @@ def _merged(parts: Sequence[_Part], output: str) -> Iterator[_Part]:
     for part in parts:
         for key in part.inputs:
             readers.setdefault(key, []).append(part)
-    pads: dict[str, tuple[Pad, tuple[str, ...]]] = {}
+    pads: dict[str, tuple[ZeroPadding, tuple[str, ...]]] = {}
     for part in parts:
         layer = part.piece.layer
         before = [pads[key] for key in part.inputs if key in pads]
-        if isinstance(layer, Pad):
+        if isinstance(layer, ZeroPadding):
             after = [_padded(one.piece.layer, layer.padding) for one in readers.get(part.key, ())]
             if part.key != output and None not in after:
                 pads[part.key] = layer, part.inputs
                 continue
-            alone = replace(part.piece, layer=PadLayer(padding=layer.padding))
+            alone = replace(part.piece, layer=Pad(padding=layer.padding))
             part = replace(part, piece=alone)
         elif before:
             [(pad, inputs)] = before
@@ -224,7 +223,7 @@ def _merged(parts: Sequence[_Part], output: str) -> Iterator[_Part]:
         yield part
 
 
-def _padded(layer: Layer | Pad, zeros: tuple[int, int, int, int]) -> Layer | None:
+def _padded(layer: Layer | ZeroPadding, zeros: tuple[int, int, int, int]) -> Layer | None:
     """Return a layer that pads with these zeros itself; None for one that cannot."""
     if isinstance(layer, Convolution) and layer.padding != "same":
         total = tuple(a + b for a, b in zip(layer.padding, zeros, strict=True))

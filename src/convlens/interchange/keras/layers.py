@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convlens.interchange.assembly import NoLayerError, Pad, make_layer
+from convlens.interchange.assembly import NoLayerError, ZeroPadding, make_layer
 from convlens.network import layers
 
 Config = Mapping[str, Any]
@@ -179,7 +179,7 @@ def _softmax(settings: Config) -> list[layers.Layer]:
     return [layers.Softmax()]
 
 
-def _padding(settings: Config) -> list[layers.Layer | Pad]:
+def _padding(settings: Config) -> list[layers.Layer | ZeroPadding]:
     try:
         (top, bottom), (left, right) = settings.get("padding", ())
         sides = (int(top), int(bottom), int(left), int(right))
@@ -187,7 +187,7 @@ def _padding(settings: Config) -> list[layers.Layer | Pad]:
         sides = (-1, 0, 0, 0)
     if min(sides) < 0:
         raise NoLayerError(f"padding {settings.get('padding')!r:.60}")
-    return [Pad(sides)]
+    return [ZeroPadding(sides)]
 
 
 def _permute(settings: Config) -> list[layers.Layer]:

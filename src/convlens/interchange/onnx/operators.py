@@ -13,8 +13,8 @@ from convlens.interchange.assembly import (
     UNREADABLE,
     Node,
     NoLayerError,
-    Pad,
     Piece,
+    ZeroPadding,
     make_layer,
     unsupported,
 )
@@ -311,7 +311,7 @@ def _pad(reader: Reader, call: NodeCall) -> None:
         raise NoLayerError("Pad with a value other than 0")
     sides = (pads[2], pads[6], pads[3], pads[7])
     if mode == "zero" and not reader.keep_names:  # a convolution after it may take them over
-        reader.add(call, Piece(Pad(sides)))
+        reader.add(call, Piece(ZeroPadding(sides)))
         return
     reader.add(call, Piece(make_layer(layers.Pad, padding=sides, mode=mode), {}, call.name))
 
