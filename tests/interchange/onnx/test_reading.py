@@ -16,6 +16,8 @@ from torch import nn
 import networks
 from convlens.engines.torch_engine import TorchModel
 from convlens.network import Network, zoo
+from convlens.network.layers import Depthwise
+from convlens.network.plan import Step
 
 onnx = pytest.importorskip("onnx")
 
@@ -33,6 +35,14 @@ def save(path: Path, network: Network, weights: Any) -> Path:
     return path
 
 
+def _may_be_either(step: Step) -> bool:
+    """Say whether a copy reads a single map, where ONNX writes both convolutions alike.
+
+    The copies of repeated layers are found by being equal, and another copy may read more maps.
+    """
+    return "repeat" in step.name and isinstance(step.layer, Depthwise) and step.input[0] == 1
+
+
 @given(st.one_of(networks.written, networks.branched))
 @settings(max_examples=40)
 def test_a_random_network_comes_back_with_its_names_and_its_weights_bit_for_bit(
@@ -40,6 +50,7 @@ def test_a_random_network_comes_back_with_its_names_and_its_weights_bit_for_bit(
 ) -> None:
     network = Network.read(written)
     assume(networks.fits(network))
+    assume(not any(_may_be_either(step) for step in network.plan().steps))
     model = TorchModel(network, seed=1)
     path = save(tmp_path_factory.mktemp("onnx") / "net.onnx", network, model.weights())
     back = read_onnx(path)
