@@ -32,7 +32,7 @@ import convlens
 from convlens import data as datasets
 from convlens.engines import Float32
 from convlens.engines.torch_engine import TorchModel
-from convlens.inside import trust
+from convlens.inside import attribution_checks
 from convlens.inside.attribution import METHODS, attribute, attribute_all, default_layer
 from convlens.inside.feature_maps import feature_maps
 from measure import RESULTS, keep
@@ -53,7 +53,7 @@ def trained(network: str, data: str, epochs: int) -> tuple[TorchModel, convlens.
         return model, datasets.load_like(run.data), float(run.status["test_accuracy"])
 
 
-def areas(curves: list[trust.Curves]) -> dict[str, float]:
+def areas(curves: list[attribution_checks.Curves]) -> dict[str, float]:
     """Return the mean areas of single curves."""
     return {
         "deletion_auc": round(float(np.mean([one.deletion_auc for one in curves])), 3),
@@ -67,8 +67,8 @@ def grad_cam_at(model: TorchModel, images: Float32, layer: str) -> dict[str, Any
     for image in images:
         found = attribute(model, image, "grad-cam", layer=layer)
         empty += not found.map.any()
-        order = trust.importance_order(found.map)
-        curves.append(trust.deletion_insertion(model, image, found.target, order))
+        order = attribution_checks.importance_order(found.map)
+        curves.append(attribution_checks.deletion_insertion(model, image, found.target, order))
     return {"layer": layer, "empty_maps": empty, **areas(curves)}
 
 
@@ -89,8 +89,10 @@ def measured(network: str, data: str, epochs: int, convolution: str) -> dict[str
     images = dataset.preprocessing.normalise(dataset.test.images[:CURVE_IMAGES])
     methods = {}
     for method in METHODS:
-        cascade = trust.cascade(model, images[:CASCADE_IMAGES], method, seeds=CASCADE_SEEDS)
-        faith = trust.faithfulness(model, images, method)
+        cascade = attribution_checks.cascade(
+            model, images[:CASCADE_IMAGES], method, seeds=CASCADE_SEEDS
+        )
+        faith = attribution_checks.faithfulness(model, images, method)
         methods[method] = {
             "passes_cascade": cascade.passes,
             "similarity": dict(

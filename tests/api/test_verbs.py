@@ -210,11 +210,11 @@ def test_pictures_of_pil_are_data(tmp_path: Path) -> None:
         ({"x": 1}, "the data is a dict"),
     ],
 )
-def test_what_is_no_data_is_told_in_three_parts(data: Any, wrong: str) -> None:
+def test_what_is_no_data_is_told(data: Any, wrong: str) -> None:
     with pytest.raises(DataError) as raised:
         convlens.load_data(data)
     assert wrong in str(raised.value)
-    assert raised.value.fix
+    assert raised.value.expected
 
 
 def test_a_run_of_arrays_is_resumed_with_the_same_arrays_only(tmp_path: Path) -> None:

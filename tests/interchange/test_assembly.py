@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from convlens.foundation.errors import NetworkError
-from convlens.interchange.assembly import Built, Node, Pad, Piece, build
+from convlens.interchange.assembly import Built, Node, Piece, ZeroPadding, build
 from convlens.network import Network
-from convlens.network.layers import Add, AvgPool, Concat, Conv, MaxPool, ReLU
-from convlens.network.layers import Pad as PadLayer
+from convlens.network.layers import Add, AvgPool, Concat, Conv, MaxPool, Pad, ReLU
 
-PAD = Node("pad", ("x",), (Piece(Pad((0, 1, 0, 1))),))
+PAD = Node("pad", ("x",), (Piece(ZeroPadding((0, 1, 0, 1))),))
 
 
 def built(*nodes: Node, size: int = 8) -> Built:
@@ -68,15 +67,15 @@ def test_zeros_that_a_mean_counts_go_to_it() -> None:
 )
 def test_zeros_before_anything_else_are_a_layer(after: list[Node]) -> None:
     first, *others = built(PAD, *after).network.layers
-    assert isinstance(first, PadLayer)
+    assert isinstance(first, Pad)
     assert first.padding == (0, 1, 0, 1)
     assert all(getattr(layer, "padding", None) != (0, 1, 0, 1) for layer in others)
 
 
 def test_zeros_before_zeros_are_both_kept() -> None:
-    more = Node("more", ("pad",), (Piece(Pad((1, 1, 1, 1))),))
+    more = Node("more", ("pad",), (Piece(ZeroPadding((1, 1, 1, 1))),))
     pad, layer = built(PAD, more, conv("c", "more")).network.layers
-    assert isinstance(pad, PadLayer)
+    assert isinstance(pad, Pad)
     assert isinstance(layer, Conv)
     assert layer.padding == (1, 1, 1, 1)
 

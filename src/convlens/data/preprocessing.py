@@ -135,8 +135,9 @@ class Preprocessing:
             margin = self.resize / min(wide, high)
             wide, high = max(wide, round(wide * margin)), max(high, round(high * margin))
         choose = min if self.fit == "pad" else max
-        scale = choose(wide / width, high / height)
-        return max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
+        # as a fraction: 224 / 3000 * 3000 is a little more than 224
+        target, whole = choose((wide, width), (high, height), key=lambda pair: pair[0] / pair[1])
+        return max(1, -(-width * target // whole)), max(1, -(-height * target // whole))
 
     def bring(
         self,

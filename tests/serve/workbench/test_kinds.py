@@ -18,7 +18,7 @@ def test_every_kind_is_there() -> None:
 
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_a_default_is_what_the_layer_has_where_nothing_is_written(kind: str) -> None:
-    some = 0.5 if kind == "dropout" else 2
+    some = {"dropout": 0.5, "drop_path": 0.5, "local_response_norm": 3}.get(kind, 2)
     needed = {
         setting["key"]: setting.get("choices", [some])[0]
         for setting in SETTINGS[kind]
