@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from convlens.foundation.errors import NetworkError
 from convlens.network import Network
-from convlens.network.layers import ACTIVATIONS
+from convlens.network.layers import ACTIVATIONS, Multiply
+from convlens.network.plan import IMAGE
 
 pair = st.one_of(st.integers(1, 4), st.tuples(st.integers(1, 4), st.integers(1, 4)))
 padding = st.one_of(
@@ -155,10 +156,18 @@ written = st.builds(
 )
 
 
+MOST_FACTORS = 4
+"""Most values whose product a cell may be: engines differ in the last digits, powers in all."""
+
+
 def fits(network: Network) -> bool:
-    """Say whether the layers fit together; for `assume`."""
+    """Say whether the layers fit together and multiply few values; for `assume`."""
     try:
-        network.plan()
+        steps = network.plan().steps
     except NetworkError:
         return False
-    return True
+    factors = {IMAGE: 1}
+    for place, step in enumerate(steps):
+        read = [factors[number] for number in step.inputs]
+        factors[place] = sum(read) if isinstance(step.layer, Multiply) else max(read)
+    return max(factors.values()) <= MOST_FACTORS
