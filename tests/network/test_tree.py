@@ -153,3 +153,15 @@ def test_layers_that_are_named_as_copies_are_written_once() -> None:
     unlike = replace(plan.steps[0], layer=Conv(filters=1, kernel=(1, 1)))
     other = replace(plan, steps=(unlike, *plan.steps[1:]))
     assert kinds(tree_of_plan(other).layers) == ["residual", "relu"] * 3
+
+
+def test_a_concatenation_that_begins_like_one_in_its_own_branch_keeps_its_branches() -> None:
+    graph = [
+        GraphStep("inner", Concat(), ("x", "x")),
+        GraphStep("outer", Concat(), ("x", "x", "inner")),
+    ]
+    written = tree(graph, "x", "outer")
+    assert written.keys == ("inner", "outer")
+    (outer,) = written.layers
+    assert outer.branches[:2] == ((), ())
+    assert outer.branches[2][0].branches == ((), ())

@@ -95,7 +95,10 @@ def tree(graph: Sequence[GraphStep], source: str, output: str) -> Tree:
     >>> written.keys
     ('f', 'sum')
     """
-    items = _Graph(_dense(graph), source).between(source, output, 0)
+    try:
+        items = _Graph(graph, source).between(source, output, 0)
+    except NetworkError:
+        items = _Graph(_dense(graph), source).between(source, output, 0)
     return Tree(_layers(items, ""), tuple(_in_plan_order(items)))
 
 
