@@ -55,6 +55,7 @@ def check(network: Network, *, exact: bool = True) -> None:
     np.testing.assert_allclose(logits, model.logits(images), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @given(networks.written)
 @settings(max_examples=10)
 def test_code_of_a_random_network_without_branches_gives_its_logits(
